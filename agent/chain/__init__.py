@@ -1,0 +1,1 @@
+"""One chain through its nodes: snapshots, fees, simulation, submission."""

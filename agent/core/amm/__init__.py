@@ -1,0 +1,1 @@
+"""Exact integer maths of on-chain pools, equal to their contracts to the last unit."""

@@ -1,0 +1,26 @@
+"""Indicative ways to move: they feed the planner and bind nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.core.money import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An indicative cost ladder of one venue, wrap or bridge.
+
+    `ladder` is increasing pairs (base units in, base units out) from exact evaluation;
+    `gas` is gas units of all transactions of the leg; `seconds` its usual duration;
+    `pools` the addresses whose state it moves: edges that share one are not additive.
+    """
+
+    via: str
+    sell: Token
+    buy: Token
+    ladder: tuple[tuple[int, int], ...]
+    gas: int
+    seconds: int
+    pools: frozenset[str] = frozenset()
+    detail: str = ""

@@ -1,0 +1,338 @@
+"""What happens next: the only place that decides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.core.intent import Draft
+from agent.core.money import ChainId
+from agent.core.state import IntentState, LegState, RunState, State, intent_id
+
+ACTS = frozenset({"swap", "wrap", "unwrap", "order", "deposit"})
+"""Purposes that move the leg's money; the rest prepares it or cleans up after it."""
+
+MAX_ROUNDS = 5
+"""Firm quotes a leg may ask for before it is given up: a market that moves away is not chased."""
+
+MAX_REPLANS = 2
+"""New plans inside one run before it ends and the next tick starts afresh."""
+
+DUE_ROUND = 0
+"""Quote rounds count from 1; what became due outside a quote stands in round 0 and, after a
+voided try, in -1, -2 and so on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Get a firm quote for a leg, simulate it, and let the guard judge it."""
+
+    run: str
+    leg: str
+    round: int
+    sell_raw: int
+    chain: ChainId
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Bind a draft to a nonce and charge the limits; nothing is signed yet."""
+
+    run: str
+    leg: str
+    round: int
+    index: int
+    draft: Draft
+    following: tuple[Draft, ...]
+
+    @property
+    def chain(self) -> ChainId:
+        """The chain that it acts on."""
+        return self.draft.chain
+
+
+@dataclass(frozen=True, slots=True)
+class OnIntent:
+    """Go on with an intent: sign its newest attempt, submit it, or look where it is."""
+
+    what: Literal["sign", "submit", "follow"]
+    intent: str
+    chain: ChainId
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Look at a mined intent: deep enough for dependents, final, or gone in a reorganisation."""
+
+    what: Literal["confirm", "finalise"]
+    intent: str
+    chain: ChainId
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Measure what a leg's transactions changed."""
+
+    run: str
+    leg: str
+    chain: ChainId
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Ask a bridge where the money is."""
+
+    run: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replan:
+    """Plan what is left again, on a fresh snapshot."""
+
+    run: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Measure everything once more and end the run."""
+
+    run: str
+    why: str
+    ok: bool
+
+
+Step = Ask | Reserve | OnIntent | Watch | Measure | Track | Replan | Close
+
+
+def lane(step: Step) -> tuple[str, ...]:
+    """What the step occupies: steps that send hold (chain), steps that only look hold themselves.
+
+    The account is the journal's, so a lane (chain, account) is named by its chain here.
+    """
+    match step:
+        case Ask() | Reserve() | OnIntent():
+            return ("chain", str(step.chain))
+        case Watch():
+            return (step.what, step.intent)
+        case Measure() | Track():
+            return (type(step).__name__, step.run, step.leg)
+        case _:
+            return ("run", step.run)
+
+
+def next_steps(state: State, now: int) -> tuple[Step, ...]:
+    """All steps that can be performed now, at most one per lane, older runs first.
+
+    *now* is unix seconds. The same state and time give the same steps.
+    """
+    steps: dict[tuple[str, ...], Step] = {}
+    for run in state.runs.values():
+        for step in _run_steps(run, now):
+            steps.setdefault(lane(step), step)
+    return tuple(steps.values())
+
+
+def _run_steps(run: RunState, now: int) -> list[Step]:
+    if run.closed is not None:
+        return [
+            Watch("finalise", known.intent.id, known.intent.chain)
+            for known in run.intents.values()
+            if known.mined is not None and not known.final
+        ]
+    steps = [_intent_step(known) for known in run.intents.values() if not known.quiet]
+    steps += [
+        Watch("confirm", known.intent.id, known.intent.chain)
+        for known in run.intents.values()
+        if known.mined is not None and not known.confirmed
+    ]
+    ending = ends_because(run) is not None
+    for leg in run.legs.values():
+        step = _leg_step(run, leg, now, ending=ending)
+        if step is not None:
+            steps.append(step)
+    return steps or [_last_step(run)]
+
+
+def _intent_step(known: IntentState) -> Step:
+    last = known.live[-1]
+    what: Literal["sign", "submit", "follow"] = "follow"
+    if last.signed is None:
+        what = "sign"
+    elif last.submitted is None:
+        what = "submit"
+    return OnIntent(what, known.intent.id, known.intent.chain)
+
+
+def _last_step(run: RunState) -> Step:
+    why = ends_because(run)
+    if why is None:
+        return Close(run.id, "every leg arrived", ok=True)
+    if _replannable(run):
+        return Replan(run.id, why)
+    return Close(run.id, why, ok=False)
+
+
+def _replannable(run: RunState) -> bool:
+    """A refusal before anything went wrong deserves another plan, a bounded number of times."""
+    if run.cancel is not None or run.replans >= MAX_REPLANS:
+        return False
+    return all(
+        leg.refused is not None or (trouble(run, leg) is None and delivered(run, leg) is not None)
+        for leg in run.legs.values()
+        if leg.refused is not None or run.of_leg(leg.leg.id) or trouble(run, leg) is not None
+    )
+
+
+def ends_because(run: RunState) -> str | None:
+    """Why no further leg of the run is begun; None while it goes on."""
+    if run.cancel is not None:
+        return run.cancel.why
+    return next((why for leg in run.legs.values() if (why := trouble(run, leg))), None)
+
+
+def trouble(run: RunState, leg: LegState) -> str | None:
+    """What is wrong with a leg, None while nothing is."""
+    name = f"leg {leg.leg.id}"
+    if leg.lost is not None:
+        return f"{name}: {leg.lost.why}"
+    if leg.refunded is not None:
+        return f"{name} came back"
+    if leg.refused is not None:
+        return f"{name}: {leg.refused.refusals[0].why}"
+    for known in run.of_leg(leg.leg.id):
+        if known.displaced:
+            return f"{name}: another transaction of the wallet used its nonce"
+        if known.quiet and not known.voided and not known.succeeded:
+            return f"{name}: {known.intent.draft.purpose} {_how(known)}"
+    if leg.rounds >= MAX_ROUNDS and (_voided_in_round(run, leg)):
+        return f"{name}: no quote held long enough in {MAX_ROUNDS} rounds"
+    return None
+
+
+def _how(known: IntentState) -> str:
+    if known.mined is None:
+        return "expired unfilled"
+    cancelled = known.attempts[known.mined.attempt].reserved.kind == "cancel"
+    return "was cancelled" if cancelled else "reverted"
+
+
+def act(run: RunState, leg: LegState) -> IntentState | None:
+    """The intent of the present quote round that moves the leg's money."""
+    if leg.quoted is None:
+        return None
+    for index, draft in enumerate(leg.quoted.drafts):
+        if draft.purpose in ACTS:
+            return run.intents.get(intent_id(run.id, leg.leg.id, leg.rounds, index))
+    return None
+
+
+def delivered(run: RunState, leg: LegState) -> int | None:
+    """Measured base units that a leg brought, None until they are there and confirmed."""
+    if leg.leg.kind == "bridge":
+        return None if leg.arrived is None else leg.arrived.amount.raw
+    done = act(run, leg)
+    if leg.settled is None or done is None or not (done.confirmed or done.expired):
+        return None
+    return sum(delta.raw for delta in leg.settled.deltas if delta.token == leg.leg.buy)
+
+
+def _leg_step(run: RunState, leg: LegState, now: int, *, ending: bool) -> Step | None:
+    cleanup = _due_step(run, leg) or _revoke_step(run, leg)
+    if cleanup is not None:
+        return cleanup
+    done = act(run, leg)
+    if done is not None and done.succeeded and leg.settled is None:
+        return Measure(run.id, leg.leg.id, done.intent.chain)
+    if _in_transit(leg, done):
+        return Track(run.id, leg.leg.id)
+    if ending or (done is not None and not done.voided):
+        return None
+    return _forward_step(run, leg, now)
+
+
+def _in_transit(leg: LegState, done: IntentState | None) -> bool:
+    """Whether the money of a transfer is on its way, its departure confirmed."""
+    if leg.leg.kind != "bridge" or leg.settled is None or done is None or not done.confirmed:
+        return False
+    return leg.arrived is None and leg.refunded is None and leg.lost is None
+
+
+def _due_step(run: RunState, leg: LegState) -> Reserve | None:
+    for index, due in enumerate(leg.dues):
+        slot = _free_slot(run, leg, DUE_ROUND, index)
+        if slot is not None:
+            return Reserve(run.id, leg.leg.id, slot, index, due.draft, ())
+    return None
+
+
+def _free_slot(run: RunState, leg: LegState, first: int, index: int) -> int | None:
+    """The round under which to try; None when a try stands that was not voided."""
+    slot = first
+    while (known := run.intents.get(intent_id(run.id, leg.leg.id, slot, index))) is not None:
+        if not known.voided:
+            return None
+        slot -= 1
+    return slot
+
+
+REVOKE_INDEX = 1_000
+"""Index of a quote's revocation in round 0: far from any due draft's."""
+
+
+def _revoke_step(run: RunState, leg: LegState) -> Reserve | None:
+    """Take an allowance back that the act will not use up any more."""
+    if leg.quoted is None or leg.quoted.revoke is None or not _allowance_open(run, leg):
+        return None
+    done = act(run, leg)
+    begun = done is not None and not done.voided
+    if begun and (done is None or not done.quiet or done.succeeded):
+        return None
+    if not begun and ends_because(run) is None:
+        return None
+    slot = _free_slot(run, leg, DUE_ROUND, REVOKE_INDEX)
+    if slot is None:
+        return None
+    return Reserve(run.id, leg.leg.id, slot, REVOKE_INDEX, leg.quoted.revoke, ())
+
+
+def _allowance_open(run: RunState, leg: LegState) -> bool:
+    """Whether an approval of this leg is mined or could still be."""
+    return any(
+        known.intent.draft.purpose == "approve" and known.succeeded
+        for known in run.of_leg(leg.leg.id)
+    )
+
+
+def _voided_in_round(run: RunState, leg: LegState) -> bool:
+    return any(
+        known.voided and known.intent.round == leg.rounds for known in run.of_leg(leg.leg.id)
+    )
+
+
+def _forward_step(run: RunState, leg: LegState, now: int) -> Step | None:
+    arrived = {}
+    for dependency in leg.leg.after:
+        brought = delivered(run, run.legs[dependency])
+        if brought is None:
+            return None
+        arrived[dependency] = brought
+    sell_raw = leg.leg.sell.sized(arrived)
+    chain = leg.leg.sell.token.chain
+    ask = Ask(run.id, leg.leg.id, leg.rounds + 1, sell_raw, chain)
+    quoted = leg.quoted
+    if quoted is None or _voided_in_round(run, leg):
+        return ask
+    for index, draft in enumerate(quoted.drafts):
+        if run.intents.get(intent_id(run.id, leg.leg.id, leg.rounds, index)) is not None:
+            continue
+        if _stale(quoted.drafts[index:], now) and leg.rounds < MAX_ROUNDS:
+            return ask
+        following = quoted.drafts[index + 1 :]
+        return Reserve(run.id, leg.leg.id, leg.rounds, index, draft, following)
+    return None
+
+
+def _stale(drafts: tuple[Draft, ...], now: int) -> bool:
+    return any(draft.valid_until and not (now < draft.valid_until) for draft in drafts)

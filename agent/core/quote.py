@@ -1,0 +1,78 @@
+"""Firm offers and what their calls mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.core.money import Address, Amount, ChainId, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One contract call: `value` in wei, `data` as hex with prefix."""
+
+    chain: ChainId
+    to: Address
+    value: int
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The right of `spender` to move exactly `amount` of the wallet's tokens."""
+
+    spender: Address
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class TypedMessage:
+    """An EIP-712 message of a kind from a closed list; `content` is canonical JSON."""
+
+    kind: Literal["cow_order"]
+    chain: ChainId
+    content: str
+    valid_to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """A firm offer: this payload, this minimum, until then.
+
+    Amounts are base units; `expires` is unix seconds of chain time; `gas` is gas units
+    for the call alone; `route` names the hops for people.
+    """
+
+    via: str
+    sell: Amount
+    buy: Token
+    amount_out: int
+    min_amount_out: int
+    allowances: tuple[Allowance, ...]
+    payload: Call | TypedMessage
+    expires: int
+    gas: int
+    route: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What a call does, decoded from its bytes and from nothing else.
+
+    None stands for what the bytes do not say. `inner` holds nested calls. `deadline` is
+    unix seconds after which the call reverts.
+    """
+
+    target: Address
+    selector: str
+    name: str
+    recipient: Address | None = None
+    sell: Address | None = None
+    amount_in: int | None = None
+    buy: Address | None = None
+    min_out: int | None = None
+    value: int = 0
+    spender: Address | None = None
+    deadline: int | None = None
+    inner: tuple[Meaning, ...] = ()

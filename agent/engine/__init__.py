@@ -1,0 +1,1 @@
+"""The imperative shell: perform one step, write it down, repeat."""

@@ -1,0 +1,202 @@
+"""Ask for a firm quote, simulate it whole, and let the guard judge it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+
+from agent.core.fact import Quoted, Refused
+from agent.core.guard import Proposal, check
+from agent.core.intent import Draft, Purpose
+from agent.core.layout import Layout
+from agent.core.money import WHOLE_BPS, Address, Amount, ChainId
+from agent.core.plan import Leg
+from agent.core.price import Prices
+from agent.core.progress import Ask
+from agent.core.quote import Allowance, Call, Quote
+from agent.core.simulated import Simulated
+from agent.core.snapshot import Block
+from agent.core.state import State
+from agent.core.verdict import Refusal
+from agent.engine.io import Io, Later
+from agent.ports import Bridge, Node, Read, Venue
+from agent.wire.abi import decode, encode_call
+from agent.wire.calldata import meaning
+
+SIMULATION_GAS = 3_000_000
+"""Gas limit of each call in the first simulation, which finds out what it needs: a three-hop
+swap takes under 600 000 (measured on the local chain), so a call that needs more is odd."""
+
+GAS_MARGIN = Fraction(5, 4)
+"""Gas limit over simulated gas: prices and ticks move between simulation and block."""
+
+_PURPOSES: dict[str, Purpose] = {
+    "swap": "swap",
+    "bridge": "deposit",
+    "wrap": "wrap",
+    "unwrap": "unwrap",
+}
+
+
+def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused, ...] | Later:
+    """Quote a leg, simulate approvals and act in a row, check everything; sign nothing."""
+    leg = state.runs[step.run].legs[step.leg].leg
+    node = io.nodes[step.chain]
+    now = io.clock.now()
+
+    def refused(*refusals: Refusal) -> tuple[Refused, ...]:
+        return (Refused(step.run, step.leg, leg.via, refusals, now),)
+
+    place: Venue | Bridge | None = io.venues.get(leg.via) or io.bridges.get(leg.via)
+    if place is None:
+        return refused(Refusal("G112", f"{leg.via} is not allowed by the policy"))
+    head = node.block()
+    prices = io.prices()
+    sell = Amount(leg.sell.token, step.sell_raw)
+    floor = least_out(leg, sell, prices, io.policy.limits.max_price_impact_bps)
+    if floor is None:
+        return refused(unpriced(leg, prices))
+    quote = place.quote(leg, step.sell_raw, io.account, floor, head.timestamp)
+    drafts, revoke = _drafts(leg, quote, node, io.account)
+    simulated = simulate(node, io.account, drafts, leg)
+    drafts = _with_gas(drafts, simulated)
+    layouts = place.layouts
+    verdict = check(
+        Proposal(
+            account=io.account,
+            leg=leg,
+            sell_raw=step.sell_raw,
+            quote=quote,
+            drafts=drafts,
+            meanings=tuple(_meaning(draft, layouts, io.account) for draft in drafts),
+            simulated=simulated,
+            prices=prices,
+            limits=io.policy.limits,
+            min_out=floor,
+            targets=place.targets(step.chain),
+            code_hashes=node.code_hashes(_addresses(drafts)),
+            account_code_hash=node.code_hashes((io.account,))[io.account],
+            chain_time=head.timestamp,
+            clock_time=now,
+            native=io.chains[step.chain].native,
+            canary=None if leg.via in state.vias else io.canary,
+            value=prices.worth(sell),
+        )
+    )
+    if not verdict.ok:
+        return refused(*verdict.refusals)
+    return (
+        Quoted(
+            run=step.run,
+            leg=step.leg,
+            round=step.round,
+            sell_raw=step.sell_raw,
+            quote=quote,
+            drafts=drafts,
+            revoke=revoke,
+            at=now,
+        ),
+    )
+
+
+def least_out(leg: Leg, sell: Amount, prices: Prices, impact_bps: int) -> int | None:
+    """The least base units that may come out, from independent prices and the plan alone.
+
+    A wrap is one to one. None when an asset has no price that two sources agree on.
+    """
+    if leg.kind in {"wrap", "unwrap"}:
+        return sell.raw
+    sold, bought = prices.of(sell.token), prices.of(leg.buy)
+    fair = prices.fair(sell, leg.buy)
+    if fair is None or sold is None or bought is None:
+        return None
+    if not (sold.independent and bought.independent):
+        return None
+    planned = leg.planned_sell.raw
+    by_plan = leg.min_buy * min(sell.raw, planned) // planned
+    return max(fair * (WHOLE_BPS - impact_bps) // WHOLE_BPS, by_plan)
+
+
+def unpriced(leg: Leg, prices: Prices) -> Refusal:
+    """The refusal that says which of a leg's assets has no agreed price, and why."""
+    for token in (leg.sell.token, leg.buy):
+        asset = prices.asset_of.get(token, token.symbol)
+        said = prices.refused.get(asset)
+        if said is not None:
+            return Refusal(said.code, said.why)
+        price = prices.by_asset.get(asset)
+        if price is None:
+            return Refusal("G202", f"no source has a price for {asset}")
+        if not price.independent:
+            return Refusal("G206", f"only {price.sources[0]} has a price for {asset}")
+    return Refusal("G202", f"no price for leg {leg.id}")
+
+
+def _drafts(
+    leg: Leg, quote: Quote, node: Node, account: Address
+) -> tuple[tuple[Draft, ...], Draft | None]:
+    """Approvals that make each allowance exact, then the act; and how to take one back."""
+    chain = leg.sell.token.chain
+    drafts: list[Draft] = []
+    revoke: Draft | None = None
+    for allowance, present in zip(
+        quote.allowances, allowances(node, account, quote.allowances), strict=True
+    ):
+        if present not in {0, allowance.amount.raw}:
+            drafts.append(_approval("approve_zero", chain, allowance, 0))
+        if present != allowance.amount.raw:
+            drafts.append(_approval("approve", chain, allowance, allowance.amount.raw))
+        revoke = _approval("revoke", chain, allowance, 0)
+    act = Draft(
+        purpose=_PURPOSES[leg.kind] if isinstance(quote.payload, Call) else "order",
+        chain=chain,
+        payload=quote.payload,
+        gas_limit=SIMULATION_GAS,
+        valid_until=quote.expires,
+        moves=quote.sell,
+    )
+    return (*drafts, act), revoke
+
+
+def _approval(purpose: Purpose, chain: ChainId, allowance: Allowance, raw: int) -> Draft:
+    token = allowance.amount.token
+    data = encode_call("approve(address,uint256)", (allowance.spender, raw))
+    return Draft(
+        purpose=purpose,
+        chain=chain,
+        payload=Call(chain, token.address, 0, data),
+        gas_limit=APPROVAL_GAS,
+        allowance=Allowance(allowance.spender, Amount(token, raw)),
+    )
+
+
+APPROVAL_GAS = 100_000
+"""Gas limit of an approval that was not simulated (a revocation): a proxied token with a
+blacklist check takes about 60 000 (USDC, measured on the local chain)."""
+
+
+def allowances(
+    node: Node, account: Address, wanted: tuple[Allowance, ...]
+) -> tuple[int, ...]:
+    """What each spender may move now, base units; raises Unavailable when unreadable."""
+    if not wanted:
+        return ()
+    reads = [
+        Read(
+            item.amount.token.address,
+            encode_call("allowance(address,address)", (account, item.spender)),
+        )
+        for item in wanted
+    ]
+    answers = node.read(reads)
+    return tuple(_uint(answer, item) for answer, item in zip(answers, wanted, strict=True))
+
+
+def _uint(answer: bytes | None, item: Allowance) -> int:
+    if answer is None or len(answer) != 32:
+        raise BadReply(
+            f"{item.amount.token.symbol} does not say the allowance of {item.spender}",
+            fix="check the token's address in chains.toml",
+        )
+    return int.from_bytes(answer, "big")

@@ -1,0 +1,1 @@
+"""Local chains of real contracts."""

@@ -1,0 +1,281 @@
+"""The ports: what the engine asks of the world, and nothing about how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from agent.core.fact import Fact, Reserved
+from agent.core.fees import FeeQuote
+from agent.core.intent import Draft, Receipt, SignedMessage, SignedTx
+from agent.core.market import Edge
+from agent.core.money import Address, Amount, ChainId, Token
+from agent.core.plan import Leg
+from agent.core.price import Opinion, Ratio, Unpriced
+from agent.core.quote import Allowance, Call, Meaning, Quote
+from agent.core.sighting import Sighting as Sighting
+from agent.core.simulated import Simulated as Simulated
+from agent.core.snapshot import Block, ChainSnapshot
+from agent.core.verdict import Refusal
+
+
+BlockTag = int | Literal["latest", "finalized"]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read-only call; `data` is hex with prefix."""
+
+    to: Address
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a node said to signed bytes: `accepted` False means unknown, so look it up.
+
+    `said` is the node's own text, cut and cleaned; it is for people and decides nothing.
+    """
+
+    accepted: bool
+    said: str = ""
+
+
+class Node(Protocol):
+    """One chain, through one or several RPC endpoints.
+
+    All methods raise `Unavailable` (or a subclass) when no useful answer came; none
+    retries a broadcast.
+    """
+
+    @property
+    def chain(self) -> ChainId:
+        """The chain that it serves, verified against the endpoint before first use."""
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests made so far."""
+
+    def snapshot(self, account: Address, tokens: Sequence[Token]) -> ChainSnapshot:
+        """All balances, the block and the account's code, atomically, in one request."""
+
+    def balances(self, account: Address, tokens: Sequence[Token], at: int) -> Mapping[Token, int]:
+        """Base units at block number *at*; raises when one of them cannot be read."""
+
+    def read(self, calls: Sequence[Read], at: BlockTag = "latest") -> tuple[bytes | None, ...]:
+        """Answers in order, None for a call that reverted; one request."""
+
+    def block(self, at: BlockTag = "latest") -> Block:
+        """A block by number or tag."""
+
+    def code_hashes(self, addresses: Sequence[Address]) -> Mapping[Address, str]:
+        """Keccak of the runtime code (hex with prefix), empty for an account without code."""
+
+    def fees(self) -> FeeQuote:
+        """Base fee of the next block and a usual priority fee."""
+
+    def sight(self, account: Address, hashes: Sequence[str]) -> Sighting:
+        """Heads, nonces and receipts together."""
+
+    def pending_nonce(self, account: Address) -> int:
+        """The account's next nonce with the node's pool counted in."""
+
+    def received(self, account: Address, token: Token, transaction: str) -> tuple[int, int]:
+        """(in, out) of *token* by the Transfer logs of one mined transaction, base units."""
+
+    def simulate(
+        self,
+        account: Address,
+        calls: Sequence[tuple[Call, int]],
+        watch: Sequence[Token],
+        allowances: Sequence[Allowance],
+    ) -> Simulated:
+        """Run *calls* (each with its gas limit) in a row as the account would, on the head."""
+
+    def send(self, raw: str) -> Sent:
+        """Hand over signed bytes once; an error is an unknown, never a no."""
+
+
+class Venue(Protocol):
+    """A place to swap on one chain."""
+
+    name: str
+
+    def survey(
+        self, chain: ChainId, pairs: Sequence[tuple[Token, Token]], sizes: Mapping[Token, int]
+    ) -> tuple[Edge, ...]:
+        """Indicative edges of all *pairs* up to the largest *sizes* (base units) at once."""
+
+    def quote(self, leg: Leg, sell_raw: int, account: Address, min_out: int, now: int) -> Quote:
+        """A firm quote to sell exactly *sell_raw* base units, or raise `Unavailable`.
+
+        *min_out* is the least that independent prices allow; the quote's minimum is not
+        below it. *now* is the chain's time in unix seconds.
+        """
+
+    def meaning(self, call: Call) -> Meaning | Refusal:
+        """What a call of this venue means, decoded from its bytes by the shared decoder."""
+
+    def targets(self, chain: ChainId) -> Mapping[Address, str]:
+        """Addresses that its calls go to or that may spend, with pinned code hashes or ''."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing to do before `until` (unix seconds)."""
+
+    until: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A transfer needs a transaction of ours on `draft.chain`."""
+
+    draft: Draft
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The money is on the far chain, measured."""
+
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The money came back, measured."""
+
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The money cannot be accounted for."""
+
+    why: str
+
+
+Track = Waiting | Act | Delivered | Returned | Gone
+
+
+class Bridge(Protocol):
+    """A way from one chain to another."""
+
+    name: str
+
+    def quote(self, leg: Leg, sell_raw: int, account: Address, min_out: int, now: int) -> Quote:
+        """A firm quote to send exactly *sell_raw* base units, or raise `Unavailable`."""
+
+    def meaning(self, call: Call) -> Meaning | Refusal:
+        """What a call of this bridge means."""
+
+    def targets(self, chain: ChainId) -> Mapping[Address, str]:
+        """Addresses that its calls go to or that may spend, with pinned code hashes or ''."""
+
+    def track(self, leg: Leg, deposit: Receipt, sold_raw: int, claims: int, now: int) -> Track:
+        """Where the money of a mined deposit is; *claims* of ours are mined already."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFill:
+    """One execution of a signed order, in base units."""
+
+    id: str
+    sold: int
+    bought: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """What a venue and the chain say of a signed order; `open` while it can be filled."""
+
+    open: bool
+    fills: tuple[OrderFill, ...]
+
+
+@runtime_checkable
+class OrderBook(Protocol):
+    """The part of a venue that takes signed messages instead of transactions."""
+
+    def post(self, leg: Leg, message: SignedMessage) -> Sent:
+        """Hand over a signed order once more; the same digest is the same order."""
+
+    def order(self, leg: Leg, message: SignedMessage) -> OrderState:
+        """Fills so far, and whether more may come."""
+
+
+class Signer(Protocol):
+    """Holds a key and signs reserved attempts, nothing else."""
+
+    @property
+    def address(self) -> Address:
+        """The account that it signs for."""
+
+    @property
+    def kind(self) -> str:
+        """The name of the kind of signer, as in the configuration."""
+
+    def sign(self, reserved: Reserved) -> SignedTx | SignedMessage:
+        """Sign what stands in the journal; raises KeyProblem."""
+
+
+class Oracle(Protocol):
+    """A source of prices, independent of the venues."""
+
+    name: str
+
+    def opinions(
+        self, assets: Mapping[str, Sequence[Token]], now: int
+    ) -> tuple[Opinion | Ratio | Unpriced, ...]:
+        """What it says about *assets* (with their tokens); silence is said as Unpriced."""
+
+
+class Journal(Protocol):
+    """Facts by account, in order; the only lock that must hold."""
+
+    def append(self, account: Address, seq: int, fact: Fact) -> None:
+        """Write *fact* durably at position *seq* (from 0).
+
+        Raises Fenced when the position is taken or not the next one, DiskFull when it
+        cannot be made durable, JournalCorrupt when what is there cannot be trusted.
+        """
+
+    def load(self, account: Address) -> tuple[Fact, ...]:
+        """All facts of an account in order, hash chain verified; raises JournalCorrupt."""
+
+    def accounts(self) -> tuple[Address, ...]:
+        """All accounts with at least one fact."""
+
+    def head(self, account: Address) -> str:
+        """The hash of the last fact, the account's genesis hash when there is none."""
+
+    def hold(self, account: Address) -> AbstractContextManager[None]:
+        """The account's lock, which dies with its process; raises Locked."""
+
+    def close(self) -> None:
+        """Let go of files; safe to call twice."""
+
+
+class Sandbox(Protocol):
+    """Makes throw-away copies of chains."""
+
+    def fork(self, chain: ChainId, url: str, block: int) -> AbstractContextManager[str]:
+        """The URL of a copy of the chain behind *url* at *block*, gone afterwards."""
+
+
+class Clock(Protocol):
+    """Time of this machine."""
+
+    def now(self) -> int:
+        """Unix seconds."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+Observer = Callable[[Fact], None]
+"""Told of each fact after it is durable."""

@@ -1,0 +1,1 @@
+"""Journals: where facts are kept in order, one file per kind of store."""

@@ -1,0 +1,1 @@
+"""Plumbing of the adapters: transports, ABI words, addresses."""

@@ -1,0 +1,206 @@
+"""HTTP POST to one endpoint: pooled keep-alive connections, a capped reply, typed faults."""
+
+import email.utils
+import functools
+import http.client
+import os
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from agent import __version__
+from agent.wire.connection import Connection
+from agent.wire.deadline import Deadline
+from agent.wire.endpoint import Endpoint
+
+Sent = Literal["no", "maybe"]
+
+_CHUNK_BYTES = 262_144
+"""Bytes taken from a reply between two looks at the cap."""
+
+_IDLE_SECONDS = 30.0
+"""Age at which an idle connection is dropped; load balancers close theirs from 60 s on."""
+
+_IDLE_CONNECTIONS = 8
+"""Connections kept per endpoint; more callers at once open, and then close, their own."""
+
+
+class PostError(Exception):
+    """No usable reply: ``reason`` is our own text, ``sent`` tells if the request may have arrived.
+
+    ``transient`` is true when the same request may succeed later.
+    """
+
+    def __init__(self, reason: str, *, sent: Sent, transient: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent: Sent = sent
+        self.transient = transient
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Status, the wait that the server asks for in seconds if any, and the whole body."""
+
+    status: int
+    retry_after_seconds: float | None
+    body: bytes
+
+
+class Poster:
+    """Posts JSON bodies to one endpoint; safe to share between threads."""
+
+    def __init__(self, endpoint: Endpoint, *, max_reply_bytes: int) -> None:
+        self._endpoint = endpoint
+        self._max_reply_bytes = max_reply_bytes
+        self._lock = threading.Lock()
+        self._idle: list[tuple[Connection, float]] = []
+        self._process = os.getpid()
+        self._requests = 0
+        self._headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "User-Agent": f"rebalancer/{__version__}",
+        }
+        if endpoint.authorization is not None:
+            self._headers["Authorization"] = endpoint.authorization
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests written so far, wholly or in part."""
+        return self._requests
+
+    def post(self, body: bytes, deadline: Deadline, *, reuse: bool) -> Reply:
+        """Send one request and read its reply; raises ``PostError``.
+
+        With ``reuse`` an idle connection is taken, and one that turns out to be dead is replaced
+        at once by a fresh one, which may deliver the request twice. Without it the request goes
+        out once, on a fresh connection.
+        """
+        connection = self._take_idle() if reuse else None
+        if connection is not None:
+            try:
+                return self._exchange(connection, body, deadline)
+            except PostError as fault:
+                if not isinstance(fault.__cause__, ConnectionError):
+                    raise
+        return self._exchange(self._connect(deadline), body, deadline)
+
+    def close(self) -> None:
+        """Close the idle connections; calls under way finish on theirs."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            connection.close()
+
+    def _connect(self, deadline: Deadline) -> Connection:
+        connection = Connection(self._endpoint, _tls_context() if self._endpoint.tls else None)
+        connection.deadline = deadline
+        try:
+            connection.connect()
+        except OSError as fault:
+            connection.close()
+            raise _failure(fault, sent="no") from fault
+        return connection
+
+    def _exchange(self, connection: Connection, body: bytes, deadline: Deadline) -> Reply:
+        connection.deadline = deadline
+        with self._lock:
+            self._requests += 1
+        try:
+            connection.request("POST", self._endpoint.target, body, self._headers)
+            response = connection.getresponse()
+            content = self._read(response)
+        except (OSError, http.client.HTTPException) as fault:
+            connection.close()
+            raise _failure(fault, sent="maybe") from fault
+        except BaseException:
+            connection.close()
+            raise
+        reply = Reply(response.status, _retry_after_seconds(response), content)
+        self._give_back(connection, response)
+        return reply
+
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
+        too_long = PostError(
+            f"reply of more than {self._max_reply_bytes} bytes", sent="maybe", transient=False
+        )
+        if not ((response.length or 0) <= self._max_reply_bytes):
+            raise too_long
+        chunks: list[bytes] = []
+        total = 0
+        while chunk := response.read(_CHUNK_BYTES):
+            total += len(chunk)
+            if not (total <= self._max_reply_bytes):
+                raise too_long
+            chunks.append(chunk)
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+        return b"".join(chunks)
+
+    def _take_idle(self) -> Connection | None:
+        with self._lock:
+            if self._process != os.getpid():
+                # Sockets shared with the parent of a fork would mix up the two processes' replies.
+                self._idle, self._process = [], os.getpid()
+            while self._idle:
+                connection, since = self._idle.pop()
+                if time.monotonic() - since < _IDLE_SECONDS:
+                    return connection
+                connection.close()
+        return None
+
+    def _give_back(self, connection: Connection, response: http.client.HTTPResponse) -> None:
+        with self._lock:
+            keep = not response.will_close and len(self._idle) < _IDLE_CONNECTIONS
+            if keep and self._process == os.getpid():
+                self._idle.append((connection, time.monotonic()))
+                return
+        connection.close()
+
+
+@functools.cache
+def _tls_context() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _retry_after_seconds(response: http.client.HTTPResponse) -> float | None:
+    """Read Retry-After (RFC 9110, 10.2.3): seconds, or a date by the server's own clock."""
+    wish = response.getheader("Retry-After", "")
+    if wish.isascii() and wish.isdecimal() and len(wish) <= 9:
+        return float(wish)
+    try:
+        until, now = (
+            email.utils.parsedate_to_datetime(text).timestamp()
+            for text in (wish, response.getheader("Date", ""))
+        )
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, until - now)
+
+
+def _failure(fault: OSError | http.client.HTTPException, *, sent: Sent) -> PostError:
+    """Name a fault in our own words: foreign texts may carry what the URL hides."""
+    match fault:
+        case TimeoutError():
+            reason, transient = "timed out", True
+        case ConnectionRefusedError():
+            reason, transient = "connection refused", True
+        case ConnectionError():
+            reason, transient = "connection closed without a whole reply", True
+        case socket.gaierror():
+            reason, transient = "host name not found", True
+        case ssl.SSLCertVerificationError():
+            reason, transient = "TLS certificate refused", False
+        case ssl.SSLError():
+            reason, transient = "TLS failed", True
+        case http.client.IncompleteRead():
+            reason, transient = "connection closed without a whole reply", True
+        case http.client.HTTPException():
+            reason, transient = "reply is not HTTP", False
+        case _:
+            reason, transient = f"network fault ({type(fault).__name__})", True
+    return PostError(reason, sent=sent, transient=transient)

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Writes requirements/*.txt from pyproject.toml: every platform, Python 3.11 to 3.13, with hashes,
+# and without a line that says where packages come from. Needs uv; set-up and users do not.
+set -eu
+cd "$(dirname "$0")/.."
+
+# A release younger than this is not taken: most hijacked releases are found within days.
+COOL_DOWN="14 days"
+
+if ! uv --version >/dev/null 2>&1; then
+    echo "lock: uv is needed to resolve for every platform, and it was not found on PATH" >&2
+    exit 1
+fi
+
+# The public index only, whatever this machine is configured to add to it.
+unset UV_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_DEFAULT_INDEX UV_FIND_LINKS UV_CONSTRAINT UV_OVERRIDE
+
+compile() { # output, then what to compile
+    output=$1
+    shift
+    echo "lock: requirements/$output" >&2
+    uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-annotate --exclude-newer "$COOL_DOWN" \
+        --custom-compile-command "make lock" --output-file "requirements/$output" "$@"
+}
+
+# The widest set first: the narrower ones are constrained to its versions, so that going from
+# `make demo` to `make test` adds packages and changes none.
+compile dev.txt pyproject.toml --extra lab --group build --group dev "${@}"
+compile lab.txt pyproject.toml --extra lab --group build --constraint requirements/dev.txt "${@}"
+compile run.txt pyproject.toml --constraint requirements/dev.txt "${@}"
+compile node.txt --group node "${@}"
