@@ -212,6 +212,24 @@ class NoSimulator(Unavailable):
     code = "N105"
 
 
+class StaleHead(Unavailable):
+    """A node's newest block is too old to decide on."""
+
+    code = "N106"
+
+
+class NoRoute(Unavailable):
+    """A venue or bridge has no way between two tokens."""
+
+    code = "N107"
+
+
+class RunOpen(Pending):
+    """An earlier run of the account is not finished."""
+
+    code = "P101"
+
+
 class JournalCorrupt(NeedsHuman):
     """The journal was edited or damaged; nothing is signed on it."""
 

@@ -10,16 +10,15 @@ from typing import Literal, Protocol, runtime_checkable
 from agent.core.fact import Fact, Reserved
 from agent.core.fees import FeeQuote
 from agent.core.intent import Draft, Receipt, SignedMessage, SignedTx
+from agent.core.layout import Layout
 from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.price import Opinion, Ratio, Unpriced
-from agent.core.quote import Allowance, Call, Meaning, Quote
-from agent.core.sighting import Sighting as Sighting
-from agent.core.simulated import Simulated as Simulated
+from agent.core.quote import Allowance, Call, Quote
+from agent.core.sighting import Sighting
+from agent.core.simulated import Simulated
 from agent.core.snapshot import Block, ChainSnapshot
-from agent.core.verdict import Refusal
-
 
 BlockTag = int | Literal["latest", "finalized"]
 
@@ -115,8 +114,9 @@ class Venue(Protocol):
         below it. *now* is the chain's time in unix seconds.
         """
 
-    def meaning(self, call: Call) -> Meaning | Refusal:
-        """What a call of this venue means, decoded from its bytes by the shared decoder."""
+    @property
+    def layouts(self) -> Mapping[str, Layout]:
+        """Field maps of its calls by selector: data for the shared decoder."""
 
     def targets(self, chain: ChainId) -> Mapping[Address, str]:
         """Addresses that its calls go to or that may spend, with pinned code hashes or ''."""
@@ -170,8 +170,9 @@ class Bridge(Protocol):
     def quote(self, leg: Leg, sell_raw: int, account: Address, min_out: int, now: int) -> Quote:
         """A firm quote to send exactly *sell_raw* base units, or raise `Unavailable`."""
 
-    def meaning(self, call: Call) -> Meaning | Refusal:
-        """What a call of this bridge means."""
+    @property
+    def layouts(self) -> Mapping[str, Layout]:
+        """Field maps of its calls by selector: data for the shared decoder."""
 
     def targets(self, chain: ChainId) -> Mapping[Address, str]:
         """Addresses that its calls go to or that may spend, with pinned code hashes or ''."""

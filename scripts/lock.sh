@@ -15,12 +15,14 @@ fi
 # The public index only, whatever this machine is configured to add to it.
 unset UV_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_DEFAULT_INDEX UV_FIND_LINKS UV_CONSTRAINT UV_OVERRIDE
 
+# Extras stay in the lines: an older pip that is asked for `coverage[toml]` by another package
+# takes the newest coverage, finds no hash for it, and stops.
 compile() { # output, then what to compile
     output=$1
     shift
     echo "lock: requirements/$output" >&2
     uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-annotate --exclude-newer "$COOL_DOWN" \
+        --no-emit-index-url --no-annotate --no-strip-extras --exclude-newer "$COOL_DOWN" \
         --custom-compile-command "make lock" --output-file "requirements/$output" "$@"
 }
 

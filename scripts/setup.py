@@ -165,10 +165,11 @@ def install_packages(checkout: Checkout, level: str) -> None:
 
 
 def locked(checkout: Checkout, name: str) -> None:
-    """Install one requirement file with --require-hashes."""
+    """Install one requirement file by hash; it is complete, so nothing is resolved."""
+    file = f"requirements/{name}.txt"
     checkout.pip(
-        *("install", "--require-hashes", "--requirement", f"requirements/{name}.txt"),
-        failure=f"pip could not install requirements/{name}.txt. "
+        *("install", "--require-hashes", "--no-deps", "--requirement", file),
+        failure=f"pip could not install {file}. "
         "If the lines below speak of connections, names or time-outs, the package registry cannot "
         "be reached from here; packages come from it once, afterwards nothing is downloaded.",
     )

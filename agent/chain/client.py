@@ -35,24 +35,34 @@ def web3_over(ask: Ask, chain: ChainId) -> Web3:
         def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
             return _answered(ask, chain, method, params)
 
-        def is_connected(self, show_traceback: bool = False) -> bool:
-            return True
-
     # No middleware: names are not resolved, nothing is filled in, no nonce or price is guessed.
     return Web3(Provider(), middleware=[])
 
 
 @contextmanager
 def read_by_web3() -> Iterator[None]:
-    """Turn what web3 raises about a reply that it cannot read into ``BadReply``.
+    """Raise the node's own error as ``RpcError``, and ``BadReply`` for what web3 cannot read.
 
     Its formatters meet the reply before any check of ours, so they fail in many ways.
     """
-    from web3.exceptions import Web3Exception
+    from eth_abi.exceptions import DecodingError
+    from web3.exceptions import Web3Exception, Web3RPCError
 
     try:
         yield
-    except (Web3Exception, ValueError, TypeError, KeyError, AttributeError) as fault:
+    except Web3RPCError as fault:
+        error = (fault.rpc_response or {}).get("error")
+        if not isinstance(error, dict):
+            raise bad_reply("nothing where it was asked for a transaction") from fault
+        raise RpcError(error["code"], error["message"], error.get("data")) from fault
+    except (
+        Web3Exception,
+        DecodingError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as fault:
         raise bad_reply(f"what web3 cannot read ({type(fault).__name__})") from fault
 
 

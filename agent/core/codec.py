@@ -5,14 +5,27 @@ from __future__ import annotations
 import json
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NewType,
+    Self,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from agent.core import fact as facts
 from agent.core.fact import VERSION, Fact
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _TAG = "type"
 """Carries a dataclass's name; no frozen type has a field of that name (several have `kind`)."""
@@ -34,6 +47,18 @@ class Undecodable(ValueError):  # noqa: N818  it is what it says, and errors.py 
     """Bytes that are no value of the wanted type; the message says where and why."""
 
 
+class _Misfit(Exception):  # noqa: N818  never leaves this file: `decode` makes it Undecodable
+    """What is wrong, and the way to it, found only when it is needed."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.way = ""
+
+    def under(self, step: str) -> Self:
+        self.way = step + self.way
+        return self
+
+
 def encode(value: object) -> Any:
     """The JSON form of a frozen value; dataclasses carry their class name as `type`.
 
@@ -42,18 +67,23 @@ def encode(value: object) -> Any:
     >>> encode((True, Decimal("1.50"), 2**53))
     [True, '1.50', '9007199254740992']
     """
-    if is_dataclass(value) and not isinstance(value, type):
-        body = {field.name: encode(getattr(value, field.name)) for field in fields(value)}
-        return {_TAG: type(value).__name__, **body}
-    if isinstance(value, bool) or value is None or isinstance(value, str):
+    if isinstance(value, str | bool) or value is None:
         return value
     if isinstance(value, int) and -_END_INT < value < _END_INT:
         return value if -_SAFE_INT < value < _SAFE_INT else str(value)
-    if isinstance(value, Decimal) and value.is_finite():
-        return str(value)
     if isinstance(value, tuple):
         return [encode(item) for item in value]
+    if isinstance(value, Decimal) and value.is_finite():
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        body = {name: encode(getattr(value, name)) for name in _names(type(value))}
+        return {_TAG: type(value).__name__, **body}
     raise TypeError(f"{type(value).__name__} has no exact JSON form")
+
+
+@cache
+def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def decode(raw: Any, wanted: Any, where: str = "$") -> Any:
@@ -62,89 +92,141 @@ def decode(raw: Any, wanted: Any, where: str = "$") -> Any:
     >>> decode("1.50", Decimal)
     Decimal('1.50')
     """
-    wanted = _plain(wanted)
-    origin = get_origin(wanted)
-    if origin in {Union, types.UnionType}:
-        return _decode_union(raw, get_args(wanted), where)
-    if origin is Literal:
-        if raw not in get_args(wanted):
-            raise Undecodable(f"{where}: {_shown(raw)} is none of {get_args(wanted)}")
-        return raw
-    if origin is tuple:
-        return _decode_tuple(raw, get_args(wanted), where)
-    if is_dataclass(wanted) and isinstance(wanted, type):
-        return _decode_dataclass(raw, wanted, where)
-    return _decode_scalar(raw, wanted, where)
+    try:
+        return _reader(wanted)(raw)
+    except _Misfit as misfit:
+        raise Undecodable(f"{where}{misfit.way}: {misfit}") from None
 
 
-def _shown(raw: Any) -> str:
-    text = repr(raw)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _plain(wanted: Any) -> Any:
-    while isinstance(wanted, NewType):
-        wanted = wanted.__supertype__
-    return wanted
-
-
-def _decode_union(raw: Any, options: tuple[Any, ...], where: str) -> Any:
-    """One of several dataclasses by its tag, or the one scalar of an optional value."""
-    if raw is None and types.NoneType in options:
-        return None
-    tag = raw.get(_TAG) if isinstance(raw, dict) else None
-    for option in options:
-        if is_dataclass(option) and isinstance(option, type):
-            if option.__name__ == tag:
-                return decode(raw, option, where)
-        elif tag is None and option is not types.NoneType:
-            return decode(raw, option, where)
-    raise Undecodable(f"{where}: {_shown(tag or raw)} is not known here")
-
-
-def _decode_tuple(raw: Any, items: tuple[Any, ...], where: str) -> tuple[Any, ...]:
-    if not isinstance(raw, list):
-        raise Undecodable(f"{where}: a list is wanted")
-    if len(items) == 2 and items[1] is Ellipsis:
-        return tuple(decode(item, items[0], f"{where}[{i}]") for i, item in enumerate(raw))
-    if len(raw) != len(items):
-        raise Undecodable(f"{where}: {len(items)} items are wanted, {len(raw)} are there")
-    pairs = zip(raw, items, strict=True)
-    return tuple(decode(item, kind, f"{where}[{i}]") for i, (item, kind) in enumerate(pairs))
+_Reader = Callable[[Any], Any]
 
 
 @cache
-def _hints(wanted: type) -> Mapping[str, Any]:
-    return get_type_hints(wanted)
+def _reader(wanted: Any) -> _Reader:
+    """What reads values of one type; made once per type, because journals are long."""
+    while isinstance(wanted, NewType):
+        wanted = wanted.__supertype__
+    origin, parts = get_origin(wanted), get_args(wanted)
+    if origin in {Union, types.UnionType}:
+        return _union_reader(parts)
+    if origin is Literal:
+        return _literal_reader(parts)
+    if origin is tuple and len(parts) == 2 and parts[1] is Ellipsis:
+        return _list_reader(parts[0])
+    if origin is tuple:
+        return _row_reader(parts)
+    if is_dataclass(wanted) and isinstance(wanted, type):
+        return _dataclass_reader(wanted)
+    return _scalar_reader(wanted)
 
 
-def _decode_dataclass(raw: Any, wanted: type, where: str) -> Any:
-    if not isinstance(raw, dict) or raw.get(_TAG) != wanted.__name__:
-        raise Undecodable(f"{where}: a {wanted.__name__} is wanted")
-    hints = _hints(wanted)
-    given = set(raw) - {_TAG}
-    if given != set(hints):
-        strange = _shown(", ".join(sorted(given ^ set(hints))))
-        raise Undecodable(f"{where}: {wanted.__name__} does not match in {strange}")
-    return wanted(**{name: decode(raw[name], hints[name], f"{where}.{name}") for name in hints})
+def _shown(raw: Any) -> str:
+    return _cut(repr(raw))
 
 
-def _decode_scalar(raw: Any, wanted: Any, where: str) -> Any:
-    if wanted is bool or wanted is str:
-        if isinstance(raw, wanted):
-            return raw
-    elif wanted is int:
-        number = _whole(raw)
-        if number is not None:
-            return number
-    elif wanted is Decimal:
-        exact = _exact(raw)
-        if exact is not None:
-            return exact
-    raise Undecodable(f"{where}: {_shown(raw)} is no {getattr(wanted, '__name__', wanted)}")
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-def _whole(raw: Any) -> int | None:
+def _union_reader(options: tuple[Any, ...]) -> _Reader:
+    """One of several dataclasses by its tag, or the one scalar of an optional value."""
+    tagged = {
+        kind.__name__: _reader(kind)
+        for kind in options
+        if isinstance(kind, type) and is_dataclass(kind)
+    }
+    plain = [kind for kind in options if not is_dataclass(kind) and kind is not types.NoneType]
+    optional = types.NoneType in options
+
+    def read(raw: Any) -> Any:
+        if raw is None and optional:
+            return None
+        tag = raw.get(_TAG) if isinstance(raw, dict) else None
+        if isinstance(tag, str) and tag in tagged:
+            return tagged[tag](raw)
+        if tag is None and plain:
+            return _reader(plain[0])(raw)
+        raise _Misfit(f"{_shown(tag or raw)} is not known here")
+
+    return read
+
+
+def _literal_reader(words: tuple[str, ...]) -> _Reader:
+    def read(raw: Any) -> Any:
+        if raw not in words:
+            raise _Misfit(f"{_shown(raw)} is none of {words}")
+        return raw
+
+    return read
+
+
+def _list_reader(kind: Any) -> _Reader:
+    def read(raw: Any) -> tuple[Any, ...]:
+        if not isinstance(raw, list):
+            raise _Misfit("a list is wanted")
+        # Looked up late: a type may hold a list of itself.
+        item_reader = _reader(kind)
+        return tuple(_item(item_reader, i, item) for i, item in enumerate(raw))
+
+    return read
+
+
+def _row_reader(kinds: tuple[Any, ...]) -> _Reader:
+    readers = [_reader(kind) for kind in kinds]
+
+    def read(raw: Any) -> tuple[Any, ...]:
+        if not isinstance(raw, list):
+            raise _Misfit("a list is wanted")
+        if len(raw) != len(readers):
+            raise _Misfit(f"{len(readers)} items are wanted, {len(raw)} are there")
+        return tuple(_item(readers[i], i, item) for i, item in enumerate(raw))
+
+    return read
+
+
+def _item(reader: _Reader, index: int, raw: Any) -> Any:
+    try:
+        return reader(raw)
+    except _Misfit as misfit:
+        raise misfit.under(f"[{index}]") from None
+
+
+def _dataclass_reader(kind: type) -> _Reader:
+    readers = {name: _reader(hint) for name, hint in get_type_hints(kind).items()}
+    wanted = {_TAG, *readers}
+
+    def read(raw: Any) -> Any:
+        if not isinstance(raw, dict) or raw.get(_TAG) != kind.__name__:
+            raise _Misfit(f"a {kind.__name__} is wanted")
+        if raw.keys() != wanted:
+            strange = _cut(", ".join(sorted(raw.keys() ^ wanted)))
+            raise _Misfit(f"{kind.__name__} does not match in {strange}")
+        values = {}
+        for name, reader in readers.items():
+            try:
+                values[name] = reader(raw[name])
+            except _Misfit as misfit:
+                raise misfit.under(f".{name}") from None
+        return kind(**values)
+
+    return read
+
+
+def _scalar_reader(kind: Any) -> _Reader:
+    exact = _SCALARS.get(kind)
+    if exact is None:
+        raise TypeError(f"{kind} has no exact JSON form")
+
+    def read(raw: Any) -> Any:
+        value = exact(raw)
+        if value is None:
+            raise _Misfit(f"{_shown(raw)} is no {kind.__name__}")
+        return value
+
+    return read
+
+
+def _integer(raw: Any) -> int | None:
     """The integer that `encode` would write as *raw*, None for any other spelling."""
     if isinstance(raw, int) and not isinstance(raw, bool):
         return raw if -_SAFE_INT < raw < _SAFE_INT else None
@@ -154,7 +236,7 @@ def _whole(raw: Any) -> int | None:
     return None if -_SAFE_INT < number < _SAFE_INT else number
 
 
-def _exact(raw: Any) -> Decimal | None:
+def _decimal(raw: Any) -> Decimal | None:
     """The finite number that `encode` would write as *raw*, None for any other spelling."""
     if not isinstance(raw, str):
         return None
@@ -164,6 +246,13 @@ def _exact(raw: Any) -> Decimal | None:
         return None
     return number if number.is_finite() and str(number) == raw else None
 
+
+_SCALARS: Mapping[Any, Callable[[Any], Any]] = {
+    str: lambda raw: raw if isinstance(raw, str) else None,
+    bool: lambda raw: raw if isinstance(raw, bool) else None,
+    int: _integer,
+    Decimal: _decimal,
+}
 
 _KINDS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(facts.Fact)}
 

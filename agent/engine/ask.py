@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from fractions import Fraction
 
 from agent.core.fact import Quoted, Refused
 from agent.core.guard import Proposal, check
 from agent.core.intent import Draft, Purpose
-from agent.core.layout import Layout
 from agent.core.money import WHOLE_BPS, Address, Amount, ChainId
 from agent.core.plan import Leg
 from agent.core.price import Prices
 from agent.core.progress import Ask
-from agent.core.quote import Allowance, Call, Quote
+from agent.core.quote import Allowance, Call, Meaning, Quote
 from agent.core.simulated import Simulated
-from agent.core.snapshot import Block
 from agent.core.state import State
 from agent.core.verdict import Refusal
-from agent.engine.io import Io, Later
-from agent.ports import Bridge, Node, Read, Venue
-from agent.wire.abi import decode, encode_call
-from agent.wire.calldata import meaning
+from agent.engine.io import Io
+from agent.errors import BadReply, NoRoute
+from agent.ports import Bridge, Node, Venue
+from agent.wire import calldata, erc20
 
 SIMULATION_GAS = 3_000_000
 """Gas limit of each call in the first simulation, which finds out what it needs: a three-hop
 swap takes under 600 000 (measured on the local chain), so a call that needs more is odd."""
+
+APPROVAL_GAS = 100_000
+"""Gas limit of an approval that was not simulated (a revocation): a proxied token with a
+blacklist check takes about 60 000 (USDC, measured on the local chain)."""
 
 GAS_MARGIN = Fraction(5, 4)
 """Gas limit over simulated gas: prices and ticks move between simulation and block."""
@@ -39,10 +40,9 @@ _PURPOSES: dict[str, Purpose] = {
 }
 
 
-def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused, ...] | Later:
+def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused, ...]:
     """Quote a leg, simulate approvals and act in a row, check everything; sign nothing."""
     leg = state.runs[step.run].legs[step.leg].leg
-    node = io.nodes[step.chain]
     now = io.clock.now()
 
     def refused(*refusals: Refusal) -> tuple[Refused, ...]:
@@ -51,17 +51,20 @@ def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused, ...] | Later
     place: Venue | Bridge | None = io.venues.get(leg.via) or io.bridges.get(leg.via)
     if place is None:
         return refused(Refusal("G112", f"{leg.via} is not allowed by the policy"))
-    head = node.block()
     prices = io.prices()
     sell = Amount(leg.sell.token, step.sell_raw)
     floor = least_out(leg, sell, prices, io.policy.limits.max_price_impact_bps)
     if floor is None:
         return refused(unpriced(leg, prices))
-    quote = place.quote(leg, step.sell_raw, io.account, floor, head.timestamp)
+    node = io.nodes[step.chain]
+    chain_time = node.block().timestamp
+    try:
+        quote = place.quote(leg, step.sell_raw, io.account, floor, chain_time)
+    except NoRoute as error:
+        return refused(Refusal(error.code, error.message))
     drafts, revoke = _drafts(leg, quote, node, io.account)
     simulated = simulate(node, io.account, drafts, leg)
     drafts = _with_gas(drafts, simulated)
-    layouts = place.layouts
     verdict = check(
         Proposal(
             account=io.account,
@@ -69,7 +72,7 @@ def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused, ...] | Later
             sell_raw=step.sell_raw,
             quote=quote,
             drafts=drafts,
-            meanings=tuple(_meaning(draft, layouts, io.account) for draft in drafts),
+            meanings=tuple(_meanings(drafts, place, io.account)),
             simulated=simulated,
             prices=prices,
             limits=io.policy.limits,
@@ -77,7 +80,7 @@ def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused, ...] | Later
             targets=place.targets(step.chain),
             code_hashes=node.code_hashes(_addresses(drafts)),
             account_code_hash=node.code_hashes((io.account,))[io.account],
-            chain_time=head.timestamp,
+            chain_time=chain_time,
             clock_time=now,
             native=io.chains[step.chain].native,
             canary=None if leg.via in state.vias else io.canary,
@@ -126,11 +129,19 @@ def unpriced(leg: Leg, prices: Prices) -> Refusal:
         if said is not None:
             return Refusal(said.code, said.why)
         price = prices.by_asset.get(asset)
-        if price is None:
-            return Refusal("G202", f"no source has a price for {asset}")
-        if not price.independent:
+        if price is not None and not price.independent:
             return Refusal("G206", f"only {price.sources[0]} has a price for {asset}")
-    return Refusal("G202", f"no price for leg {leg.id}")
+    return Refusal("G202", f"no source has a price for what leg {leg.id} sells or buys")
+
+
+def simulate(node: Node, account: Address, drafts: tuple[Draft, ...], leg: Leg) -> Simulated:
+    """Run the calls of *drafts* in a row on the chain's head, as the account would."""
+    calls = [
+        (draft.payload, draft.gas_limit) for draft in drafts if isinstance(draft.payload, Call)
+    ]
+    granted = [draft.allowance for draft in drafts if draft.allowance is not None]
+    watch = [token for token in (leg.sell.token, leg.buy) if token.chain == node.chain]
+    return node.simulate(account, calls, watch, granted)
 
 
 def _drafts(
@@ -140,12 +151,12 @@ def _drafts(
     chain = leg.sell.token.chain
     drafts: list[Draft] = []
     revoke: Draft | None = None
-    for allowance, present in zip(
-        quote.allowances, allowances(node, account, quote.allowances), strict=True
-    ):
-        if present not in {0, allowance.amount.raw}:
+    present = allowances(node, account, quote.allowances)
+    for allowance, granted in zip(quote.allowances, present, strict=True):
+        # A race-guarded token takes no change from one non-zero allowance to another.
+        if granted not in {0, allowance.amount.raw}:
             drafts.append(_approval("approve_zero", chain, allowance, 0))
-        if present != allowance.amount.raw:
+        if granted != allowance.amount.raw:
             drafts.append(_approval("approve", chain, allowance, allowance.amount.raw))
         revoke = _approval("revoke", chain, allowance, 0)
     act = Draft(
@@ -161,36 +172,26 @@ def _drafts(
 
 def _approval(purpose: Purpose, chain: ChainId, allowance: Allowance, raw: int) -> Draft:
     token = allowance.amount.token
-    data = encode_call("approve(address,uint256)", (allowance.spender, raw))
     return Draft(
         purpose=purpose,
         chain=chain,
-        payload=Call(chain, token.address, 0, data),
+        payload=erc20.approve(chain, token.address, allowance.spender, raw),
         gas_limit=APPROVAL_GAS,
         allowance=Allowance(allowance.spender, Amount(token, raw)),
     )
 
 
-APPROVAL_GAS = 100_000
-"""Gas limit of an approval that was not simulated (a revocation): a proxied token with a
-blacklist check takes about 60 000 (USDC, measured on the local chain)."""
+def revocation(chain: ChainId, allowance: Allowance) -> Draft:
+    """The draft that takes an allowance back."""
+    return _approval("revoke", chain, allowance, 0)
 
 
-def allowances(
-    node: Node, account: Address, wanted: tuple[Allowance, ...]
-) -> tuple[int, ...]:
-    """What each spender may move now, base units; raises Unavailable when unreadable."""
+def allowances(node: Node, account: Address, wanted: tuple[Allowance, ...]) -> tuple[int, ...]:
+    """What each spender may move now, in base units; raises Unavailable when unreadable."""
     if not wanted:
         return ()
-    reads = [
-        Read(
-            item.amount.token.address,
-            encode_call("allowance(address,address)", (account, item.spender)),
-        )
-        for item in wanted
-    ]
-    answers = node.read(reads)
-    return tuple(_uint(answer, item) for answer, item in zip(answers, wanted, strict=True))
+    reads = [erc20.allowance(item.amount.token.address, account, item.spender) for item in wanted]
+    return tuple(_uint(answer, item) for answer, item in zip(node.read(reads), wanted, strict=True))
 
 
 def _uint(answer: bytes | None, item: Allowance) -> int:
@@ -200,3 +201,38 @@ def _uint(answer: bytes | None, item: Allowance) -> int:
             fix="check the token's address in chains.toml",
         )
     return int.from_bytes(answer, "big")
+
+
+def _with_gas(drafts: tuple[Draft, ...], simulated: Simulated) -> tuple[Draft, ...]:
+    """Gas limits from what the simulation used; a reverted one keeps them for the verdict."""
+    if not simulated.ok:
+        return drafts
+    used = iter(simulated.gas_used)
+    return tuple(
+        replace(draft, gas_limit=int(next(used) * GAS_MARGIN))
+        if isinstance(draft.payload, Call)
+        else draft
+        for draft in drafts
+    )
+
+
+def _meanings(
+    drafts: tuple[Draft, ...], place: Venue | Bridge, account: Address
+) -> list[Meaning | Refusal]:
+    return [
+        calldata.meaning(draft.payload, place.layouts, account=account)
+        if isinstance(draft.payload, Call)
+        else calldata.order_meaning(draft.payload)
+        for draft in drafts
+    ]
+
+
+def _addresses(drafts: tuple[Draft, ...]) -> tuple[Address, ...]:
+    """Everything that is called or may spend."""
+    found: dict[Address, None] = {}
+    for draft in drafts:
+        if isinstance(draft.payload, Call):
+            found[draft.payload.to] = None
+        if draft.allowance is not None:
+            found[draft.allowance.spender] = None
+    return tuple(found)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import reduce
 
-from agent.core.fact import Fact, Reserved
 from agent.core.budget import charge, fee_verdict
+from agent.core.fact import Fact, Reserved
 from agent.core.fold import apply
 from agent.core.money import Address
 from agent.core.policy import Limits
@@ -70,6 +70,4 @@ class Tail:
         if purpose in _PROTECTIVE or fact.kind == "cancel":
             return fee_verdict(fact.charges.fee, limits)
         run = fact.intent.run
-        return charge(
-            self.state, run, fact.charges, limits, now, deposit=purpose == "deposit"
-        )
+        return charge(self.state, run, fact.charges, limits, now, deposit=purpose == "deposit")

@@ -21,7 +21,12 @@ START_TIMEOUT_SECONDS = 30.0
 BLOCK_GAS_LIMIT = 60_000_000
 """Gas; what Ethereum blocks have had since November 2025."""
 
+STATES_KEPT = 128
+"""Blocks whose state can be read, as many as full nodes keep; more would fill memory and disk."""
+
 _POLL_SECONDS = 0.004
+
+_HOME_PREFIX = "rebalancer-anvil-"
 
 _LISTENING = re.compile(rb"^Listening on 127\.0\.0\.1:(\d+)", re.MULTILINE)
 
@@ -72,15 +77,9 @@ def start_anvil(
     each transaction. *state* is a saved chain, *genesis_time* unix seconds of a new one. With
     *keep* it goes on after this process. Raises PortInUse and SetupFailed.
     """
-    home = Path(tempfile.mkdtemp(prefix="rebalancer-anvil-"))
-    options = ["--host", "127.0.0.1", "--port", str(port or 0)]
-    # Loaded states do not carry the chain id, so it is always given.
-    options += ["--chain-id", str(chain_id), "--gas-limit", str(BLOCK_GAS_LIMIT)]
-    # With one slot in an epoch `finalized` is two blocks behind; with 32 it would stay at 0.
-    options += ["--slots-in-an-epoch", "1"]
-    # One account without money that nobody can guess: it tells our node from any other.
-    options += ["--accounts", "1", "--balance", "0", "--mnemonic-random", "12"]
-    options += ["--config-out", str(home / "config.json"), "--no-cors", "--color", "never"]
+    _sweep()
+    home = Path(tempfile.mkdtemp(prefix=f"{_HOME_PREFIX}{'kept' if keep else os.getpid()}-"))
+    options = _options(chain_id, port, home)
     if block_seconds is not None:
         options += ["--block-time", str(block_seconds)]
     if state is not None:
@@ -104,6 +103,19 @@ def start_anvil(
         process.wait()
         shutil.rmtree(home, ignore_errors=True)
         raise
+
+
+def _options(chain_id: int, port: int | None, home: Path) -> list[str]:
+    return [
+        *("--host", "127.0.0.1", "--port", str(port or 0)),
+        # Loaded states do not carry the chain id, so it is always given.
+        *("--chain-id", str(chain_id), "--gas-limit", str(BLOCK_GAS_LIMIT)),
+        # With one slot in an epoch `finalized` is two blocks behind; with 32 it would stay at 0.
+        *("--slots-in-an-epoch", "1", "--prune-history", str(STATES_KEPT)),
+        # One account without money that nobody can guess: it tells our node from any other.
+        *("--accounts", "1", "--balance", "0", "--mnemonic-random", "12"),
+        *("--config-out", str(home / "config.json"), "--no-cors", "--color", "never"),
+    ]
 
 
 def _answering(
@@ -158,6 +170,18 @@ def _listening_port(process: subprocess.Popen[bytes], log: Path, port: int | Non
         if ended or time.monotonic() > deadline:
             raise _not_started(_last_line(said))
         time.sleep(_POLL_SECONDS)
+
+
+def _sweep() -> None:
+    """Remove what nodes of killed processes left behind; their parents' ids are in the names."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_HOME_PREFIX}[0-9]*-*"):
+        parent = int(folder.name.removeprefix(_HOME_PREFIX).partition("-")[0])
+        try:
+            os.kill(parent, 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue
 
 
 def _not_started(why: str) -> SetupFailed:

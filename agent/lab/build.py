@@ -25,13 +25,13 @@ LOST_AND_FOUND: Final = "0x000000000000000000000000000000000000ad02"
 TREASURY_VALUE: Final = Decimal(2_000_000_000)
 """USD in each token, so that every pool can be filled and moved."""
 
-OBSERVATIONS: Final = 64
-"""Slots of each v3 pool's oracle: 16 trades of history and as many new ones before it is full."""
+OBSERVATIONS: Final = 32
+"""Slots of each v3 pool's oracle: its history, and as many new trades before that is lost."""
 
-HISTORY_ROUNDS: Final = 16
+HISTORY_ROUNDS: Final = 13
 
 HISTORY_STEP_SECONDS: Final = 150
-"""Sixteen rounds are 40 minutes, more than the 30 minutes of the usual average price."""
+"""Thirteen rounds are 32 minutes, more than the 30 minutes of the usual average price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ _TICK_BASE: Final = Decimal("1.0001")
 SPACING: Final = {100: 1, 500: 10, 3000: 60, 10_000: 200}
 """Ticks between positions by fee in millionths, UniswapV3Factory.feeAmountTickSpacing."""
 
-_SPREAD: Final = (
+_LAYERED: Final = (
     (-2, 2, 20),
     (-6, 6, 20),
     (-20, 20, 25),
@@ -24,10 +24,13 @@ _SPREAD: Final = (
     (3, 40, 15),
     (-40, -3, 10),
 )
-"""Positions of each v3 pool: from, to (in tick spacings around the price), percent of the depth.
+"""Positions of a lively v3 pool: from, to (tick spacings around the price), percent of the depth.
 
 The first five hold the price and make up the whole depth; the last two stand beside it. Trades of
 some ten thousand USD leave the narrow ones, so that swaps cross ticks."""
+
+_PLAIN: Final = ((-6, 6, 40), (-40, 40, 35), (-600, 600, 25))
+"""Positions of a quiet pool. Few, because the local node hashes all storage with every block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +49,15 @@ class PoolSeed:
 
     ``fee`` is in millionths, 0 for Uniswap v2. ``depth`` is the USD value of one side of a
     full-range pool that trades equally well at the price. ``offset_bps`` is how far the pool's
-    first price is from the feeds: markets never agree exactly.
+    first price is from the feeds: markets never agree exactly. ``layered`` pools have seven
+    positions instead of three.
     """
 
     pair: tuple[str, str]
     fee: int
     depth: int
     offset_bps: Decimal
+    layered: bool
 
     @property
     def symbols(self) -> tuple[str, str]:
@@ -99,7 +104,7 @@ class PoolSeed:
                 self._position(
                     liquidity * percent / 100, centre + start * spacing, centre + end * spacing
                 )
-                for start, end, percent in _SPREAD
+                for start, end, percent in (_LAYERED if self.layered else _PLAIN)
             )
 
     def _position(self, liquidity: Decimal, lower: int, upper: int) -> Position:
@@ -123,24 +128,28 @@ def _up(amount: Decimal) -> int:
     return int(amount.to_integral_value(ROUND_CEILING))
 
 
-def _seed(one: str, other: str, fee: int, depth: int, offset_bps: str) -> PoolSeed:
-    return PoolSeed(pair=(one, other), fee=fee, depth=depth, offset_bps=Decimal(offset_bps))
+def _seed(
+    one: str, other: str, fee: int, depth: int, offset_bps: str, *, layered: bool = False
+) -> PoolSeed:
+    return PoolSeed(
+        pair=(one, other), fee=fee, depth=depth, offset_bps=Decimal(offset_bps), layered=layered
+    )
 
 
 SEEDS: Final = (
     _seed("WETH", "USDC", 100, 2_000_000, "0.4"),
-    _seed("WETH", "USDC", 500, 40_000_000, "1"),
-    _seed("WETH", "USDC", 3000, 60_000_000, "-6"),
+    _seed("WETH", "USDC", 500, 40_000_000, "1", layered=True),
+    _seed("WETH", "USDC", 3000, 60_000_000, "-6", layered=True),
     _seed("WETH", "USDC", 10_000, 3_000_000, "25"),
-    _seed("WETH", "USDT", 500, 25_000_000, "-2"),
+    _seed("WETH", "USDT", 500, 25_000_000, "-2", layered=True),
     _seed("WETH", "USDT", 3000, 30_000_000, "8"),
-    _seed("WBTC", "WETH", 500, 25_000_000, "2"),
+    _seed("WBTC", "WETH", 500, 25_000_000, "2", layered=True),
     _seed("WBTC", "WETH", 3000, 45_000_000, "-5"),
-    _seed("WBTC", "USDC", 3000, 12_000_000, "7"),
+    _seed("WBTC", "USDC", 3000, 12_000_000, "7", layered=True),
     _seed("WBTC", "USDT", 10_000, 100_000, "-30"),
-    _seed("USDC", "USDT", 100, 300_000_000, "0.5"),
+    _seed("USDC", "USDT", 100, 300_000_000, "0.5", layered=True),
     _seed("USDC", "USDT", 500, 60_000_000, "-2"),
-    _seed("DAI", "USDC", 100, 250_000_000, "-0.3"),
+    _seed("DAI", "USDC", 100, 250_000_000, "-0.3", layered=True),
     _seed("DAI", "USDC", 500, 40_000_000, "1.5"),
     _seed("DAI", "WETH", 3000, 10_000_000, "-9"),
     _seed("WETH", "USDC", 0, 10_000_000, "4"),

@@ -43,10 +43,7 @@ def seal(folder: Path, files: Mapping[str, bytes], *, origin: str, executable: s
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as fault:
-        raise SetupFailed(
-            f"the cache folder {folder} cannot be written: {fault.strerror}",
-            fix="free disk space or fix the folder's permissions, then run the command again",
-        ) from None
+        raise _unwritable(folder, fault) from None
 
 
 def read_sealed(folder: Path, name: str, *, origin: str) -> bytes:
@@ -64,14 +61,27 @@ def read_sealed(folder: Path, name: str, *, origin: str) -> bytes:
 
 @contextmanager
 def only_one(lock: Path) -> Iterator[None]:
-    """Let one process at a time into the block; the lock dies with its process."""
-    lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Let one process at a time into the block; the lock dies with its process.
+
+    Raises SetupFailed when the lock file cannot be made.
+    """
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as fault:
+        raise _unwritable(lock.parent, fault) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
+
+
+def _unwritable(folder: Path, fault: OSError) -> SetupFailed:
+    return SetupFailed(
+        f"the cache folder {folder} cannot be written: {fault.strerror}",
+        fix="free disk space or fix the folder's permissions, then run the command again",
+    )
 
 
 def _refused(folder: Path, what: str) -> SetupFailed:

@@ -63,9 +63,10 @@ def read_toml(path: Path, *, shown: str | None = None, fix: str) -> TomlFile:
             raise ConfigFileMissing(f"{name} is not a file", fix=fix)
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigFileMissing(f"{name} is not there", fix=fix) from None
     except OSError as error:
-        why = "is not there" if isinstance(error, FileNotFoundError) else f"({error.strerror})"
-        raise ConfigFileMissing(f"{name} {why}".replace(" (", " cannot be read ("), fix=fix) from None
+        raise ConfigFileMissing(f"{name} cannot be read: {error.strerror}", fix=fix) from None
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{name} is larger than {MAX_BYTES} bytes", fix="name another file")
     return parse_toml(content, name)

@@ -46,8 +46,7 @@ class MemoryJournal:
         """All facts of *account* in order."""
         with self._guard:
             rows = [
-                (row.seq, row.line, row.hash, row.prev)
-                for row in self._rows.get(lane(account), [])
+                (row.seq, row.line, row.hash, row.prev) for row in self._rows.get(lane(account), [])
             ]
             head = self._head(account)
         return verified(account, rows, (head.seq, head.hash) if rows else None)[0]

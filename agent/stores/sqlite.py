@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from agent.core.codec import to_json
 from agent.core.fact import Fact, Signed
@@ -41,7 +40,11 @@ _ACCOUNTS = "SELECT account FROM facts UNION SELECT account FROM heads ORDER BY 
 # Primary result codes, https://www.sqlite.org/rescode.html; the low byte of the extended ones.
 _BUSY = {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED
 _UNWRITABLE = {3, 8, 10, 13, 14}  # PERM, READONLY, IOERR, FULL, CANTOPEN
-_DAMAGED = {1, 11, 24, 26}  # ERROR (a table or column is gone), CORRUPT, FORMAT, NOTADB
+_CORRUPT = 11
+_DAMAGED = {1, _CORRUPT, 24, 26}  # ERROR (a table or column is gone), CORRUPT, FORMAT, NOTADB
+
+
+_Connected = sqlite3.Connection | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +72,7 @@ class SqliteJournal:
     `busy_seconds`) and JournalCorrupt (no journal, or one of a newer version).
     """
 
-    def __init__(
-        self, folder: Path, *, read_only: bool = False, busy_seconds: float = 5.0
-    ) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False, busy_seconds: float = 5.0) -> None:
         self._folder = folder
         self._path = folder / FILE
         self._read_only = read_only
@@ -80,7 +81,8 @@ class SqliteJournal:
         self._process = os.getpid()
         self._seen: dict[Address, Head] = {}
         self._signed_nothing = True
-        self._connection: sqlite3.Connection | None = None
+        self._connection: _Connected = None
+        self._file: tuple[int, int] | None = None
         self._closed = False
         if not read_only:
             private_folder(folder)
@@ -97,15 +99,15 @@ class SqliteJournal:
         if isinstance(fact, Signed):
             self._signed_nothing = False
         with self._transaction("BEGIN IMMEDIATE", lane(account)) as connection:
-            if connection is None:
-                raise DiskFull(f"{self._path} was opened for reading", fix="run without status")
+            if self._read_only or connection is None:
+                raise DiskFull(f"{self._path} was opened for reading only", fix="open it to write")
             head = self._checked_head(connection, account)
             if seq != head.seq + 1:
                 raise Fenced(f"{account}: position {seq} is not the next one, {head.seq + 1} is")
             row = follow(account, head, line)
             connection.execute(_ADD, (account, row.seq, row.line, row.hash, row.prev))
             connection.execute(_KEEP, (account, row.seq, row.hash))
-        self._seen[account] = Head(row.seq, row.hash)
+        self._see(account, Head(row.seq, row.hash))
 
     def load(self, account: Address) -> tuple[Fact, ...]:
         """All facts of *account* in order, every hash verified; raises JournalCorrupt."""
@@ -114,9 +116,13 @@ class SqliteJournal:
                 return ()
             rows = connection.execute(_ROWS, (account,)).fetchall()
             kept = connection.execute(_KEPT, (account,)).fetchone()
-            with self._trusted(account):
-                facts, head = verified(account, rows, kept)
-                self._see(account, head, {row[0]: row[2] for row in rows})
+            seen = self._seen.get(account)
+        # Outside the transaction: a long journal must not keep the appender waiting.
+        with self._trusted(account):
+            facts, head = verified(account, rows, kept)
+            if seen is not None:
+                _still_there(seen, head, rows[seen.seq][2] if seen.seq <= head.seq else None)
+        self._see(account, head)
         return facts
 
     def accounts(self) -> tuple[Address, ...]:
@@ -144,3 +150,179 @@ class SqliteJournal:
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
+
+    def _see(self, account: Address, head: Head) -> None:
+        """Remember how far the journal came, so that a change behind our back is found."""
+        with self._guard:
+            if head.seq > self._seen.get(account, genesis(account)).seq:
+                self._seen[account] = head
+
+    def _checked_head(self, connection: sqlite3.Connection, account: Address) -> Head:
+        """The head as it stands now, checked against itself, its copy and what we saw."""
+        row = connection.execute(_LAST, (account,)).fetchone()
+        kept = connection.execute(_KEPT, (account,)).fetchone()
+        seen = self._seen.get(account)
+        with self._trusted(account):
+            head = tail(account, row, kept)
+            if seen is not None:
+                at = connection.execute(_AT, (account, seen.seq)).fetchone()
+                _still_there(seen, head, None if at is None else at[0])
+        return head
+
+    @contextmanager
+    def _transaction(self, begin: str, account: Address | None) -> Iterator[_Connected]:
+        """One transaction, alone in this process; None for a reader without a file."""
+        with self._guard, self._translated(account):
+            connection = self._connected()
+            if connection is None:
+                yield None
+                return
+            connection.execute(begin)
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                # A commit that failed on the disk may have ended the transaction already.
+                if connection.in_transaction:
+                    with suppress(sqlite3.Error):
+                        connection.execute("ROLLBACK")
+                raise
+
+    def _connected(self) -> _Connected:
+        if self._closed:
+            raise ValueError("the journal is closed")
+        if os.getpid() != self._process:
+            # https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_across_a_fork_
+            raise ValueError("a journal must be opened by the process that uses it")
+        if self._connection is None and self._path.exists():
+            self._connection = self._open()
+        elif self._connection is not None and self._file != _identity(self._path):
+            # SQLite would go on writing to a file that nobody finds any more.
+            raise JournalCorrupt(
+                f"{self._path} was moved, deleted or replaced while it was in use",
+                fix="put back the last good copy of it, and stop whatever else uses the folder",
+                nothing_signed=self._signed_nothing,
+            )
+        return self._connection
+
+    def _open(self) -> _Connected:
+        for suffix in ("", "-wal", "-shm"):
+            check_private_file(self._path.with_name(FILE + suffix))
+        mode = "ro" if self._read_only else "rw"
+        connection = None
+        try:
+            with self._translated(None):
+                connection = sqlite3.connect(
+                    f"{self._path.absolute().as_uri()}?mode={mode}",
+                    uri=True,
+                    timeout=self._busy_seconds,
+                    isolation_level=None,
+                    check_same_thread=False,
+                )
+                # A byte that is no UTF-8 must break its hash, not the reading of it.
+                connection.text_factory = _text
+                if self._prepared(connection):
+                    self._file = _identity(self._path)
+                    return connection
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            raise
+        connection.close()
+        return None
+
+    def _prepared(self, connection: sqlite3.Connection) -> bool:
+        """Whether the tables are there, after making them if this is no reader."""
+        # Both in one transaction: another process may be making the tables right now.
+        connection.execute("BEGIN")
+        found = _version(connection)
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute("COMMIT")
+        if found > VERSION:
+            raise JournalCorrupt(
+                f"{self._path} was made by a newer version of this program (tables {found}, "
+                f"this one knows {VERSION})",
+                fix="update the program",
+            )
+        empty = found == 0 and tables == 0
+        if found != VERSION and not empty:
+            raise JournalCorrupt(
+                f"{self._path} is no journal", fix=f"move {self._path} out of the way"
+            )
+        if self._read_only:
+            return not empty
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")
+        if empty:
+            self._create(connection)
+        return True
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        # Another process may have been first between the look and the lock.
+        for statement in _TABLES if _version(connection) == 0 else ():
+            connection.execute(statement)
+        connection.execute("COMMIT")
+
+    @contextmanager
+    def _trusted(self, account: Address) -> Iterator[None]:
+        try:
+            yield
+        except ChainBroken as broken:
+            raise JournalCorrupt(
+                f"the journal of {account} was changed outside of this program: {broken}",
+                fix=f"keep a copy of {self._path}, then put back the last good one",
+                nothing_signed=self._signed_nothing,
+            ) from broken
+
+    @contextmanager
+    def _translated(self, account: Address | None) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            # Python cannot even decode the messages that quote a damaged schema.
+            undecodable = isinstance(error, UnicodeDecodeError)
+            code = _CORRUPT if undecodable else getattr(error, "sqlite_errorcode", 0) & 0xFF
+            raise self._meaning(code, str(error), account) from error
+
+    def _meaning(self, code: int, said: str, account: Address | None) -> Exception:
+        """What an error of SQLite is to the operator."""
+        kind: type[AgentError]
+        if code in _BUSY:
+            kind, what, fix = Locked, "is busy", "wait until the other process is done"
+        elif code in _UNWRITABLE:
+            kind, what, fix = DiskFull, "cannot be written", "make room on its disk"
+        elif code in _DAMAGED:
+            kind, what, fix = JournalCorrupt, "is damaged", "put back the last good copy of it"
+        else:
+            kind, what, fix = Broken, "cannot be used", "look at the reason and repair it"
+        of = "" if account is None else f" for {account}"
+        return kind(
+            f"{self._path} {what}{of}: {said}", fix=fix, nothing_signed=self._signed_nothing
+        )
+
+
+def _still_there(seen: Head, head: Head, hash_there: object) -> None:
+    """Refuse a journal in which a fact that this process wrote or read is another one now."""
+    if head.seq < seen.seq:
+        raise ChainBroken(f"it ended at position {seen.seq} and ends at {head.seq} now")
+    if hash_there != seen.hash:
+        raise ChainBroken(f"position {seen.seq} is not the fact any more that stood there")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of the same name, None when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

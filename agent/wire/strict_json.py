@@ -2,7 +2,7 @@
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Never, TypeAlias
 
 JSON: TypeAlias = bool | int | Decimal | str | list["JSON"] | dict[str, "JSON"] | None
@@ -90,7 +90,10 @@ def _integer(digits: str) -> int:
 def _decimal(digits: str) -> Decimal:
     if not (len(digits) <= MAX_NUMBER_CHARS):
         raise StrictJsonError(f"a number of more than {MAX_NUMBER_CHARS} characters")
-    number = Decimal(digits)
+    try:
+        number = Decimal(digits)
+    except InvalidOperation:
+        number = Decimal("Infinity")
     if not (number.is_finite() and abs(number.adjusted()) <= MAX_EXPONENT):
         raise StrictJsonError(f"a number beyond ten to the power of {MAX_EXPONENT}")
     return number

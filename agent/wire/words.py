@@ -35,9 +35,9 @@ def word(kind: str) -> Word | None:
         return Word(_encode_bool, _decode_bool)
     if kind == "address":
         return Word(_encode_address, _decode_address)
-    if match := _INTEGER.fullmatch(kind):
+    if (match := _INTEGER.fullmatch(kind)) and int(match[2]) in range(8, 257, 8):
         return _integer(kind, signed=not match[1], bits=int(match[2]))
-    if match := _FIXED_BYTES.fullmatch(kind):
+    if (match := _FIXED_BYTES.fullmatch(kind)) and int(match[1]) in range(1, 33):
         return _fixed_bytes(kind, int(match[1]))
     return None
 

@@ -11,6 +11,7 @@ CORE_ALLOWED = frozenset({
     "__future__", "abc", "bisect", "collections", "collections.abc", "contextlib", "copy",
     "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq",
     "itertools", "json", "math", "operator", "re", "string", "types", "typing",
+    "_typeshed",  # exists for type checkers only
 })  # fmt: skip
 PURE_ROOMS = {
     "errors": frozenset({"agent.errors"}),

@@ -21,7 +21,8 @@ for name in sys.argv[2:]:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built as `make wheel` builds it."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
+    hatchling = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    command = [*hatchling, "--directory", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (built,) = folder.glob("rebalancer-*.whl")
     return built
@@ -32,14 +33,18 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which the wheel alone is installed."""
     folder = tmp_path_factory.mktemp("installed")
     pip = [sys.executable, "-I", "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
-    subprocess.run([*pip, "--no-compile", "--target", folder, wheel], check=True, capture_output=True)
+    subprocess.run(
+        [*pip, "--no-compile", "--target", folder, wheel], check=True, capture_output=True
+    )
     return folder
 
 
 def _resource_names() -> list[str]:
     """Everything that is not code: facts, interfaces, and what the local chains are made of."""
     abis = [file for file in (ROOT / "abis").rglob("*") if file.is_file()]
-    inside = [f for f in (ROOT / "agent").rglob("*") if f.suffix in {".toml", ".vy", ".json", ".sql"}]
+    inside = [
+        f for f in (ROOT / "agent").rglob("*") if f.suffix in {".toml", ".vy", ".json", ".sql"}
+    ]
     names = [f.relative_to(ROOT).as_posix() for f in abis]
     names += [f.relative_to(ROOT / "agent").as_posix() for f in inside]
     return sorted(["chains.toml", *names])
@@ -70,7 +75,9 @@ def test_installed_wheel_finds_its_own_resources(installed: Path, tmp_path: Path
     names = _resource_names()
     script = [sys.executable, "-I", "-c", _PRINT_PATHS, str(installed), *names]
     done = subprocess.run(script, cwd=tmp_path, check=True, capture_output=True, text=True)
-    sizes = {n: (ROOT / n if (ROOT / n).exists() else ROOT / "agent" / n).stat().st_size for n in names}
+    sizes = {
+        n: (ROOT / n if (ROOT / n).exists() else ROOT / "agent" / n).stat().st_size for n in names
+    }
     expected = [f"{installed / 'agent' / name}|{sizes[name]}" for name in names]
     assert expected == done.stdout.splitlines()
 

@@ -31,7 +31,7 @@ _MACHINE_PATHS = re.compile(
         }.items()
     )
 )
-_PIN = re.compile(r"^[a-z0-9.-]+==[^\s;@]+(?: ; [^\\]+)? \\$")
+_PIN = re.compile(r"^[a-z0-9.-]+(?:\[[a-z0-9,-]+\])?==[^\s;@]+(?: ; [^\\]+)? \\$")
 _HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}(?: \\)?$")
 _LOCKS = ("dev", "lab", "node", "run")
 _TEXT_LIMIT_BYTES = 4_000_000
@@ -92,7 +92,7 @@ def locks_are_current(root: Path) -> Iterator[Breach]:
 
 def _pins(root: Path, name: str) -> dict[str, str]:
     text = (root / "requirements" / f"{name}.txt").read_text()
-    return dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", text, flags=re.MULTILINE))
+    return dict(re.findall(r"^([a-z0-9.-]+)(?:\[\S+\])?==(\S+)", text, flags=re.MULTILINE))
 
 
 def dependencies_have_reasons(root: Path) -> Iterator[Breach]:

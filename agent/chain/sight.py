@@ -1,0 +1,207 @@
+"""Looks at an account and its transactions in one consistent view of the chain."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass
+
+from agent.chain.faults import is_limit
+from agent.chain.multicall import Asks
+from agent.chain.replies import bad_reply, hash_text, header, quantity, value
+from agent.core.intent import Receipt
+from agent.core.money import Address
+from agent.core.sighting import Sighting
+from agent.core.snapshot import Block
+from agent.errors import BadReply
+from agent.wire.rpc import JSON, RpcError
+
+MAX_LOOKS = 6
+"""Views taken before giving up: a block may come in between, and the place of older blocks in the
+chain may have to be asked for; each look after the first is as good as the first."""
+
+PAUSE_SECONDS = 0.02
+"""Wait before a look that follows a torn view; a node that is just importing a block needs some
+milliseconds. It doubles each time."""
+
+MAX_REMEMBERED = 4096
+"""Transactions whose block number is remembered; far more than one account has unsettled."""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One batch: `heads` are the block at its beginning and at its end.
+
+    `known` are the nonces of the transactions that the node knows, None for the others.
+    """
+
+    heads: tuple[Block, Block]
+    finalized: int
+    nonce: int
+    nonce_final: int
+    receipts: tuple[Receipt | None, ...]
+    known: tuple[int | None, ...]
+    canonical: dict[int, str]
+
+    @property
+    def torn(self) -> bool:
+        """Whether a block came in between, by the heads or by what only a new block explains."""
+        first, last = self.heads
+        pairs = list(zip(self.known, self.receipts, strict=True))
+        mined = {nonce for nonce, found in pairs if found is not None}
+        used = {nonce for nonce, _ in pairs if nonce is not None and nonce < self.nonce}
+        return first.hash != last.hash or not used <= mined
+
+    @property
+    def unplaced(self) -> set[int]:
+        """Numbers of blocks whose canonical hash is not known yet."""
+        head = self.heads[0].number
+        numbers = {found.block_number for found in self.receipts if found is not None}
+        return {number for number in numbers if number <= head} - set(self.canonical)
+
+
+def sight(
+    rpc: Asks, account: Address, hashes: Sequence[str], heights: MutableMapping[str, int]
+) -> Sighting:
+    """Return heads, nonces and receipts that belong together; usually one HTTP request.
+
+    A node answers the parts of a batch one after the other, so a block may come in between: a
+    receipt that is missing beside a nonce that already counts it would look like somebody else's
+    transaction. The head is therefore asked first and last, and a transaction that the node knows
+    must not be unmined below the nonce; otherwise everything is asked again of the older head.
+    A receipt counts only if its block is part of the head's chain; *heights* remembers which
+    blocks to ask for next time.
+
+    Raises ``RpcError``, and ``BadReply`` when no consistent view was found.
+    """
+    at = "latest"
+    pause_seconds = PAUSE_SECONDS
+    wanted = {heights[each] for each in hashes if each in heights}
+    for _ in range(MAX_LOOKS):
+        view = _look(rpc, account, hashes, wanted, at)
+        if view.torn:
+            # The older head if there are two; the newest if the node itself was between blocks.
+            first, last = view.heads
+            at = "latest" if first == last else hex(min(first.number, last.number))
+            time.sleep(pause_seconds)
+            pause_seconds *= 2
+        elif view.unplaced:
+            wanted |= view.unplaced
+        else:
+            _remember(heights, view.receipts)
+            return _sighting(view)
+    raise bad_reply("another chain of blocks each time it was asked")
+
+
+def receipt(answer: JSON, transaction: str) -> Receipt | None:
+    """Read a receipt, None when there is none; raises ``BadReply``.
+
+    The fee includes the ``l1Fee`` that OP stack chains charge for the place of the transaction in
+    Ethereum's blocks (specs.optimism.io, "L1-Cost fees"); Arbitrum counts it as gas.
+    """
+    if answer is None:
+        return None
+    if not isinstance(answer, dict):
+        raise bad_reply("a receipt that is none")
+    if hash_text(answer.get("transactionHash")) != transaction:
+        raise bad_reply("the receipt of another transaction")
+    status, gas_used = quantity(answer.get("status")), quantity(answer.get("gasUsed"))
+    if not (status <= 1):
+        raise bad_reply(f"the transaction status {status}")
+    l1_fee = answer.get("l1Fee")
+    fee = gas_used * quantity(answer.get("effectiveGasPrice"))
+    return Receipt(
+        hash=transaction,
+        block_number=quantity(answer.get("blockNumber")),
+        block_hash=hash_text(answer.get("blockHash")),
+        ok=status == 1,
+        gas_used=gas_used,
+        fee=fee + (0 if l1_fee is None else quantity(l1_fee)),
+    )
+
+
+def _look(rpc: Asks, account: Address, hashes: Sequence[str], wanted: set[int], at: str) -> _View:
+    numbers = sorted(wanted)
+    answers = rpc.batch(
+        [
+            ("eth_getBlockByNumber", (at, False)),
+            ("eth_getBlockByNumber", ("finalized", False)),
+            ("eth_getTransactionCount", (account, at)),
+            ("eth_getTransactionCount", (account, "finalized")),
+            *[("eth_getTransactionReceipt", (each,)) for each in hashes],
+            *[("eth_getTransactionByHash", (each,)) for each in hashes],
+            *[("eth_getBlockByNumber", (hex(number), False)) for number in numbers],
+            ("eth_getBlockByNumber", (at, False)),
+        ]
+    )
+    count = len(hashes)
+    head, last = header(value(answers[0])), header(value(answers[-1]))
+    receipts = answers[4 : 4 + count]
+    transactions = answers[4 + count : 4 + 2 * count]
+    blocks = map(_placed, map(value, answers[4 + 2 * count : -1]))
+    return _View(
+        heads=(head, last),
+        finalized=_finalized(answers[1]),
+        nonce=quantity(value(answers[2])),
+        nonce_final=_nonce_final(answers[3]),
+        receipts=tuple(receipt(value(a), h) for a, h in zip(receipts, hashes, strict=True)),
+        known=tuple(_nonce(value(answer)) for answer in transactions),
+        canonical=dict(zip(numbers, blocks, strict=True))
+        | {head.number - 1: head.parent_hash, head.number: head.hash},
+    )
+
+
+def _sighting(view: _View) -> Sighting:
+    head = view.heads[0]
+    if not (view.finalized <= head.number and view.nonce_final <= view.nonce):
+        raise bad_reply("finalized blocks that are ahead of the latest")
+    return Sighting(
+        head=head,
+        finalized=view.finalized,
+        nonce=view.nonce,
+        nonce_final=view.nonce_final,
+        receipts=tuple(
+            found if found and view.canonical.get(found.block_number) == found.block_hash else None
+            for found in view.receipts
+        ),
+        known=tuple(nonce is not None for nonce in view.known),
+    )
+
+
+def _finalized(answer: JSON | RpcError) -> int:
+    """Read the finalized block's number; a chain that has none yet has nothing final.
+
+    Nodes say so by an error (go-ethereum), by null, or by block 0.
+    """
+    if isinstance(answer, RpcError) and not is_limit(answer):
+        return 0
+    found = value(answer)
+    return 0 if found is None else header(found).number
+
+
+def _nonce_final(answer: JSON | RpcError) -> int:
+    """Read the finalized nonce; 0, the least that it can be, where the node keeps no old state."""
+    if isinstance(answer, RpcError) and not is_limit(answer):
+        return 0
+    return quantity(value(answer))
+
+
+def _nonce(transaction: JSON) -> int | None:
+    if transaction is None:
+        return None
+    if not isinstance(transaction, dict):
+        raise bad_reply("a transaction that is none")
+    return quantity(transaction.get("nonce"))
+
+
+def _placed(answer: JSON) -> str:
+    try:
+        return header(answer).hash
+    except BadReply:
+        return ""
+
+
+def _remember(heights: MutableMapping[str, int], receipts: Sequence[Receipt | None]) -> None:
+    if len(heights) > MAX_REMEMBERED:
+        heights.clear()
+    heights.update({each.hash: each.block_number for each in receipts if each is not None})

@@ -1,0 +1,64 @@
+"""Field maps: where a function's bytes say what it does, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agent.core.frozen import empty
+
+Path = tuple[int, ...]
+"""Indices into the decoded arguments, outermost first: (0, 3) is the fourth field of the
+first argument, a struct."""
+
+Stand = Literal["sender", "target"]
+"""What a router's pseudo address stands for: who calls, or the router itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How to read one function.
+
+    `signature` is canonical, without names. `hops` points to a route whose first token is
+    sold and whose last is bought: either packed as Uniswap V3 does (20 bytes of token, 3 of
+    fee, and so on) or an array of addresses. `inner` points to an array of nested calls to
+    the same contract. `stands` maps pseudo addresses (lower-case hex) to what they mean.
+    `target_is` says that the contract called is itself the token sold or bought (a wrapper);
+    `wallet_only` marks functions that pay whoever calls them.
+    """
+
+    signature: str
+    recipient: Path | None = None
+    sell: Path | None = None
+    amount_in: Path | None = None
+    buy: Path | None = None
+    min_out: Path | None = None
+    deadline: Path | None = None
+    spender: Path | None = None
+    hops: Path | None = None
+    hops_form: Literal["packed", "addresses"] = "addresses"
+    inner: Path | None = None
+    stands: dict[str, Stand] = field(default_factory=lambda: dict(empty()))
+    target_is: Literal["", "sell", "buy"] = ""
+    wallet_only: bool = False
+
+    @property
+    def name(self) -> str:
+        """The function's name without its arguments."""
+        return self.signature.partition("(")[0]
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The canonical types of its arguments, split at the outermost commas.
+
+        >>> Layout(signature="f((address,uint24),bytes[])").types
+        ('(address,uint24)', 'bytes[]')
+        """
+        inside = self.signature.partition("(")[2].removesuffix(")")
+        types, depth, start = [], 0, 0
+        for index, letter in enumerate(inside + ","):
+            depth += (letter == "(") - (letter == ")")
+            if letter == "," and depth == 0 and inside:
+                types.append(inside[start:index])
+                start = index + 1
+        return tuple(types)

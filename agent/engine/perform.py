@@ -1,0 +1,60 @@
+"""One step, one function: performs it and returns what happened as facts."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from agent.core.fact import CancelRequested, Fact, Replanned
+from agent.core.progress import (
+    Ask,
+    Close,
+    Measure,
+    OnIntent,
+    Replan,
+    Reserve,
+    Step,
+    Track,
+    Watch,
+)
+from agent.core.state import State
+from agent.engine.ask import ask
+from agent.engine.io import Io, Later, NoPlan
+from agent.engine.measure import close, measure
+from agent.engine.reserve import reserve
+from agent.engine.send import follow, sign, submit, watch
+from agent.engine.track import track
+
+
+def perform(step: Step, state: State, io: Io) -> tuple[Fact, ...] | Later:
+    """Do *step* in the state it was chosen in; raises Unavailable when the world is silent.
+
+    Nothing is appended here: the caller writes the facts down before anything else happens.
+    """
+    match step:
+        case Ask():
+            return ask(step, state, io)
+        case Reserve():
+            return reserve(step, state, io)
+        case OnIntent():
+            return {"sign": sign, "submit": submit, "follow": follow}[step.what](step, state, io)
+        case Watch():
+            return watch(step, state, io)
+        case Measure():
+            return measure(step, state, io)
+        case Track():
+            return track(step, state, io)
+        case Replan():
+            return _replan(step, state, io)
+        case Close():
+            return close(step, state, io)
+        case _:
+            assert_never(step)
+
+
+def _replan(step: Replan, state: State, io: Io) -> tuple[Fact, ...]:
+    """Another plan for what is left, or the end of the run when there is none."""
+    found = io.replan(state.runs[step.run])
+    now = io.clock.now()
+    if isinstance(found, NoPlan):
+        return (CancelRequested(step.run, f"{step.why}; no other plan: {found.why}", now),)
+    return (Replanned(step.run, found, now),)

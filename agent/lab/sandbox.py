@@ -1,0 +1,78 @@
+"""Throw-away copies of chains, to rehearse on what must not be tried on the original."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.core.money import ChainId
+from agent.errors import Unreachable, WrongChain
+from agent.lab.anvil import Anvil, start_anvil
+from agent.lab.packages import node_binary
+from agent.wire.endpoint import parse_endpoint
+from agent.wire.rpc import RpcError, RpcUnavailable
+
+FORK_TIMEOUT_SECONDS = 60.0
+"""The fork reads one block of the original before it answers."""
+
+
+class ForkSandbox:
+    """Forks chains on local nodes; the port `Sandbox`.
+
+    The first use on a machine fetches the local node into *cache*.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+
+    @contextmanager
+    def fork(self, chain: ChainId, url: str, block: int) -> Iterator[str]:
+        """The URL of a copy of the chain behind *url* at *block*, gone afterwards.
+
+        The copy sends transactions of any account without its key. Raises what `open_fork` does.
+        """
+        node = open_fork(url, chain, self._cache, block=block)
+        try:
+            yield node.url
+        finally:
+            node.stop()
+
+
+def open_fork(url: str, chain_id: int, cache: Path, *, block: int) -> Anvil:
+    """Start a node that shows the chain behind *url* as of *block* and goes on by itself.
+
+    The original is only read. Raises SetupFailed, Unreachable when the original does not answer,
+    WrongChain when it is another chain.
+    """
+    node = start_anvil(node_binary(cache), chain_id=chain_id)
+    try:
+        _follow(node, url, block)
+        _check_chain(node, url, chain_id)
+        node.rpc.call("anvil_autoImpersonateAccount", True)  # noqa: FBT003 - the RPC's own
+    except (RpcError, RpcUnavailable):
+        # Their text may quote the URL, and with it a key.
+        node.stop()
+        raise Unreachable(
+            f"no copy of chain {chain_id} could be made from {parse_endpoint(url).name} "
+            f"at block {block}",
+            fix="check that node with `rebalancer doctor`; it must serve the state of that block",
+        ) from None
+    except BaseException:
+        node.stop()
+        raise
+    return node
+
+
+def _follow(node: Anvil, url: str, block: int) -> None:
+    # Told over loopback and not as an argument: arguments of a process are public, URLs have keys.
+    # What it reads is cached in its own folder, so no copy sees the storage of an earlier one.
+    origin = {"forking": {"jsonRpcUrl": url, "blockNumber": block}}
+    node.rpc.call("anvil_reset", origin, timeout_seconds=FORK_TIMEOUT_SECONDS)
+
+
+def _check_chain(node: Anvil, url: str, chain_id: int) -> None:
+    found = node.rpc.call("eth_chainId")
+    if found != hex(chain_id):
+        raise WrongChain(
+            f"{parse_endpoint(url).name} serves chain {int(str(found), 16)}, not {chain_id}",
+            fix="give the URL of the right chain",
+        )

@@ -1,0 +1,1 @@
+"""From drifts and indicative edges to a plan: pure, deterministic, without clock or network."""

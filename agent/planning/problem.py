@@ -1,0 +1,49 @@
+"""What a planner is asked, and how it says that it has no plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from agent.core.decide import Decision
+from agent.core.frozen import empty
+from agent.core.market import Edge
+from agent.core.money import ChainId, Token
+from agent.core.policy import Policy
+from agent.core.price import Prices
+from agent.core.snapshot import Snapshot
+from agent.core.value import Valuation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One moment's holdings, prices, wishes and ways to move.
+
+    `wrapped` is the ERC-20 form of each chain's gas coin, `gas_prices` wei per gas, and
+    `native_prices` the worth of one whole gas coin in the unit of account. `falling` says
+    of assets that must not be bought why. `now` is unix seconds. The snapshot's blocks are
+    the plan's.
+    """
+
+    valuation: Valuation
+    decision: Decision
+    policy: Policy
+    prices: Prices
+    snapshot: Snapshot
+    edges: tuple[Edge, ...]
+    wrapped: Mapping[ChainId, Token]
+    gas_prices: Mapping[ChainId, int]
+    native_prices: Mapping[ChainId, Decimal]
+    now: int
+    falling: Mapping[str, str] = field(default_factory=empty)
+
+
+@dataclass(frozen=True, slots=True)
+class NoPlan:
+    """Why there is nothing that can be planned, in sentences for people."""
+
+    why: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(self.why)

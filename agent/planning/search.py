@@ -1,0 +1,283 @@
+"""Finding trades that repair every part that is off, one best trade after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from agent.core.market import Edge
+from agent.core.money import WHOLE_BPS, raw_down, raw_up
+from agent.core.wording import money
+from agent.planning.board import Board
+from agent.planning.goals import Aim, Cell, Goal, goals
+from agent.planning.ladder import largest
+from agent.planning.outlook import Flow, Outlook, name_of, outlook, untouched
+
+_STEPS_PER_GOAL = 6
+"""Brake: a repaired part is touched again only because costs moved its edges, by less each
+time; more often than this it does not pay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """One way to choose the next trade.
+
+    `larger` sizes a trade by the larger of the two needs that it serves, else by the smaller;
+    `by_size` takes the largest repair first, else the cheapest per value repaired; `frugal`
+    refuses every trade that costs more than the policy's share of its own value.
+    """
+
+    aim: Aim
+    stop_at_target: bool = True
+    larger: bool = False
+    by_size: bool = False
+    frugal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Trades, where they lead, what stays off, and why more was not possible.
+
+    `left` are goals that are not reached, with the value that is too much or (negative)
+    missing.
+    """
+
+    flows: tuple[Flow, ...]
+    outlook: Outlook
+    left: tuple[tuple[Goal, Decimal], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def shortfall(self) -> Decimal:
+        """The value by which goals are missed, beyond what they tolerate."""
+        return _shortfall(self.left)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pull:
+    """What a trade may do for one goal, in value: too much, missing, most to give, to take."""
+
+    goal: Goal
+    surplus: Decimal
+    deficit: Decimal
+    give: Decimal
+    take: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Need:
+    """Value to sell from one cell into another, and the most that may be sold."""
+
+    surplus: Decimal
+    deficit: Decimal
+    most: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A candidate with what it repairs and costs."""
+
+    flows: tuple[Flow, ...]
+    outlook: Outlook
+    repaired: Decimal
+    cost: Decimal
+
+
+def search(board: Board, strategy: Strategy) -> Found:
+    """Add the best trade until nothing is off or nothing helps; then drop what is not needed."""
+    wanted = goals(board.problem.policy, strategy.aim, stop_at_target=strategy.stop_at_target)
+    surely = strategy.aim == "edge"
+    flows: tuple[Flow, ...] = ()
+    seen = untouched(board)
+    notes: dict[str, None] = {}
+    for _ in range(_STEPS_PER_GOAL * len(wanted)):
+        notes = {}
+        pulls = [_pull(goal, seen, surely=surely) for goal in wanted]
+        steps = list(_steps(board, strategy, pulls, flows, seen, notes))
+        if not steps:
+            break
+        best = min(steps, key=lambda step: _rank(step, strategy))
+        flows, seen = best.flows, best.outlook
+    flows, seen = _pruned(board, wanted, flows, seen, surely=surely)
+    left = missed(wanted, seen, surely=surely)
+    return Found(flows=flows, outlook=seen, left=left, notes=tuple(notes))
+
+
+def missed(
+    wanted: Sequence[Goal], seen: Outlook, *, surely: bool
+) -> tuple[tuple[Goal, Decimal], ...]:
+    """Goals that are not reached, with what is too much or (negative) missing.
+
+    With *surely*, a part counts as too large if it gets what is expected while all others get
+    their minimum, and as too small the other way round; else all get what is expected.
+    """
+    found = []
+    for goal in wanted:
+        pull = _pull(goal, seen, surely=surely, aims=False)
+        if pull.surplus > 0 or pull.deficit > 0:
+            found.append((goal, pull.surplus - pull.deficit))
+    return tuple(found)
+
+
+def _pull(goal: Goal, seen: Outlook, *, surely: bool, aims: bool = True) -> _Pull:
+    """What is off about *goal*, to its edges or, with *aims*, to where trades aim beyond them."""
+    most, least = (sum(cells.values(), Decimal(0)) for cells in (seen.expected, seen.least))
+    value, value_least = goal.of(seen.expected), goal.of(seen.least)
+    high_whole, low_whole = (max(most, least), min(most, least)) if surely else (most, most)
+    sure = value_least if surely else value
+    surplus = value - goal.high * low_whole
+    deficit = goal.low * high_whole - sure
+    if aims:
+        aimed = value - goal.aim_high * low_whole, goal.aim_low * high_whole - sure
+        surplus = aimed[0] if surplus > goal.tolerance else Decimal(0)
+        deficit = aimed[1] if deficit > goal.tolerance else Decimal(0)
+    return _Pull(
+        goal=goal,
+        surplus=max(Decimal(0), surplus),
+        deficit=max(Decimal(0), deficit),
+        give=value_least - goal.stop_low * high_whole,
+        take=goal.stop_high * low_whole - value,
+    )
+
+
+def _shortfall(left: Sequence[tuple[Goal, Decimal]]) -> Decimal:
+    misses = (abs(value) for goal, value in left if abs(value) > goal.tolerance)
+    return sum(misses, Decimal(0))
+
+
+def _pruned(
+    board: Board,
+    wanted: Sequence[Goal],
+    flows: tuple[Flow, ...],
+    seen: Outlook,
+    *,
+    surely: bool,
+) -> tuple[tuple[Flow, ...], Outlook]:
+    """Drop trades, the dearest first, without which nothing is missed by more."""
+    for done in sorted(seen.trades, key=lambda trade: -trade.cost):
+        rest = tuple(flow for flow in flows if flow.edge != done.edge)
+        without = outlook(board, rest) if rest else untouched(board)
+        if isinstance(without, str):
+            continue
+        now = _shortfall(missed(wanted, seen, surely=surely))
+        if _shortfall(missed(wanted, without, surely=surely)) <= now:
+            flows, seen = rest, without
+    return flows, seen
+
+
+def _rank(step: _Step, strategy: Strategy) -> tuple[Decimal, Decimal]:
+    if strategy.by_size:
+        return -step.repaired, step.cost
+    return step.cost / step.repaired, -step.repaired
+
+
+def _steps(
+    board: Board,
+    strategy: Strategy,
+    pulls: Sequence[_Pull],
+    flows: tuple[Flow, ...],
+    seen: Outlook,
+    notes: dict[str, None],
+) -> Iterator[_Step]:
+    """All single trades that repair something, and notes about those that must not be done."""
+    needs: dict[tuple[Cell, Cell], _Need | None] = {}
+    for edge in board.edges:
+        ends = board.cell(edge.sell), board.cell(edge.buy)
+        if ends not in needs:
+            needs[ends] = _need(pulls, *ends)
+        need = needs[ends]
+        if need is None:
+            continue
+        falling = board.problem.falling.get(board.asset_of[edge.buy])
+        step = falling or _step(_Attempt(board, strategy, flows, seen, edge), need)
+        if isinstance(step, str):
+            notes[step] = None
+        else:
+            yield step
+
+
+def _need(pulls: Sequence[_Pull], sell: Cell, buy: Cell) -> _Need | None:
+    """How much selling from one cell into another would help, None when it would not."""
+    giving = [pull for pull in pulls if pull.goal.holds(sell) and not pull.goal.holds(buy)]
+    taking = [pull for pull in pulls if pull.goal.holds(buy) and not pull.goal.holds(sell)]
+    surplus = max((pull.surplus for pull in giving), default=Decimal(0))
+    deficit = max((pull.deficit for pull in taking), default=Decimal(0))
+    most = min((*(pull.give for pull in giving), *(pull.take for pull in taking)))
+    if not (most > 0 and (surplus > 0 or deficit > 0)):
+        return None
+    return _Need(surplus=surplus, deficit=deficit, most=most)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One edge, to be added to flows that are already chosen, or widened if it is there."""
+
+    board: Board
+    strategy: Strategy
+    flows: tuple[Flow, ...]
+    seen: Outlook
+    edge: Edge
+
+    @property
+    def already(self) -> int:
+        """Base units that are sold along the edge so far."""
+        return sum(flow.raw for flow in self.flows if flow.edge == self.edge)
+
+    def with_more(self, more: int) -> tuple[Flow, ...]:
+        """The flows with *more* base units along the edge."""
+        wider = Flow(self.edge, self.already + more)
+        if not self.already:
+            return (*self.flows, wider)
+        return tuple(wider if flow.edge == self.edge else flow for flow in self.flows)
+
+    def ahead(self, more: int) -> Outlook | str:
+        """Where that leads, or why it must not be done."""
+        seen = outlook(self.board, self.with_more(more))
+        if isinstance(seen, str) or not self.strategy.frugal:
+            return seen
+        limit = self.board.problem.policy.limits.max_cost_bps
+        for done in seen.trades:
+            if not done.cost * WHOLE_BPS <= done.sold_value * limit:
+                costs = f"{money(done.cost)} for {money(done.sold_value)}"
+                return f"{name_of(done.edge)} costs {costs} (limit {limit} bps)"
+        return seen
+
+
+def _step(attempt: _Attempt, need: _Need) -> _Step | str:
+    """The trade along an edge that serves *need*, or why there is none."""
+    board, edge = attempt.board, attempt.edge
+    limits = board.problem.policy.limits
+    price = board.unit_price(edge.sell)
+    room = limits.max_run_value - attempt.seen.turnover
+    cap = min(raw_down(min(need.most, room) / price, edge.sell), _available(attempt))
+    floor = 1 if attempt.already else raw_up(limits.min_trade / price, edge.sell)
+    if not cap >= max(1, floor):
+        if room < min(need.most, limits.min_trade):
+            return f"max_run_value of {money(limits.max_run_value)} is used up"
+        most = money(board.worth(edge.sell, max(0, cap)))
+        return f"{name_of(edge)} could move {most}, less than min_trade {money(limits.min_trade)}"
+    # What arrives may be less than what is sold by as much as its price may be off.
+    gross = need.deficit * WHOLE_BPS / (WHOLE_BPS - limits.max_price_impact_bps)
+    sizes = [size for size in (need.surplus, gross) if size > 0]
+    size = max(sizes) if attempt.strategy.larger else min(sizes)
+    raw = min(cap, max(floor, raw_up(size / price, edge.sell)))
+    ahead = attempt.ahead(raw)
+    if isinstance(ahead, str):
+        why = ahead
+        raw = largest(raw, lambda more: not isinstance(attempt.ahead(more), str))
+        ahead = attempt.ahead(raw) if raw >= floor else why
+        if isinstance(ahead, str):
+            return why
+    value = board.worth(edge.sell, raw)
+    repaired = min(value, need.surplus) + min(value, need.deficit)
+    return _Step(attempt.with_more(raw), ahead, repaired, ahead.cost - attempt.seen.cost)
+
+
+def _available(attempt: _Attempt) -> int:
+    """Base units of the edge's token that are not sold yet, with what can be wrapped to it."""
+    board, token = attempt.board, attempt.edge.sell
+    sold = sum(flow.raw for flow in attempt.flows if flow.edge.sell == token)
+    is_wrapped = board.problem.wrapped.get(token.chain) == token
+    native = board.native_free.get(token.chain, 0) if is_wrapped else 0
+    return board.free.get(token, 0) + native - sold

@@ -1,0 +1,26 @@
+"""Frozen settings out of chains.toml, portfolio.toml and the environment, read only here."""
+
+from agent.settings.chain_facts import ChainFacts, Feed, TokenFacts, Uniswap
+from agent.settings.choices import Origin
+from agent.settings.environment import Environment, Paths, Secret, find_paths, variable
+from agent.settings.loading import load, load_chains_only
+from agent.settings.model import Confirm, Settings, SignerSpec, World
+
+__all__ = [
+    "ChainFacts",
+    "Confirm",
+    "Environment",
+    "Feed",
+    "Origin",
+    "Paths",
+    "Secret",
+    "Settings",
+    "SignerSpec",
+    "TokenFacts",
+    "Uniswap",
+    "World",
+    "find_paths",
+    "load",
+    "load_chains_only",
+    "variable",
+]

@@ -1,0 +1,125 @@
+"""What is known of a chain: tokens, feeds, contracts, and where each fact comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from agent.core.money import Address, ChainId, Token
+from agent.core.policy import Role
+from agent.wire.address import chain_name
+from agent.wire.endpoint import is_loopback, parse_endpoint
+
+Checked = Literal["live", "document"]
+"""Read from the chain itself, or taken from its publisher's document."""
+
+FeeModel = Literal["eip1559"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFacts:
+    """A token and the asset that it is a form of; native and wrapped coin are tokens too."""
+
+    token: Token
+    asset: str
+    role: Role
+    source: str
+    checked: Checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A Chainlink feed of an asset in the unit of account.
+
+    `decimals` are those of its answers; it publishes at least every `heartbeat_seconds`.
+    """
+
+    asset: str
+    address: Address
+    heartbeat_seconds: int
+    decimals: int
+    description: str
+    source: str
+    checked: Checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uniswap:
+    """The contracts that the built-in router works with.
+
+    `v3_fee_tiers` are hundredths of a bp, the unit of the pools themselves; routes go
+    through `hub_tokens` (ERC-20 contracts, never the native coin).
+    """
+
+    v2_factory: Address
+    v3_factory: Address
+    swap_router_02: Address
+    quoter_v2: Address
+    v3_fee_tiers: tuple[int, ...]
+    hub_tokens: tuple[Token, ...]
+    source: str
+    checked: Checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainFacts:
+    """One chain. `rpc` may hold keys and is in no repr; `genesis` is the hash of block 0.
+
+    `listings` begins with the native coin. `code_hashes` are Keccak-256 hashes of runtime
+    code that must stand at an address. `gas_reserve` is in whole native coins.
+    """
+
+    chain: ChainId
+    name: str
+    short_name: str
+    wrapped: Token
+    multicall3: Address
+    explorer: str
+    fee_model: FeeModel
+    confirmations: int
+    block_seconds: Decimal
+    max_head_age_seconds: int
+    gas_reserve: Decimal
+    genesis: str
+    rpc: tuple[str, ...] = field(repr=False)
+    listings: tuple[TokenFacts, ...]
+    feeds: Mapping[str, Feed]
+    uniswap: Uniswap | None
+    code_hashes: Mapping[Address, str]
+    source: str
+    checked: Checked
+
+    @property
+    def caip2(self) -> str:
+        """Its name in files and JSON: `eip155:1`."""
+        return chain_name(self.chain)
+
+    @property
+    def native(self) -> Token:
+        """The gas coin."""
+        return self.listings[0].token
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """All known tokens, the native coin first."""
+        return tuple(listing.token for listing in self.listings)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Host and port of each node: what may be shown."""
+        return tuple(parse_endpoint(url).name for url in self.rpc)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether a node is on this machine: local chains are told apart by their genesis."""
+        return any(is_loopback(parse_endpoint(url).host) for url in self.rpc)
+
+    def listing(self, token: Token) -> TokenFacts | None:
+        """What is known of *token*, None when it is not listed."""
+        return next((listing for listing in self.listings if listing.token == token), None)
+
+    def named(self, symbol: str) -> Token | None:
+        """The ERC-20 token with exactly this symbol, None when there is none."""
+        return next((t for t in self.tokens[1:] if t.symbol == symbol), None)

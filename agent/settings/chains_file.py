@@ -1,0 +1,240 @@
+"""Reads chains.toml: facts, each with its source, into `ChainFacts`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from agent.core.money import NATIVE, Address, ChainId, Token
+from agent.core.policy import Role
+from agent.settings import kinds
+from agent.settings.chain_facts import ChainFacts, Checked, Feed, FeeModel, TokenFacts, Uniswap
+from agent.settings.environment import Environment
+from agent.settings.keys import CHAINS, refuse_unknown_keys
+from agent.settings.overlay import LocalChain, Overlay
+from agent.settings.toml_file import TomlFile
+from agent.settings.value import Value, did_you_mean
+from agent.wire.endpoint import parse_endpoint
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+_FEE_MODELS: Mapping[str, FeeModel] = {"eip1559": "eip1559"}
+_CHECKED: Mapping[str, Checked] = {"live": "live", "document": "document"}
+_ROLES: Mapping[str, Role] = {"spend": "spend", "count": "count"}
+
+_decimals = kinds.whole(0, 36)
+_heartbeat = kinds.whole(1, 604_800)
+_fee_tier = kinds.whole(1, 999_999)
+
+
+def read_chains(
+    file: TomlFile, environment: Environment, overlay: Overlay | None
+) -> Mapping[ChainId, ChainFacts]:
+    """The chains of *file*; under an overlay only those that it has, as it says.
+
+    Raises:
+        ConfigError: of the kind that fits, with file, line and key.
+    """
+    root = refuse_unknown_keys(file, CHAINS, "chains", {})
+    kinds.whole(1, 1)(root.need("schema"))
+    found: dict[ChainId, ChainFacts] = {}
+    for name, table in root.need("chains").table().items():
+        chain = kinds.chain(replace(table, raw=name))
+        if overlay is None:
+            found[chain] = _chain(table, chain, _urls(table.need("rpc"), environment))
+        elif chain in overlay.chains:
+            local = overlay.chains[chain]
+            found[chain] = _localised(_chain(table, chain, local.rpc), local)
+    if overlay is not None:
+        overlay.refuse_beyond(found)
+    return MappingProxyType(found)
+
+
+def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
+    listings = _listings(table, chain)
+    by_symbol = {listing.token.symbol: listing.token for listing in listings[1:]}
+    assets = {listing.asset for listing in listings}
+    uniswap = table.get("uniswap")
+    return ChainFacts(
+        chain=chain,
+        name=kinds.text(table.need("name")),
+        short_name=kinds.text(table.need("short_name")),
+        wrapped=kinds.one_of(by_symbol)(table.need("wrapped")),
+        multicall3=kinds.checksummed(table.need("multicall3")),
+        explorer=_explorer(table.need("explorer")),
+        fee_model=kinds.one_of(_FEE_MODELS)(table.need("fee_model")),
+        confirmations=kinds.whole(1, 10_000)(table.need("confirmations")),
+        block_seconds=kinds.seconds(table.need("block_seconds")),
+        max_head_age_seconds=kinds.whole(1, 86_400)(table.need("max_head_age_seconds")),
+        gas_reserve=kinds.decimal(table.need("gas_reserve")),
+        genesis=kinds.hash32(table.need("genesis")),
+        rpc=rpc,
+        listings=listings,
+        feeds=_feeds(table, assets),
+        uniswap=None if uniswap is None else _uniswap(uniswap, by_symbol),
+        code_hashes=_code_hashes(table),
+        source=_source(table),
+        checked=_checked(table),
+    )
+
+
+def _listings(table: Value, chain: ChainId) -> tuple[TokenFacts, ...]:
+    native = table.need("native")
+    coin = Token(
+        chain, NATIVE, _decimals(native.need("decimals")), kinds.text(native.need("symbol"))
+    )
+    asset = kinds.text(native.need("asset"))
+    listings = [
+        TokenFacts(
+            token=coin,
+            asset=asset,
+            role="spend",
+            source=_source(table),
+            checked=_checked(table),
+        )
+    ]
+    for symbol, row in table.need("tokens").table().items():
+        listing = _listing(row, chain, symbol)
+        for earlier in listings:
+            if earlier.token == listing.token:
+                raise row.wrong(f"has the address of {earlier.token.symbol}")
+        listings.append(listing)
+    return tuple(listings)
+
+
+def _listing(row: Value, chain: ChainId, symbol: str) -> TokenFacts:
+    if symbol == NATIVE:
+        raise row.wrong(f'"{NATIVE}" is the gas coin, which has no contract')
+    address = kinds.checksummed(row.need("address"))
+    return TokenFacts(
+        token=Token(chain, address, _decimals(row.need("decimals")), symbol),
+        asset=kinds.text(row.need("asset")),
+        role=kinds.one_of(_ROLES)(row.need("role")),
+        source=_source(row),
+        checked=_checked(row),
+    )
+
+
+def _feeds(table: Value, assets: set[str]) -> Mapping[str, Feed]:
+    rows = table.get("feeds")
+    feeds: dict[str, Feed] = {}
+    for asset, row in ({} if rows is None else rows.table()).items():
+        if asset not in assets:
+            raise row.wrong(f'no token is a form of "{asset}"{did_you_mean(asset, assets)}')
+        feeds[asset] = Feed(
+            asset=asset,
+            address=kinds.checksummed(row.need("address")),
+            heartbeat_seconds=_heartbeat(row.need("heartbeat_seconds")),
+            decimals=_decimals(row.need("decimals")),
+            description=kinds.text(row.need("description")),
+            source=_source(row),
+            checked=_checked(row),
+        )
+    return MappingProxyType(feeds)
+
+
+def _uniswap(row: Value, by_symbol: Mapping[str, Token]) -> Uniswap:
+    hubs = kinds.names(by_symbol, "token of this chain")(row.need("hub_tokens"))
+    return Uniswap(
+        v2_factory=kinds.checksummed(row.need("v2_factory")),
+        v3_factory=kinds.checksummed(row.need("v3_factory")),
+        swap_router_02=kinds.checksummed(row.need("swap_router_02")),
+        quoter_v2=kinds.checksummed(row.need("quoter_v2")),
+        v3_fee_tiers=tuple(_fee_tier(item) for item in row.need("v3_fee_tiers").items()),
+        hub_tokens=tuple(by_symbol[symbol] for symbol in hubs),
+        source=_source(row),
+        checked=_checked(row),
+    )
+
+
+def _code_hashes(table: Value) -> Mapping[Address, str]:
+    row = table.get("code_hashes")
+    if row is None:
+        return MappingProxyType({})
+    _source(row)
+    _checked(row)
+    return MappingProxyType(
+        {
+            kinds.checksummed(replace(value, raw=key)): kinds.hash32(value)
+            for key, value in row.table().items()
+            if key not in ("source", "checked")
+        }
+    )
+
+
+def _source(row: Value) -> str:
+    return kinds.text(row.need("source"))
+
+
+def _checked(row: Value) -> Checked:
+    return kinds.one_of(_CHECKED)(row.need("checked"))
+
+
+def _explorer(value: Value) -> str:
+    url = kinds.text(value)
+    if not url.startswith("https://") or url.endswith("/"):
+        raise value.wrong("must start with https:// and not end with /")
+    return url
+
+
+def _urls(value: Value, environment: Environment) -> tuple[str, ...]:
+    urls: list[str] = []
+    for item in value.items():
+        url = _expanded(item, environment)
+        if not url:
+            continue
+        try:
+            parse_endpoint(url)
+        except ValueError as error:
+            raise item.wrong(str(error)) from None
+        if url not in urls:
+            urls.append(url)
+    if not urls:
+        raise value.wrong("names no node")
+    return tuple(urls)
+
+
+def variables(rpc: Value) -> tuple[str, ...]:
+    """The variables that a list of URLs asks for, in order."""
+    return tuple(m[1] for item in rpc.items() for m in _VARIABLE.finditer(kinds.text(item)))
+
+
+def _expanded(value: Value, environment: Environment) -> str:
+    """The text with its variables put in; messages never show it, for it may hold a key."""
+    written = kinds.text(value)
+    if "$" in _VARIABLE.sub("", written):
+        raise value.wrong("a variable is written ${NAME} or ${NAME:-default}")
+
+    def put_in(match: re.Match[str]) -> str:
+        found = environment.get(match[1]) or match[2]
+        if found is None:
+            raise value.wrong(f"the variable {match[1]} is not set and has no default")
+        return found
+
+    return _VARIABLE.sub(put_in, written)
+
+
+def _localised(facts: ChainFacts, local: LocalChain) -> ChainFacts:
+    if local.genesis.raw == facts.genesis:
+        raise local.genesis.refused(
+            f"this is the genesis of the real {facts.name}: "
+            "what is signed there is valid on the real chain"
+        )
+    by_address = {feed.address: asset for asset, feed in facts.feeds.items()}
+    feeds = dict(facts.feeds)
+    for address, value in local.heartbeats.items():
+        if address not in by_address:
+            raise value.wrong("is the address of no feed")
+        asset = by_address[address]
+        feeds[asset] = replace(feeds[asset], heartbeat_seconds=_heartbeat(value))
+    return replace(
+        facts,
+        genesis=kinds.hash32(local.genesis),
+        block_seconds=local.block_seconds or facts.block_seconds,
+        confirmations=local.confirmations or facts.confirmations,
+        max_head_age_seconds=local.max_head_age_seconds or facts.max_head_age_seconds,
+        code_hashes=local.code_hashes,
+        feeds=MappingProxyType(feeds),
+    )

@@ -1,0 +1,1 @@
+"""The ports on paper: chains, venues and bridges that live in memory."""

@@ -1,0 +1,346 @@
+"""How long reading a portfolio takes, beside the two usual ways of doing it with web3.
+
+    python scripts/bench/snapshot.py [--json] [--rounds N]
+
+Local nodes stand behind a proxy that adds 50 ms to every round trip and counts HTTP requests. Each
+way reads the same balances (50 or 500 token contracts and the native coin) of one account on one
+chain or on three at once, and every balance is checked. web3 is measured with its defaults and with
+its best settings; it reads no block hash, no code hash and no chain id of the balances' block.
+
+Cold is a new client with new connections (imports done before), warm is the median of the rounds
+after it. CPU is that of this process; nodes and proxies are processes of their own. Ends with 1 if
+a goal is missed.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from web3 import Web3
+
+from agent.chain.node import RpcNode
+from agent.core.money import NATIVE, Address, ChainId, Token
+from agent.lab.anvil import Anvil, start_anvil
+from agent.lab.packages import artifacts, node_binary
+from agent.lab.puppet import Puppet
+from agent.wire.abi import interface
+from agent.wire.address import checksum
+
+ROUND_TRIP_MS = 50.0
+CHAINS = (1, 10, 8453)
+TOKEN_COUNTS = (50, 500)
+ACCOUNT = Address("0x" + "ac" * 20)
+NATIVE_WEI = 10**18 + 7
+
+GOALS = {
+    "requests_per_chain": 1,
+    "warm_round_trips": 1.2,
+    "cpu_of_web3_contract_calls": 1 / 50,
+}
+
+# balanceOf(account) = token XOR account, so that a mixed-up pair is noticed:
+# ADDRESS, PUSH1 4, CALLDATALOAD, XOR, PUSH1 0, MSTORE, PUSH1 32, PUSH1 0, RETURN
+BALANCE_CODE = "0x306004351860005260206000f3"
+
+Balances = dict[Address, int]
+Client = Callable[[], list[Balances]]
+"""Reads all chains once; keeps its connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One chain as the client sees it."""
+
+    chain: int
+    url: str
+    multicall3: Address
+    tokens: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What one way of reading took."""
+
+    way: str
+    chains: int
+    tokens: int
+    requests_per_chain: float
+    cold_ms: float
+    warm_ms: float
+    warm_round_trips: float
+    cpu_ms: float
+    kilobytes: float
+
+
+# The ways
+
+
+def rebalancer(sites: Sequence[Site]) -> Client:
+    """The product: its node adapter, one thread per chain, as the engine's survey does it."""
+
+    class Now:
+        def now(self) -> int:
+            return int(time.time())
+
+        def sleep(self, seconds: float) -> None:
+            time.sleep(seconds)
+
+    nodes = [
+        RpcNode(
+            ChainId(site.chain),
+            [site.url],
+            genesis=None,
+            multicall3=site.multicall3,
+            max_head_age_seconds=None,
+            clock=Now(),
+        )
+        for site in sites
+    ]
+    tokens = [
+        [Token(ChainId(site.chain), each, 18, "T") for each in (NATIVE, *site.tokens)]
+        for site in sites
+    ]
+
+    def read(node: RpcNode, wanted: list[Token]) -> Balances:
+        held = node.snapshot(ACCOUNT, wanted)
+        return {token.address: raw for token, raw in held.balances.items()}
+
+    return lambda: in_parallel(read, nodes, tokens)
+
+
+def web3_multicall(sites: Sequence[Site], **provider: Any) -> Client:
+    """web3's contract object of Multicall3: one aggregate3 with the native balance in it."""
+    clients = [Web3(Web3.HTTPProvider(site.url, **provider)) for site in sites]
+    contracts = [
+        client.eth.contract(checksum(site.multicall3), abi=interface("multicall3"))  # type: ignore[call-overload]
+        for client, site in zip(clients, sites, strict=True)
+    ]
+    erc20 = clients[0].eth.contract(abi=interface("erc20"))
+
+    def read(contract: Any, site: Site) -> Balances:
+        me = checksum(ACCOUNT)
+        ask = erc20.encode_abi("balanceOf", [me])
+        calls = [(contract.address, False, contract.encode_abi("getEthBalance", [me]))]
+        calls += [(checksum(token), True, ask) for token in site.tokens]
+        answers = contract.functions.aggregate3(calls).call()
+        return {
+            token: int.from_bytes(answer, "big")
+            for token, (_, answer) in zip((NATIVE, *site.tokens), answers, strict=True)
+        }
+
+    return lambda: in_parallel(read, contracts, sites)
+
+
+def web3_batch(sites: Sequence[Site]) -> Client:
+    """web3's batch of single contract calls: one HTTP request with as many calls as tokens."""
+    clients = [Web3(Web3.HTTPProvider(site.url)) for site in sites]
+    abi = interface("erc20")
+
+    def read(client: Web3, site: Site) -> Balances:
+        me = Web3.to_checksum_address(checksum(ACCOUNT))
+        with client.batch_requests() as batch:
+            batch.add(client.eth.get_balance(me))
+            for token in site.tokens:
+                contract = client.eth.contract(Web3.to_checksum_address(token), abi=abi)
+                batch.add(contract.functions.balanceOf(me))
+            answers = batch.execute()
+        return dict(zip((NATIVE, *site.tokens), answers, strict=True))
+
+    return lambda: in_parallel(read, clients, sites)
+
+
+WAYS: dict[str, Callable[[Sequence[Site]], Client]] = {
+    "rebalancer": rebalancer,
+    "web3 contract call": web3_multicall,
+    "web3 contract call, chain id cached": lambda sites: web3_multicall(
+        sites, cache_allowed_requests=True
+    ),
+    "web3 batch": web3_batch,
+}
+BASELINE = "web3 contract call"
+
+
+def in_parallel(read: Callable[[Any, Any], Balances], *pairs: Sequence[Any]) -> list[Balances]:
+    """Read all chains at once, one thread for each."""
+    return list(POOL.map(read, *pairs))
+
+
+POOL = ThreadPoolExecutor(len(CHAINS))
+
+
+# The chains
+
+
+class Wire:
+    """The proxy in front of one node."""
+
+    def __init__(self, node: Anvil) -> None:
+        script = Path(__file__).with_name("latency_proxy.py")
+        self.process = subprocess.Popen(
+            [sys.executable, str(script), str(node.port), str(ROUND_TRIP_MS)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.url = f"http://127.0.0.1:{self._line()}"
+
+    def seen(self) -> dict[str, int]:
+        """What passed since the last time that this was asked."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        found: dict[str, int] = json.loads(self._line())
+        return found
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+
+@contextmanager
+def chains() -> Iterator[tuple[list[Site], list[Wire]]]:
+    """Start the nodes, put token contracts on them, and the proxies before them."""
+    cache = platformdirs.user_cache_path("rebalancer")
+    binary, multicall = node_binary(cache), artifacts(cache)["Multicall3"]
+    tokens = tuple(
+        Address(f"0x{0x70CE << 128 | number:040x}") for number in range(max(TOKEN_COUNTS))
+    )
+    sites, wires = [], []
+    with ExitStack() as running:
+        for chain in CHAINS:
+            node = start_anvil(binary, chain_id=chain)
+            running.callback(node.stop)
+            contract = Puppet(node.rpc, "0x" + "de" * 20).deploy(multicall)
+            node.rpc.batch([("anvil_setCode", [token, BALANCE_CODE]) for token in tokens])
+            node.rpc.call("anvil_setBalance", ACCOUNT, hex(NATIVE_WEI))
+            wire = Wire(node)
+            running.callback(wire.stop)
+            wires.append(wire)
+            sites.append(Site(chain, wire.url, Address(contract.lower()), tokens))
+        yield sites, wires
+
+
+# The measurement
+
+
+def measure(way: str, sites: Sequence[Site], wires: Sequence[Wire], *, rounds: int) -> Case:
+    """Read once cold and then *rounds* times warm; every balance of every round is checked."""
+    expected = [
+        {NATIVE: NATIVE_WEI} | {token: int(token, 16) ^ int(ACCOUNT, 16) for token in site.tokens}
+        for site in sites
+    ]
+    walls, cpus, requests, sizes = [], [], [], []
+    client: Client | None = None
+    for wire in wires:
+        wire.seen()
+    for _ in range(rounds + 1):
+        wall, cpu = time.perf_counter(), time.process_time()
+        client = client or WAYS[way](sites)
+        found = client()
+        walls.append((time.perf_counter() - wall) * 1000)
+        cpus.append((time.process_time() - cpu) * 1000)
+        if found != expected:
+            raise SystemExit(f"{way}: wrong balances")
+        seen = [wire.seen() for wire in wires]
+        requests.append(max(each["requests"] for each in seen))
+        sizes.append(sum(each["bytes_up"] + each["bytes_down"] for each in seen) / 1000)
+    warm = statistics.median(walls[1:])
+    return Case(
+        way=way,
+        chains=len(sites),
+        tokens=len(sites[0].tokens),
+        # The most that any chain saw in any round, cold or warm.
+        requests_per_chain=max(requests),
+        cold_ms=round(walls[0], 2),
+        warm_ms=round(warm, 2),
+        warm_round_trips=round(warm / ROUND_TRIP_MS, 3),
+        cpu_ms=round(statistics.median(cpus[1:]), 3),
+        kilobytes=round(statistics.median(sizes[1:]), 1),
+    )
+
+
+def verdict(ours: Case, others: Sequence[Case]) -> dict[str, Any]:
+    """Compare the product with the goals and with the other ways, at one size."""
+    baseline = min(case.cpu_ms for case in others if case.way.startswith(BASELINE))
+    return {
+        "chains": ours.chains,
+        "tokens": ours.tokens,
+        "times_faster": {case.way: round(case.warm_ms / ours.warm_ms, 2) for case in others},
+        "times_less_cpu": {case.way: round(case.cpu_ms / ours.cpu_ms, 1) for case in others},
+        "goals": {
+            "requests_per_chain": ours.requests_per_chain == GOALS["requests_per_chain"],
+            "warm_round_trips": ours.warm_round_trips <= GOALS["warm_round_trips"],
+            "cpu_of_web3_contract_calls": ours.cpu_ms
+            <= baseline * GOALS["cpu_of_web3_contract_calls"],
+        },
+    }
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    options.add_argument("--json", action="store_true", help="print one JSON document")
+    options.add_argument("--rounds", type=int, default=11, help="warm rounds (default 11)")
+    chosen = options.parse_args()
+    cases: list[Case] = []
+    verdicts: list[dict[str, Any]] = []
+    with chains() as (sites, wires):
+        for count in (1, len(CHAINS)):
+            for size in TOKEN_COUNTS:
+                picked = [
+                    Site(site.chain, site.url, site.multicall3, site.tokens[:size])
+                    for site in sites[:count]
+                ]
+                here = [measure(way, picked, wires[:count], rounds=chosen.rounds) for way in WAYS]
+                cases += here
+                verdicts.append(verdict(here[0], here[1:]))
+    passed = all(all(each["goals"].values()) for each in verdicts)
+    if chosen.json:
+        print(json.dumps(document(cases, verdicts, passed=passed), indent=1))
+    else:
+        print_table(cases)
+        print("all goals are met" if passed else f"missed: {verdicts}")
+    return 0 if passed else 1
+
+
+def document(
+    cases: Sequence[Case], verdicts: list[dict[str, Any]], *, passed: bool
+) -> dict[str, Any]:
+    """The machine-readable result."""
+    return {
+        "benchmark": "snapshot",
+        "round_trip_ms": ROUND_TRIP_MS,
+        "python": platform.python_version(),
+        "goals": GOALS,
+        "cases": [asdict(case) for case in cases],
+        "verdicts": verdicts,
+        "passed": passed,
+    }
+
+
+def print_table(cases: Sequence[Case]) -> None:
+    print(f"{'':>36} {'requests':>8} {'cold':>8} {'warm':>8} {'trips':>6} {'CPU':>8} {'kB':>7}")
+    for case in cases:
+        name = f"{case.chains} x {case.tokens:<4} {case.way}"
+        print(
+            f"{name:<36} {case.requests_per_chain:>8} {case.cold_ms:>8.1f} {case.warm_ms:>8.1f} "
+            f"{case.warm_round_trips:>6.2f} {case.cpu_ms:>8.2f} {case.kilobytes:>7.1f}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
