@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from agent.core.amm.tick_map import TickMap, first_word, last_word
@@ -19,6 +20,9 @@ from agent.core.money import Address
 POOL = Address("0x" + "11" * 20)
 TOKEN_A = Address("0x" + "aa" * 20)
 TOKEN_B = Address("0x" + "bb" * 20)
+unhurried = settings(deadline=None)
+"""A test may take as long as the machine makes it."""
+
 FEE_AND_SPACING = ((100, 1), (500, 10), (3000, 60), (10_000, 200))
 
 

@@ -21,8 +21,8 @@ MAX_LOOKS = 6
 chain may have to be asked for; each look after the first is as good as the first."""
 
 PAUSE_SECONDS = 0.02
-"""Wait before a look that follows a torn view; a node that is just importing a block needs some
-milliseconds. It doubles each time."""
+"""Wait before a puzzling view is looked at again: importing a block takes some milliseconds. It
+doubles each time."""
 
 MAX_REMEMBERED = 4096
 """Transactions whose block number is remembered; far more than one account has unsettled."""
@@ -44,13 +44,21 @@ class _View:
     canonical: dict[int, str]
 
     @property
-    def torn(self) -> bool:
-        """Whether a block came in between, by the heads or by what only a new block explains."""
-        first, last = self.heads
+    def moved(self) -> bool:
+        """Whether another block became the head in between."""
+        return self.heads[0].hash != self.heads[1].hash
+
+    @property
+    def puzzling(self) -> bool:
+        """Whether a transaction that the node knows has a used nonce and nothing was mined on it.
+
+        A node shows this for a moment while it imports a block; otherwise it has kept in mind a
+        transaction that somebody else's displaced.
+        """
         pairs = list(zip(self.known, self.receipts, strict=True))
         mined = {nonce for nonce, found in pairs if found is not None}
         used = {nonce for nonce, _ in pairs if nonce is not None and nonce < self.nonce}
-        return first.hash != last.hash or not used <= mined
+        return not used <= mined
 
     @property
     def unplaced(self) -> set[int]:
@@ -67,26 +75,23 @@ def sight(
 
     A node answers the parts of a batch one after the other, so a block may come in between: a
     receipt that is missing beside a nonce that already counts it would look like somebody else's
-    transaction. The head is therefore asked first and last, and a transaction that the node knows
-    must not be unmined below the nonce; otherwise everything is asked again of the older head.
-    A receipt counts only if its block is part of the head's chain; *heights* remembers which
-    blocks to ask for next time.
+    transaction. The head is therefore asked first and last, and if it moved everything is asked
+    again of the older one; what puzzles is looked at again. A receipt counts only if its block is
+    part of the head's chain; *heights* remembers which blocks to ask for next time.
 
     Raises ``RpcError``, and ``BadReply`` when no consistent view was found.
     """
     at = "latest"
-    pause_seconds = PAUSE_SECONDS
     wanted = {heights[each] for each in hashes if each in heights}
-    for _ in range(MAX_LOOKS):
+    for look in range(MAX_LOOKS):
         view = _look(rpc, account, hashes, wanted, at)
-        if view.torn:
-            # The older head if there are two; the newest if the node itself was between blocks.
-            first, last = view.heads
-            at = "latest" if first == last else hex(min(first.number, last.number))
-            time.sleep(pause_seconds)
-            pause_seconds *= 2
+        if view.moved:
+            at = hex(min(head.number for head in view.heads))
         elif view.unplaced:
             wanted |= view.unplaced
+        elif view.puzzling and look < MAX_LOOKS - 1:
+            at = "latest"
+            time.sleep(PAUSE_SECONDS * 2**look)
         else:
             _remember(heights, view.receipts)
             return _sighting(view)

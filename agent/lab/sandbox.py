@@ -9,7 +9,7 @@ from agent.errors import Unreachable, WrongChain
 from agent.lab.anvil import Anvil, start_anvil
 from agent.lab.packages import node_binary
 from agent.wire.endpoint import parse_endpoint
-from agent.wire.rpc import RpcError, RpcUnavailable
+from agent.wire.rpc import Rpc, RpcError, RpcUnavailable
 
 FORK_TIMEOUT_SECONDS = 60.0
 """The fork reads one block of the original before it answers."""
@@ -43,23 +43,36 @@ def open_fork(url: str, chain_id: int, cache: Path, *, block: int) -> Anvil:
     The original is only read. Raises SetupFailed, Unreachable when the original does not answer,
     WrongChain when it is another chain.
     """
-    node = start_anvil(node_binary(cache), chain_id=chain_id)
     try:
-        _follow(node, url, block)
-        _check_chain(node, url, chain_id)
-        node.rpc.call("anvil_autoImpersonateAccount", True)  # noqa: FBT003 - the RPC's own
+        _check_chain(url, chain_id)
+        node = start_anvil(node_binary(cache), chain_id=chain_id)
+        try:
+            _follow(node, url, block)
+        except BaseException:
+            node.stop()
+            raise
     except (RpcError, RpcUnavailable):
         # Their text may quote the URL, and with it a key.
-        node.stop()
         raise Unreachable(
             f"no copy of chain {chain_id} could be made from {parse_endpoint(url).name} "
             f"at block {block}",
             fix="check that node with `rebalancer doctor`; it must serve the state of that block",
         ) from None
-    except BaseException:
-        node.stop()
-        raise
     return node
+
+
+def _check_chain(url: str, chain_id: int) -> None:
+    # Asked of the original: a copy says the id that it was started with, whatever it shows.
+    original = Rpc(url)
+    try:
+        found = original.call("eth_chainId")
+    finally:
+        original.close()
+    if found != hex(chain_id):
+        raise WrongChain(
+            f"{parse_endpoint(url).name} serves chain {found!r}, not {hex(chain_id)}",
+            fix="give the URL of the right chain",
+        )
 
 
 def _follow(node: Anvil, url: str, block: int) -> None:
@@ -67,12 +80,4 @@ def _follow(node: Anvil, url: str, block: int) -> None:
     # What it reads is cached in its own folder, so no copy sees the storage of an earlier one.
     origin = {"forking": {"jsonRpcUrl": url, "blockNumber": block}}
     node.rpc.call("anvil_reset", origin, timeout_seconds=FORK_TIMEOUT_SECONDS)
-
-
-def _check_chain(node: Anvil, url: str, chain_id: int) -> None:
-    found = node.rpc.call("eth_chainId")
-    if found != hex(chain_id):
-        raise WrongChain(
-            f"{parse_endpoint(url).name} serves chain {int(str(found), 16)}, not {chain_id}",
-            fix="give the URL of the right chain",
-        )
+    node.rpc.call("anvil_autoImpersonateAccount", True)  # noqa: FBT003 - the RPC's own parameter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from agent.core.market import Edge
 from agent.core.rounding import mul_div_down
@@ -11,7 +12,7 @@ from agent.core.rounding import mul_div_down
 def is_sound(edge: Edge) -> bool:
     """Whether the ladder is whole numbers that grow, and the gas is known."""
     points = ((0, 0), *edge.ladder)
-    steps = zip(points, points[1:], strict=False)
+    steps = pairwise(points)
     return (
         len(points) > 1
         and all(type(number) is int for point in edge.ladder for number in point)

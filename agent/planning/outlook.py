@@ -154,11 +154,9 @@ def outlook(board: Board, flows: Sequence[Flow]) -> Outlook | str:
         trades.append(priced)
     wraps, unwraps = _wraps(board, trades)
     gas: dict[ChainId, int] = {}
-    for done in trades:
-        chain = done.edge.sell.chain
-        gas[chain] = gas.get(chain, 0) + done.edge.gas
-    for chain in gas:
-        gas[chain] += WRAP_GAS * (chain in wraps) + UNWRAP_GAS * (chain in unwraps)
+    for chain in sorted({done.edge.sell.chain for done in trades}):
+        own = sum(done.edge.gas for done in trades if done.edge.sell.chain == chain)
+        gas[chain] = own + WRAP_GAS * (chain in wraps) + UNWRAP_GAS * (chain in unwraps)
         missing = _starved(board, chain, gas[chain], wraps.get(chain, 0))
         if missing:
             return missing

@@ -94,7 +94,7 @@ def search(board: Board, strategy: Strategy) -> Found:
     for _ in range(_STEPS_PER_GOAL * len(wanted)):
         notes = {}
         pulls = [_pull(goal, seen, surely=surely) for goal in wanted]
-        steps = list(_steps(board, strategy, pulls, flows, seen, notes))
+        steps = list(_steps(_Stage(board, strategy, flows, seen), pulls, notes))
         if not steps:
             break
         best = min(steps, key=lambda step: _rank(step, strategy))
@@ -172,15 +172,19 @@ def _rank(step: _Step, strategy: Strategy) -> tuple[Decimal, Decimal]:
     return step.cost / step.repaired, -step.repaired
 
 
-def _steps(
-    board: Board,
-    strategy: Strategy,
-    pulls: Sequence[_Pull],
-    flows: tuple[Flow, ...],
-    seen: Outlook,
-    notes: dict[str, None],
-) -> Iterator[_Step]:
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """The flows that are chosen so far, and where they lead."""
+
+    board: Board
+    strategy: Strategy
+    flows: tuple[Flow, ...]
+    seen: Outlook
+
+
+def _steps(stage: _Stage, pulls: Sequence[_Pull], notes: dict[str, None]) -> Iterator[_Step]:
     """All single trades that repair something, and notes about those that must not be done."""
+    board = stage.board
     needs: dict[tuple[Cell, Cell], _Need | None] = {}
     for edge in board.edges:
         ends = board.cell(edge.sell), board.cell(edge.buy)
@@ -190,7 +194,7 @@ def _steps(
         if need is None:
             continue
         falling = board.problem.falling.get(board.asset_of[edge.buy])
-        step = falling or _step(_Attempt(board, strategy, flows, seen, edge), need)
+        step = falling or _step(_Attempt(stage, edge), need)
         if isinstance(step, str):
             notes[step] = None
         else:
@@ -213,30 +217,37 @@ def _need(pulls: Sequence[_Pull], sell: Cell, buy: Cell) -> _Need | None:
 class _Attempt:
     """One edge, to be added to flows that are already chosen, or widened if it is there."""
 
-    board: Board
-    strategy: Strategy
-    flows: tuple[Flow, ...]
-    seen: Outlook
+    stage: _Stage
     edge: Edge
 
     @property
     def already(self) -> int:
         """Base units that are sold along the edge so far."""
-        return sum(flow.raw for flow in self.flows if flow.edge == self.edge)
+        return sum(flow.raw for flow in self.stage.flows if flow.edge == self.edge)
+
+    @property
+    def available(self) -> int:
+        """Base units that are not sold yet, with what can be wrapped to them."""
+        board, token = self.stage.board, self.edge.sell
+        sold = sum(flow.raw for flow in self.stage.flows if flow.edge.sell == token)
+        is_wrapped = board.problem.wrapped.get(token.chain) == token
+        native = board.native_free.get(token.chain, 0) if is_wrapped else 0
+        return board.free.get(token, 0) + native - sold
 
     def with_more(self, more: int) -> tuple[Flow, ...]:
         """The flows with *more* base units along the edge."""
         wider = Flow(self.edge, self.already + more)
         if not self.already:
-            return (*self.flows, wider)
-        return tuple(wider if flow.edge == self.edge else flow for flow in self.flows)
+            return (*self.stage.flows, wider)
+        return tuple(wider if flow.edge == self.edge else flow for flow in self.stage.flows)
 
     def ahead(self, more: int) -> Outlook | str:
         """Where that leads, or why it must not be done."""
-        seen = outlook(self.board, self.with_more(more))
-        if isinstance(seen, str) or not self.strategy.frugal:
+        board = self.stage.board
+        seen = outlook(board, self.with_more(more))
+        if isinstance(seen, str) or not self.stage.strategy.frugal:
             return seen
-        limit = self.board.problem.policy.limits.max_cost_bps
+        limit = board.problem.policy.limits.max_cost_bps
         for done in seen.trades:
             if not done.cost * WHOLE_BPS <= done.sold_value * limit:
                 costs = f"{money(done.cost)} for {money(done.sold_value)}"
@@ -246,22 +257,18 @@ class _Attempt:
 
 def _step(attempt: _Attempt, need: _Need) -> _Step | str:
     """The trade along an edge that serves *need*, or why there is none."""
-    board, edge = attempt.board, attempt.edge
-    limits = board.problem.policy.limits
-    price = board.unit_price(edge.sell)
-    room = limits.max_run_value - attempt.seen.turnover
-    cap = min(raw_down(min(need.most, room) / price, edge.sell), _available(attempt))
-    floor = 1 if attempt.already else raw_up(limits.min_trade / price, edge.sell)
-    if not cap >= max(1, floor):
+    stage, edge = attempt.stage, attempt.edge
+    limits = stage.board.problem.policy.limits
+    price = stage.board.unit_price(edge.sell)
+    room = limits.max_run_value - stage.seen.turnover
+    cap = min(raw_down(min(need.most, room) / price, edge.sell), attempt.available)
+    floor = 1 if attempt.already else max(1, raw_up(limits.min_trade / price, edge.sell))
+    if not cap >= floor:
         if room < min(need.most, limits.min_trade):
             return f"max_run_value of {money(limits.max_run_value)} is used up"
-        most = money(board.worth(edge.sell, max(0, cap)))
+        most = money(stage.board.worth(edge.sell, max(0, cap)))
         return f"{name_of(edge)} could move {most}, less than min_trade {money(limits.min_trade)}"
-    # What arrives may be less than what is sold by as much as its price may be off.
-    gross = need.deficit * WHOLE_BPS / (WHOLE_BPS - limits.max_price_impact_bps)
-    sizes = [size for size in (need.surplus, gross) if size > 0]
-    size = max(sizes) if attempt.strategy.larger else min(sizes)
-    raw = min(cap, max(floor, raw_up(size / price, edge.sell)))
+    raw = min(cap, max(floor, raw_up(_size(stage, need) / price, edge.sell)))
     ahead = attempt.ahead(raw)
     if isinstance(ahead, str):
         why = ahead
@@ -269,15 +276,14 @@ def _step(attempt: _Attempt, need: _Need) -> _Step | str:
         ahead = attempt.ahead(raw) if raw >= floor else why
         if isinstance(ahead, str):
             return why
-    value = board.worth(edge.sell, raw)
+    value = stage.board.worth(edge.sell, raw)
     repaired = min(value, need.surplus) + min(value, need.deficit)
-    return _Step(attempt.with_more(raw), ahead, repaired, ahead.cost - attempt.seen.cost)
+    return _Step(attempt.with_more(raw), ahead, repaired, ahead.cost - stage.seen.cost)
 
 
-def _available(attempt: _Attempt) -> int:
-    """Base units of the edge's token that are not sold yet, with what can be wrapped to it."""
-    board, token = attempt.board, attempt.edge.sell
-    sold = sum(flow.raw for flow in attempt.flows if flow.edge.sell == token)
-    is_wrapped = board.problem.wrapped.get(token.chain) == token
-    native = board.native_free.get(token.chain, 0) if is_wrapped else 0
-    return board.free.get(token, 0) + native - sold
+def _size(stage: _Stage, need: _Need) -> Decimal:
+    """The value to sell; what arrives may be less by as much as its price may be off."""
+    impact = stage.board.problem.policy.limits.max_price_impact_bps
+    gross = need.deficit * WHOLE_BPS / max(1, WHOLE_BPS - impact)
+    sizes = [size for size in (need.surplus, gross) if size > 0]
+    return max(sizes) if stage.strategy.larger else min(sizes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 import os
 import stat
@@ -13,7 +14,6 @@ from typing import NoReturn
 from agent.errors import KeyFileUnsafe, UnknownKey, WrongValue
 from agent.settings.keys import PORTFOLIO
 from agent.settings.toml_file import MAX_BYTES
-from agent.settings.value import did_you_mean
 
 PREFIX = "REBALANCER_"
 
@@ -168,5 +168,7 @@ def _read_private(path: Path) -> str:
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
-    hint = did_you_mean(name, known)
-    return hint if hint.startswith(", did") else ""
+    bare = {found.removeprefix(PREFIX): found for found in known}
+    # Without the prefix, which would make all names alike.
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=0.75)
+    return f', did you mean "{bare[near[0]]}"?' if near else ""

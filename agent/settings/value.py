@@ -40,8 +40,8 @@ class Value:
     def wrong_type(self, wanted: str) -> WrongType:
         """The error that this is not *wanted*, such as `a list`."""
         hint = ""
-        if isinstance(self.raw, Bare | int) and not isinstance(self.raw, bool):
-            hint = f'; quote it: "{self.raw}"' if "quotes" in wanted else ""
+        if wanted == "a number in quotes" and type(self.raw) in (Bare, int):
+            hint = f'; quote it: "{self.raw}"'
         message = f"{wanted} is wanted, not {_kind(self.raw)}{hint}"
         return WrongType(self._said(message), fix=self._fix)
 

@@ -86,7 +86,8 @@ def test_node_that_is_not_ours_is_refused(
     binary: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if another node had answered on the port that the child reports.
-    monkeypatch.setattr(anvil, "_listening_port", lambda *_: world.node.port)
+    wait = anvil._listening_port
+    monkeypatch.setattr(anvil, "_listening_port", lambda *given: wait(*given) and world.node.port)
     with pytest.raises(SetupFailed, match="another node answers on port"):
         start_anvil(binary, chain_id=1)
 
@@ -94,8 +95,9 @@ def test_node_that_is_not_ours_is_refused(
 def test_node_that_stops_answering_is_refused(
     binary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(anvil, "_listening_port", lambda *_: 1)
-    with pytest.raises(SetupFailed, match="does not answer on port 1"):
+    wait = anvil._listening_port
+    monkeypatch.setattr(anvil, "_listening_port", lambda *given: wait(*given) and 1)
+    with pytest.raises(SetupFailed, match="does not answer on port 1: "):
         start_anvil(binary, chain_id=1)
 
 
@@ -244,17 +246,24 @@ def test_fork_shows_the_block_that_was_asked_for(chain: World, lab_cache: Path) 
 
 
 def test_fork_of_another_chain_is_refused(world: World, lab_cache: Path) -> None:
-    with pytest.raises(WrongChain, match=f"127.0.0.1:{world.node.port} serves chain 1, not 10"):
+    with pytest.raises(
+        WrongChain, match=f"127.0.0.1:{world.node.port} serves chain '0x1', not 0xa"
+    ):
         open_fork(world.url, 10, lab_cache, block=world.head()[0])
 
 
 def test_fork_of_a_silent_node_names_the_host_and_no_key(lab_cache: Path) -> None:
-    with pytest.raises(Unreachable, match="could be made from 127.0.0.1:1 at block 5") as problem:
+    with pytest.raises(Unreachable, match=r"made from 127\.0\.0\.1:1 at block 5") as problem:
         open_fork("http://127.0.0.1:1/v2/s3cr3tk3y", 1, lab_cache, block=5)
     assert "s3cr3t" not in f"{problem.value!r} {problem.value.fix} {problem.value.__cause__}"
 
 
-def test_fork_of_a_nonsense_block_leaves_no_node(
+def test_fork_of_a_block_that_is_not_there_is_an_error(world: World, lab_cache: Path) -> None:
+    with pytest.raises(Unreachable, match="at block 1000000000"):
+        open_fork(world.url, 1, lab_cache, block=10**9)
+
+
+def test_fork_that_is_interrupted_leaves_no_node(
     world: World, lab_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Anvil] = []

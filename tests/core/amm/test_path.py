@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from amm_pools import POOL, TOKEN_A, TOKEN_B, amounts, v2_pool, v3_pool
+from amm_pools import POOL, TOKEN_A, TOKEN_B, amounts, unhurried, v2_pool, v3_pool
 from hypothesis import given
 
 from agent.core.amm import v2, v3
@@ -26,6 +26,7 @@ def hop(pool, token_in, token_out):
 A_TO_C = (hop(LIQUID, TOKEN_A, TOKEN_B), hop(PAIR_B_C, TOKEN_B, TOKEN_C))
 
 
+@unhurried
 @given(amounts(70).map(lambda amount: amount + 10))
 def test_path_is_its_single_swaps_one_after_the_other(amount):
     first = v3.quote_exact_in(LIQUID, amount, zero_for_one=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isqrt
 
 import pytest
+from amm_pools import unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,6 +139,7 @@ offers = st.integers(0, 160).flatmap(lambda bits: st.integers(1, 1 << bits))
 fees = st.sampled_from((0, 100, 500, 3000, 10_000, 999_999))
 
 
+@unhurried
 @given(prices, prices, liquidities, offers, fees)
 def test_step_never_takes_more_than_offered_nor_passes_its_target(a, b, liquidity, offered, fee):
     low, high = min(a, b), max(a, b)
@@ -149,6 +151,7 @@ def test_step_never_takes_more_than_offered_nor_passes_its_target(a, b, liquidit
         assert taken + charged <= offered
 
 
+@unhurried
 @given(prices, prices, liquidities, offers, fees)
 def test_step_never_pays_more_than_asked_for(a, b, liquidity, asked, fee):
     low, high = min(a, b), max(a, b)
@@ -159,6 +162,7 @@ def test_step_never_pays_more_than_asked_for(a, b, liquidity, asked, fee):
         assert (paid < asked) <= (reached == target)
 
 
+@unhurried
 @given(prices, prices, liquidities)
 def test_pool_takes_at_least_what_it_pays_over_the_same_stretch(a, b, liquidity):
     low, high = min(a, b), max(a, b)

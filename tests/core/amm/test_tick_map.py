@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from amm_pools import unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,7 @@ def test_word_of_a_negative_tick_rounds_towards_minus_infinity(tick, spacing, wo
     assert word == word_of(tick, spacing)
 
 
+@unhurried
 @given(
     st.sets(st.integers(-1200, 1200), max_size=8),
     st.sampled_from((1, 10, 60)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from amm_pools import POOL, amounts, v2_pool
+from amm_pools import POOL, amounts, unhurried, v2_pool
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -55,6 +55,7 @@ def test_pair_of_a_fork_keeps_another_share():
     ]
 
 
+@unhurried
 @given(pools, amounts(111), st.booleans())
 def test_product_of_the_reserves_never_falls(pool, offered, is_down):
     paid = amount_out(pool, offered, zero_for_one=is_down)
@@ -63,6 +64,7 @@ def test_product_of_the_reserves_never_falls(pool, offered, is_down):
     assert pool.reserve0 * pool.reserve1 <= moved.reserve0 * moved.reserve1
 
 
+@unhurried
 @given(pools, amounts(111), st.booleans())
 def test_output_is_positive_and_less_than_the_reserve(pool, offered, is_down):
     paid = amount_out(pool, offered, zero_for_one=is_down)
@@ -70,6 +72,7 @@ def test_output_is_positive_and_less_than_the_reserve(pool, offered, is_down):
     assert 0 < paid < (pool.reserve1 if is_down else pool.reserve0)
 
 
+@unhurried
 @given(pools, amounts(110), amounts(110), st.booleans())
 def test_more_input_never_pays_less(pool, less, extra, is_down):
     small = amount_out(pool, less, zero_for_one=is_down)
@@ -78,6 +81,7 @@ def test_more_input_never_pays_less(pool, less, extra, is_down):
     assert small <= large
 
 
+@unhurried
 @given(pools, amounts(110), amounts(110), st.booleans())
 def test_one_piece_never_pays_less_than_two(pool, first, second, is_down):
     at_once = amount_out(pool, first + second, zero_for_one=is_down)
@@ -89,6 +93,7 @@ def test_one_piece_never_pays_less_than_two(pool, first, second, is_down):
     assert one + two <= at_once
 
 
+@unhurried
 @given(pools, amounts(111), st.booleans())
 def test_input_for_an_output_buys_it_and_one_unit_less_would_not(pool, wanted, is_down):
     needed = amount_in(pool, wanted, zero_for_one=is_down)
@@ -98,6 +103,7 @@ def test_input_for_an_output_buys_it_and_one_unit_less_would_not(pool, wanted, i
     assert isinstance(fewer, Reverts) or fewer < wanted
 
 
+@unhurried
 @given(pools, amounts(111), st.booleans())
 def test_buying_back_the_output_never_needs_more_than_was_paid(pool, offered, is_down):
     paid = amount_out(pool, offered, zero_for_one=is_down)

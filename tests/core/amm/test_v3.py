@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from amm_pools import POOL, amounts, v3_pool, v3_pools
+from amm_pools import POOL, amounts, unhurried, v3_pool, v3_pools
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -70,6 +70,7 @@ def test_pause_at_the_end_of_a_word_splits_the_swap_and_its_rounding():
     assert whole.sqrt_price_after_x96 == pool.sqrt_price_x96 != in_one_step[0]
 
 
+@unhurried
 @given(liquid_pools, amounts(100), amounts(100), st.booleans())
 def test_more_input_never_pays_less(pool, less, extra, is_down):
     small = whole(quote_exact_in(pool, less, zero_for_one=is_down))
@@ -77,6 +78,7 @@ def test_more_input_never_pays_less(pool, less, extra, is_down):
     assert small.amount_out <= large.amount_out
 
 
+@unhurried
 @given(liquid_pools, amounts(100), amounts(100), st.booleans())
 def test_one_piece_never_pays_less_than_two(pool, first, second, is_down):
     at_once = whole(quote_exact_in(pool, first + second, zero_for_one=is_down))
@@ -85,6 +87,7 @@ def test_one_piece_never_pays_less_than_two(pool, first, second, is_down):
     assert one.amount_out + two.amount_out <= at_once.amount_out
 
 
+@unhurried
 @given(liquid_pools, amounts(100), st.booleans())
 def test_price_moves_with_the_swap_and_amounts_are_never_negative(pool, amount, is_down):
     swapped = whole(quote_exact_in(pool, amount, zero_for_one=is_down))
@@ -96,6 +99,7 @@ def test_price_moves_with_the_swap_and_amounts_are_never_negative(pool, amount, 
         assert pool.sqrt_price_x96 <= swapped.sqrt_price_after_x96 < MAX_SQRT_RATIO
 
 
+@unhurried
 @given(liquid_pools, amounts(100), st.booleans())
 def test_buying_back_the_output_never_needs_more_than_was_paid(pool, amount, is_down):
     forward = whole(quote_exact_in(pool, amount, zero_for_one=is_down))
@@ -107,6 +111,7 @@ def test_buying_back_the_output_never_needs_more_than_was_paid(pool, amount, is_
     assert reverse.amount_in <= amount or end == reverse.sqrt_price_after_x96
 
 
+@unhurried
 @given(liquid_pools, amounts(100), st.booleans())
 def test_input_named_for_an_output_buys_at_least_that(pool, wanted, is_down):
     named = whole(quote_exact_out(pool, wanted, zero_for_one=is_down))
@@ -114,6 +119,7 @@ def test_input_named_for_an_output_buys_at_least_that(pool, wanted, is_down):
     assert wanted == named.amount_out <= bought.amount_out
 
 
+@unhurried
 @given(liquid_pools, amounts(100), st.booleans())
 def test_swapping_there_and_back_never_gains(pool, amount, is_down):
     there = whole(quote_exact_in(pool, amount, zero_for_one=is_down))
@@ -123,6 +129,7 @@ def test_swapping_there_and_back_never_gains(pool, amount, is_down):
     assert back.amount_out <= amount
 
 
+@unhurried
 @given(liquid_pools, amounts(100), st.booleans())
 def test_pool_pays_no_more_than_all_its_positions_hold(pool, amount, is_down):
     everything = quote_exact_in(pool, 2**200, zero_for_one=is_down)
@@ -132,6 +139,7 @@ def test_pool_pays_no_more_than_all_its_positions_hold(pool, amount, is_down):
     assert swapped.amount_out <= most
 
 
+@unhurried
 @given(liquid_pools, amounts(100), st.booleans(), st.integers(0, 3), st.integers(0, 3))
 def test_unknown_words_never_change_an_answer_but_withhold_it(pool, amount, is_down, below, above):
     at = pool.tick // pool.tick_map.spacing // 256
@@ -176,11 +184,12 @@ def test_pool_without_liquidity_fills_nothing():
     assert [0, 0] == [refusal.filled.amount_in, refusal.filled.amount_out]
 
 
-def test_gap_up_to_the_limit_is_out_of_liquidity():
-    limit = sqrt_ratio_at_tick(-1000)
+@pytest.mark.parametrize(("tick", "tick_after"), [(-1000, -1000), (-15_360, -15_361)])
+def test_gap_down_to_the_limit_is_out_of_liquidity(tick, tick_after):
+    limit = sqrt_ratio_at_tick(tick)
     refusal = quote_exact_in(v3_pool([]), 1, zero_for_one=True, sqrt_price_limit_x96=limit)
     assert isinstance(refusal, OutOfLiquidity)
-    assert -1000 == refusal.filled.tick_after
+    assert tick_after == refusal.filled.tick_after  # one lower where a bitmap word ends
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ overflow; the product passes over gaps, shares its steps by direction and never 
 
 from __future__ import annotations
 
-from amm_pools import amounts, v3_pools
+from amm_pools import amounts, unhurried, v3_pools
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -189,14 +189,14 @@ def as_contract(outcome):
     return outcome
 
 
-@settings(max_examples=400)
+@settings(unhurried, max_examples=400)
 @given(v3_pools(), amounts(), st.booleans())
 def test_exact_input_equals_the_literal_walk(pool, amount, is_down):
     expected = contract_or_none(pool, amount, None, is_down=is_down)
     assert expected == as_contract(quote_exact_in(pool, amount, zero_for_one=is_down))
 
 
-@settings(max_examples=400)
+@settings(unhurried, max_examples=400)
 @given(v3_pools(), amounts(), st.booleans())
 def test_exact_output_equals_the_literal_walk(pool, amount, is_down):
     expected = contract_or_none(pool, -amount, None, is_down=is_down)
@@ -209,7 +209,7 @@ def test_exact_output_equals_the_literal_walk(pool, amount, is_down):
 distances = st.tuples(st.integers(-500, 70_000), st.integers(-1, 1))
 
 
-@settings(max_examples=300)
+@settings(unhurried, max_examples=300)
 @given(v3_pools(), amounts(), st.booleans(), st.booleans(), distances)
 def test_swap_to_a_price_limit_equals_the_literal_walk(
     pool, amount, is_down, is_exact_in, distance
@@ -225,6 +225,7 @@ def test_swap_to_a_price_limit_equals_the_literal_walk(
     )
 
 
+@unhurried
 @given(v3_pools(), st.booleans(), st.sampled_from((0, -1, 2**255 - 1, 2**255)))
 def test_amounts_at_the_edge_of_the_contract_integers_equal_the_literal_walk(pool, is_down, amount):
     expected = contract_or_none(pool, amount, None, is_down=is_down) if amount > 0 else None

@@ -1,0 +1,222 @@
+"""The planner without a solver: several ways to repair, the cheapest one that reaches its goal.
+
+It is the fallback, and the yardstick that a better planner is measured against.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from hashlib import sha256
+
+from agent.core.codec import encode
+from agent.core.decide import Rebalance, Rest
+from agent.core.money import NATIVE, WHOLE_BPS, Token
+from agent.core.plan import Plan, Standing, build
+from agent.core.wording import money
+from agent.planning import story
+from agent.planning.board import Board, board
+from agent.planning.goals import Aim, goals
+from agent.planning.legs import legs, spendable
+from agent.planning.outlook import Outlook
+from agent.planning.problem import NoPlan, Problem
+from agent.planning.search import Found, Strategy, missed, search
+
+PLAN_SECONDS = 600
+"""How long a plan stands before it must be made again: prices of a plan that a person reads for
+longer than ten minutes are old, and a run checks it again anyway."""
+
+_MICRO = Decimal("0.000001")
+_MOST_NOTES = 5
+
+TO_TARGET = tuple(Strategy(aim="target", by_size=by_size) for by_size in (False, True))
+TO_EDGE = tuple(
+    Strategy(aim="edge", stop_at_target=stop, by_size=by_size, larger=larger)
+    for stop in (True, False)
+    for larger in (False, True)
+    for by_size in (False, True)
+)
+PAIRING = Strategy(aim="edge", by_size=True)
+"""The rule of most rebalancers, for comparison: largest against largest, whatever it costs."""
+
+
+def plan(problem: Problem) -> Plan | NoPlan:
+    """Plan *problem*, or say why there is no plan.
+
+    The result depends on nothing but the problem, and not on the order of its parts: the same
+    problem gives the same plan byte for byte. Its last check is `agent.core.plan.build`, whose
+    PlanError would mean a fault of this planner.
+    """
+    decision = problem.decision
+    if isinstance(decision, Rest):
+        return NoPlan((decision.why,))
+    if problem.valuation.value is None:
+        return NoPlan(tuple(refusal.why for refusal in problem.valuation.refusals))
+    place = board(problem)
+    if isinstance(place, NoPlan):
+        return place
+    found = _best(place)
+    if isinstance(found, NoPlan):
+        return found
+    return _plan(place, found, decision)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """All that was tried to reach one aim."""
+
+    tried: tuple[Found, ...]
+    by_turnover: bool
+
+    @property
+    def best(self) -> Found:
+        """Reaches most; of those the cheapest, or the one that moves least; then fewest trades."""
+
+        def rank(found: Found) -> tuple[Decimal, Decimal, int]:
+            seen = found.outlook
+            price = seen.turnover if self.by_turnover else seen.cost
+            return found.shortfall, price, len(found.flows)
+
+        return min(self.tried, key=rank)
+
+
+def _choose(place: Board, aim: Aim, *, by_turnover: bool = False, frugal: bool = False) -> Found:
+    strategies = TO_TARGET if aim == "target" else TO_EDGE
+    tried = tuple(search(place, replace(each, frugal=frugal)) for each in strategies)
+    return _Choice(tried, by_turnover).best
+
+
+def _best(place: Board) -> Found | NoPlan:
+    """The best way to what the policy wants, inside its cost limit."""
+    problem = place.problem
+    wish = problem.policy.trigger.rebalance_to
+    aim: Aim = "target" if wish == "target" else "edge"
+    found = _choose(place, aim, by_turnover=wish == "edge")
+    if not found.flows:
+        return NoPlan(_reasons(place, found))
+    if _affordable(place, found.outlook):
+        return found
+    # Without the trades that are too dear for their size the rest may still be worth doing.
+    frugal = _choose(place, aim, by_turnover=wish == "edge", frugal=True)
+    if frugal.flows and _affordable(place, frugal.outlook):
+        return frugal
+    cost, traded = money(found.outlook.cost), money(found.outlook.turnover)
+    limit = problem.policy.limits.max_cost_bps
+    return NoPlan(
+        (
+            f"the plan would cost {cost} to move {traded}, more than max_cost_bps {limit} allows",
+            *_reasons(place, frugal),
+        )
+    )
+
+
+def _affordable(place: Board, seen: Outlook) -> bool:
+    limit = place.problem.policy.limits.max_cost_bps
+    return seen.cost * WHOLE_BPS <= seen.turnover * limit
+
+
+def _reasons(place: Board, found: Found) -> tuple[str, ...]:
+    """Why there is nothing to be done, though something should be."""
+    notes = found.notes[:_MOST_NOTES] or ("no edge sells what is too much for what is missing",)
+    return (*story.unreached(place, found.outlook, found.left), *notes)
+
+
+def _plan(place: Board, found: Found, decision: Rebalance) -> Plan:
+    problem, seen = place.problem, found.outlook
+    policy, total = problem.policy, problem.valuation.value
+    made = legs(place, seen)
+    draft = Plan(
+        id="",
+        legs=made,
+        standings=_standings(place, seen),
+        value=_micro(total or Decimal(0)),
+        cost=sum((leg.cost for leg in made), Decimal(0)),
+        worst_case=_micro(seen.worst_case),
+        gas_if_reverted=sum((leg.gas_cost for leg in made), Decimal(0)),
+        turnover=_micro(seen.turnover),
+        bound=None,
+        prices=tuple(
+            (name, price.value, price.sources)
+            for name, price in sorted(problem.prices.by_asset.items())
+        ),
+        blocks=tuple(
+            (chain, snapshot.block.number, snapshot.block.hash)
+            for chain, snapshot in sorted(problem.snapshot.chains.items())
+        ),
+        policy_hash=policy.hash,
+        made=problem.now,
+        expires=problem.now + PLAN_SECONDS,
+        why=_why(place, found, decision),
+        alternatives=_alternatives(place, found),
+    )
+    reserve = {Token(chain, NATIVE, 18, ""): raw for chain, raw in policy.gas_reserve.items()}
+    return build(replace(draft, id=fingerprint(draft)), spendable(place), reserve)
+
+
+def fingerprint(plan_: Plan) -> str:
+    """The first 16 hex digits of the SHA-256 of the plan's content, its id left out."""
+    content = encode(replace(plan_, id=""))
+    text = json.dumps(content, separators=(",", ":"), sort_keys=True, ensure_ascii=True)
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def _standings(place: Board, seen: Outlook) -> tuple[Standing, ...]:
+    before = place.problem.valuation.by_asset
+    whole_before = sum(before.values(), Decimal(0))
+    whole_after = sum(seen.expected.values(), Decimal(0))
+    after = {
+        name: sum((v for cell, v in seen.expected.items() if cell[0] == name), Decimal(0))
+        for name in before
+    }
+    return tuple(
+        Standing(
+            name,
+            _share(before[name], whole_before),
+            _share(after[name], whole_after),
+            target.weight,
+            target.low,
+            target.high,
+        )
+        for name, target in sorted(place.problem.policy.targets.items())
+    )
+
+
+def _share(value: Decimal, total: Decimal) -> Decimal:
+    return (value * WHOLE_BPS / total).quantize(Decimal("0.01"))
+
+
+def _micro(value: Decimal) -> Decimal:
+    return value.quantize(_MICRO)
+
+
+def _why(place: Board, found: Found, decision: Rebalance) -> tuple[str, ...]:
+    problem, seen = place.problem, found.outlook
+    bands = goals(problem.policy, "edge", stop_at_target=True)
+    left = missed(bands, seen, surely=True)
+    held = found.notes[:_MOST_NOTES] if left else ()
+    return (
+        decision.why,
+        *story.funding(place, seen),
+        *story.unreached(place, seen, left),
+        *held,
+        *story.single_sources(place, seen),
+        *problem.valuation.notes,
+        story.doing_nothing(decision.drifts),
+    )
+
+
+def _alternatives(place: Board, found: Found) -> tuple[tuple[str, Decimal], ...]:
+    """What other ways would have cost, where they exist and differ."""
+    if place.problem.policy.trigger.rebalance_to == "target":
+        others = [("pairing by size", search(place, replace(PAIRING, aim="target")))]
+    else:
+        others = [
+            ("to the exact targets", _choose(place, "target")),
+            ("pairing by size", search(place, PAIRING)),
+        ]
+    return tuple(
+        (name, _micro(other.outlook.cost))
+        for name, other in others
+        if other.flows and other.flows != found.flows
+    )

@@ -1,0 +1,251 @@
+"""Reads the state of on-chain pools in few requests.
+
+One request for the prices and reserves of all pools, one for the words of their tick bitmaps
+around the price, one for the ticks that those words name; all at one block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from agent.core.amm.path import Pool
+from agent.core.amm.tick_map import WORD_BITS, TickMap, first_word, last_word, word_of
+from agent.core.amm.v2 import V2Pool
+from agent.core.amm.v3 import V3Pool
+from agent.core.money import Address
+from agent.ports import BlockTag, Read
+from agent.wire.abi import AbiError, decode, functions
+
+SPAN_TICKS = 6_932
+"""Ticks that are read to each side of the price: until it halves or doubles, ln 2 / ln 1.0001."""
+
+Reads = Callable[[Sequence[Read], BlockTag], Sequence[bytes | None]]
+"""Answers in order, None for a call that reverted, in one request: `Node.read`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V2Place:
+    """Where a pair is, its tokens, and the share of the input that counts."""
+
+    address: Address
+    token0: Address
+    token1: Address
+    kept_numerator: int = 997
+    kept_denominator: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V3Place:
+    """Where a pool is, its tokens, its fee (hundredths of a basis point) and tick spacing.
+
+    Raises ValueError for a spacing that no pool can have.
+    """
+
+    address: Address
+    token0: Address
+    token1: Address
+    fee: int
+    tick_spacing: int
+
+    def __post_init__(self) -> None:
+        if not (self.tick_spacing > 0):
+            raise ValueError(f"tick spacing {self.tick_spacing} is not positive")
+
+
+Place = V2Place | V3Place
+"""What is known of a pool before its state is read; none of it ever changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Pools by address, and why there is none for the other addresses that were asked for."""
+
+    found: dict[Address, Pool]
+    missing: dict[Address, str]
+
+
+def read_pools(
+    read: Reads, places: Sequence[Place], at: int, *, span_ticks: int = SPAN_TICKS
+) -> Pools:
+    """Return the pools at *places* as of block number *at*, in at most three requests.
+
+    Of a v3 pool the ticks up to *span_ticks* around the price are known afterwards, rounded up
+    to whole bitmap words. A pool that answers nonsense is missing, never empty.
+    """
+    pools = Pools({}, {})
+    heads: dict[V3Place, tuple[int, int, int]] = {}
+    calls = [_states(place) for place in places]
+    for place, answers in zip(places, _read_groups(read, calls, at), strict=True):
+        try:
+            if isinstance(place, V2Place):
+                pools.found[place.address] = _v2_pool(place, answers)
+            else:
+                heads[place] = _head(answers)
+        except ValueError as fault:
+            pools.missing[place.address] = str(fault)
+    around = {place: _around(tick, place, span_ticks) for place, (_, tick, _) in heads.items()}
+    maps = _read_maps(read, [(p.address, p.tick_spacing, words) for p, words in around.items()], at)
+    for (place, head), tick_map in zip(heads.items(), maps, strict=True):
+        try:
+            pools.found[place.address] = _v3_pool(place, head, tick_map)
+        except ValueError as fault:
+            pools.missing[place.address] = str(fault)
+    return pools
+
+
+def extended(read: Reads, pool: V3Pool, word: int, at: int) -> V3Pool:
+    """Return *pool* with its ticks known up to bitmap word *word* and as far again beyond it.
+
+    Two requests; *at* must be the block that the pool was read at. Raises ValueError when the
+    pool answers nonsense, or when the word is known already.
+    """
+    known = pool.tick_map
+    reach = known.highest_word - known.lowest_word + 1
+    if known.lowest_word <= word <= known.highest_word:
+        raise ValueError(f"word {word} is known already")
+    if word < known.lowest_word:
+        lowest = max(min(first_word(known.spacing), word), word - reach)
+        words = range(lowest, known.lowest_word)
+    else:
+        highest = min(max(last_word(known.spacing), word), word + reach)
+        words = range(known.highest_word + 1, highest + 1)
+    (found,) = _read_maps(read, [(pool.address, known.spacing, words)], at)
+    return replace(pool, tick_map=known.with_words(_sound(found)))
+
+
+def _states(place: Place) -> list[Read]:
+    if isinstance(place, V2Place):
+        return [_call(place.address, "uniswap_v2_pair", "getReserves()")]
+    return [
+        _call(place.address, "uniswap_v3_pool", "slot0()"),
+        _call(place.address, "uniswap_v3_pool", "liquidity()"),
+    ]
+
+
+def _v2_pool(place: V2Place, answers: Sequence[bytes | None]) -> V2Pool:
+    reserve0, reserve1 = _values(("uint112", "uint112"), answers[0], "getReserves")
+    return V2Pool(
+        address=place.address,
+        token0=place.token0,
+        token1=place.token1,
+        reserve0=reserve0,
+        reserve1=reserve1,
+        kept_numerator=place.kept_numerator,
+        kept_denominator=place.kept_denominator,
+    )
+
+
+def _head(answers: Sequence[bytes | None]) -> tuple[int, int, int]:
+    # Forks append other things to slot0; price and tick come first with all of them.
+    sqrt_price_x96, tick = _values(("uint160", "int24"), answers[0], "slot0")
+    (liquidity,) = _values(("uint128",), answers[1], "liquidity")
+    if sqrt_price_x96 == 0:
+        raise ValueError("the pool has no price yet")
+    return sqrt_price_x96, tick, liquidity
+
+
+def _v3_pool(place: V3Place, head: tuple[int, int, int], tick_map: TickMap | str) -> V3Pool:
+    sqrt_price_x96, tick, liquidity = head
+    return V3Pool(
+        address=place.address,
+        token0=place.token0,
+        token1=place.token1,
+        fee=place.fee,
+        sqrt_price_x96=sqrt_price_x96,
+        tick=tick,
+        liquidity=liquidity,
+        tick_map=_sound(tick_map),
+    )
+
+
+def _around(tick: int, place: V3Place, span_ticks: int) -> range:
+    spacing = place.tick_spacing
+    lowest = max(first_word(spacing), word_of(tick - span_ticks, spacing))
+    highest = min(last_word(spacing), word_of(tick + span_ticks + spacing, spacing))
+    return range(lowest, highest + 1)
+
+
+def _read_maps(
+    read: Reads, wanted: Sequence[tuple[Address, int, range]], at: int
+) -> list[TickMap | str]:
+    """Read (pool, spacing, words) each; what went wrong stands in the place of a map."""
+    asked = [
+        [_call(address, "uniswap_v3_pool", "tickBitmap(int16)", word) for word in words]
+        for address, _, words in wanted
+    ]
+    bitmaps = _read_groups(read, asked, at)
+    ticks: list[list[int] | str] = []
+    for (_, spacing, words), answers in zip(wanted, bitmaps, strict=True):
+        try:
+            ticks.append(list(_initialised(answers, spacing, words)))
+        except ValueError as fault:
+            ticks.append(str(fault))
+    asked = [
+        [_call(address, "uniswap_v3_pool", "ticks(int24)", tick) for tick in found]
+        if isinstance(found, list)
+        else []
+        for (address, _, _), found in zip(wanted, ticks, strict=True)
+    ]
+    nets = _read_groups(read, asked, at)
+    return [
+        _tick_map(spacing, words, found, answers)
+        for (_, spacing, words), found, answers in zip(wanted, ticks, nets, strict=True)
+    ]
+
+
+def _initialised(answers: Sequence[bytes | None], spacing: int, words: range) -> Iterable[int]:
+    for word, answer in zip(words, answers, strict=True):
+        (bits,) = _values(("uint256",), answer, "tickBitmap")
+        for bit in range(bits.bit_length()):
+            if bits >> bit & 1:
+                yield (word * WORD_BITS + bit) * spacing
+
+
+def _tick_map(
+    spacing: int, words: range, ticks: list[int] | str, answers: Sequence[bytes | None]
+) -> TickMap | str:
+    if isinstance(ticks, str):
+        return ticks
+    try:
+        nets = [_values(("uint128", "int128"), answer, "ticks")[1] for answer in answers]
+        return TickMap(
+            spacing=spacing,
+            lowest_word=words.start,
+            highest_word=words.stop - 1,
+            ticks=tuple(zip(ticks, nets, strict=True)),
+        )
+    except ValueError as fault:
+        return str(fault)
+
+
+def _sound(found: TickMap | str) -> TickMap:
+    if isinstance(found, TickMap):
+        return found
+    raise ValueError(found)
+
+
+def _read_groups(
+    read: Reads, groups: Sequence[Sequence[Read]], at: int
+) -> list[Sequence[bytes | None]]:
+    """Read all calls of all groups in one request, and group the answers likewise."""
+    calls = [call for group in groups for call in group]
+    answers = read(calls, at) if calls else ()
+    starts = [0]
+    for group in groups:
+        starts.append(starts[-1] + len(group))
+    return [answers[start:end] for start, end in pairwise(starts)]
+
+
+def _call(address: Address, contract: str, signature: str, *values: int) -> Read:
+    return Read(address, functions(contract)[signature].encode(*values))
+
+
+def _values(types: Sequence[str], answer: bytes | None, name: str) -> tuple[int, ...]:
+    if answer is None:
+        raise ValueError(f"{name} reverted")
+    try:
+        return decode(types, answer)
+    except AbiError as fault:
+        raise ValueError(f"{name} answered nonsense: {fault}") from fault

@@ -1,0 +1,224 @@
+"""The chains that the suite of the Node port runs on, each behind one small protocol.
+
+A new implementation joins with a harness of its own: the suite asks nothing else of it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+from conformance.eth_tester_server import Tester
+from eth_account import Account
+
+from agent.chain.node import RpcNode
+from agent.core.intent import SignedTx
+from agent.core.money import NATIVE, Address, ChainId, Token
+from agent.core.quote import Call
+from agent.lab.contracts import Artifact
+from agent.lab.puppet import Puppet, Tx, tx
+from agent.lab.world import World
+from agent.ports import Node
+from agent.wire.abi import encode
+from agent.wire.address import checksum
+from agent.wire.keccak import selector
+
+GAS_LIMIT = 200_000
+TIP = 10**9
+MAX_FEE = 10**11
+STRANGER = Address("0x" + "57" * 20)
+
+REVERTING = "0x5f5ffd"
+"""Runtime code: PUSH0 PUSH0 REVERT."""
+
+SHORT = "0x60055ff3"
+"""Runtime code that returns five bytes: PUSH1 5 PUSH0 RETURN."""
+
+
+class Now:
+    """This machine's time; chains on demand have no other."""
+
+    def now(self) -> int:
+        return int(time.time())
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class Harness(Protocol):
+    """One chain with one funded account, as a test may use it."""
+
+    chain: ChainId
+    node: Node
+    account: Address
+
+    def token(self, raw: int) -> Token:
+        """A new ERC-20 of which the account holds *raw* base units."""
+
+    def unreadable(self) -> list[Token]:
+        """Tokens whose balance cannot be read, each for another reason."""
+
+    def sign(self, call: Call, nonce: int, *, tip: int = TIP) -> SignedTx:
+        """The account's signature; *tip* is wei per gas."""
+
+    def mine(self, blocks: int = 1) -> None:
+        """Mine, what is in the pool included."""
+
+
+class Reorganising(Harness, Protocol):
+    """A chain that can take blocks back."""
+
+    def reorg(self, depth: int) -> None:
+        """Replace the newest blocks by as many empty ones."""
+
+    def hold(self) -> None:
+        """Leave transactions in the pool until blocks are mined."""
+
+
+def native(chain: ChainId) -> Token:
+    return Token(chain, NATIVE, 18, "ETH")
+
+
+def transfer(token: Token, to: Address, raw: int) -> Call:
+    return call(token, "transfer(address,uint256)", to, raw)
+
+
+def call(token: Token, signature: str, *arguments: Any) -> Call:
+    types = signature[signature.index("(") + 1 : -1].split(",")
+    return Call(token.chain, token.address, 0, selector(signature) + encode(types, arguments).hex())
+
+
+def pay(chain: ChainId, to: Address, wei: int) -> Call:
+    return Call(chain, to, wei, "0x")
+
+
+class Keyed:
+    """An account with a key that nobody else has."""
+
+    def __init__(self, chain: ChainId) -> None:
+        self.chain = chain
+        self._key = Account.create()
+        self.account = Address(self._key.address.lower())
+
+    def sign(self, call: Call, nonce: int, *, tip: int = TIP) -> SignedTx:
+        fields = {
+            "chainId": self.chain,
+            "nonce": nonce,
+            "to": checksum(call.to),
+            "value": call.value,
+            "data": call.data,
+            "gas": GAS_LIMIT,
+            "maxFeePerGas": MAX_FEE,
+            "maxPriorityFeePerGas": tip,
+        }
+        signed = self._key.sign_transaction(fields)
+        return SignedTx(signed.raw_transaction.to_0x_hex(), signed.hash.to_0x_hex())
+
+
+class OnAnvil(Keyed):
+    """The lab's world: real contracts, Multicall3, code overrides, simulation, reorganisations."""
+
+    def __init__(self, world: World, own: dict[str, Artifact]) -> None:
+        super().__init__(ChainId(world.chain_id))
+        self.world = world
+        self.node = over(world)
+        self._own = own
+        self._puppet = Puppet(world.rpc, "0x" + "9a" * 20)
+        self.world.fund(self.account, {"ETH": 10**18})
+
+    def token(self, raw: int) -> Token:
+        address = self._puppet.deploy(
+            self._own["plain_token"], "Test", "TEST", 6, self._puppet.account
+        )
+        self._puppet.send(tx(address, "mint(address,uint256)", self.account, raw))
+        return Token(self.chain, Address(address.lower()), 6, "TEST")
+
+    def unreadable(self) -> list[Token]:
+        return [
+            Token(self.chain, STRANGER, 6, "NONE"),
+            self.contract(REVERTING),
+            self.contract(SHORT),
+        ]
+
+    def contract(self, runtime: str) -> Token:
+        """Any code, as a token."""
+        (receipt,) = self._puppet.send(Tx(to="", input=creation(runtime), what="deploying"))
+        return Token(self.chain, Address(str(receipt["contractAddress"]).lower()), 18, "ODD")
+
+    def mine(self, blocks: int = 1) -> None:
+        self.world.mine(blocks)
+
+    def reorg(self, depth: int) -> None:
+        self.world.rpc.call("anvil_reorg", depth, [])
+
+    def hold(self) -> None:
+        self.world.rpc.call("evm_setAutomine", False)
+
+
+class OnEthTester(Keyed):
+    """In process: no overrides, no Multicall3, no simulation, no fee history."""
+
+    def __init__(self, tester: Tester, own: dict[str, Artifact]) -> None:
+        super().__init__(ChainId(int(tester.ask("eth_chainId"), 16)))
+        self.tester = tester
+        self.node = RpcNode(
+            self.chain,
+            [tester.url],
+            genesis=tester.ask("eth_getBlockByNumber", "0x0", False)["hash"],
+            multicall3=None,
+            max_head_age_seconds=None,
+            clock=Now(),
+        )
+        self._own = own
+        self._bank = tester.ask("eth_accounts")[0]
+        self._send(to=checksum(self.account), value=hex(10**18), gas=hex(21_000))
+
+    def token(self, raw: int) -> Token:
+        code = self._own["plain_token"].creation_code(("Test", "TEST", 6, self._bank.lower()))
+        token = self._deploy(code)
+        self._send(
+            to=checksum(token.address), data=call(token, "mint(address,uint256)", self.account, raw).data
+        )
+        return token
+
+    def unreadable(self) -> list[Token]:
+        return [
+            Token(self.chain, STRANGER, 6, "NONE"),
+            self._deploy(creation(REVERTING)),
+            self._deploy(creation(SHORT)),
+        ]
+
+    def mine(self, blocks: int = 1) -> None:
+        self.tester.backend.mine_blocks(blocks)
+
+    def _deploy(self, code: str) -> Token:
+        receipt = self._send(data=code)
+        return Token(self.chain, Address(receipt["contractAddress"].lower()), 6, "TEST")
+
+    def _send(self, **fields: str) -> dict[str, Any]:
+        fields = {"from": self._bank, "gas": hex(3_000_000), **fields}
+        hashed = self.tester.ask("eth_sendTransaction", fields)
+        receipt: dict[str, Any] = self.tester.ask("eth_getTransactionReceipt", hashed)
+        assert receipt["status"] == "0x1"
+        return receipt
+
+
+def over(world: World, *urls: str, **changes: Any) -> RpcNode:
+    """A node over a world, or over other URLs that lead to it."""
+    options: dict[str, Any] = {
+        "genesis": world.genesis,
+        "multicall3": Address(world.addresses["multicall3"]),
+        "max_head_age_seconds": None,
+        "clock": Now(),
+    }
+    chain = ChainId(changes.pop("chain", world.chain_id))
+    return RpcNode(chain, urls or [world.url], **(options | changes))
+
+
+def creation(runtime: str) -> str:
+    """Creation code that puts up to 255 bytes of *runtime* code in place.
+
+    PUSH1 size, DUP1, PUSH1 9, PUSH0, CODECOPY, PUSH0, RETURN: nine bytes, then the code.
+    """
+    code = runtime.removeprefix("0x")
+    return f"0x60{len(code) // 2:02x}8060095f395ff3{code}"

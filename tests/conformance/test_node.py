@@ -1,0 +1,449 @@
+"""What every node promises, on each chain that the tests can make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conformance.eth_tester_server import Tester, serve
+from conformance.nodes import (
+    REVERTING,
+    STRANGER,
+    TIP,
+    Harness,
+    OnAnvil,
+    OnEthTester,
+    call,
+    native,
+    pay,
+    transfer,
+)
+
+from agent.core.money import Address, Amount, Token
+from agent.core.quote import Allowance
+from agent.errors import BadReply, NoSimulator, Unavailable
+from agent.lab.compiled import compiled_contracts
+from agent.lab.contracts import Artifact
+from agent.lab.world import World
+from agent.ports import Read
+from agent.wire.abi import functions
+
+UNKNOWN_HASH = "0x" + "77" * 32
+DECIMALS = functions("erc20")["decimals()"].encode()
+PLENTY = 200_000
+
+
+@pytest.fixture(scope="session")
+def own(lab_cache: Path) -> dict[str, Artifact]:
+    return compiled_contracts(lab_cache)
+
+
+@pytest.fixture(scope="session")
+def eth_tester() -> Iterator[Tester]:
+    with serve(Tester()) as tester:
+        yield tester
+
+
+@pytest.fixture
+def anvil(chain: World, own: dict[str, Artifact]) -> Iterator[OnAnvil]:
+    yield OnAnvil(chain, own)
+    chain.rpc.call("evm_setAutomine", True)
+
+
+@pytest.fixture(params=["anvil", "eth_tester"])
+def on(request: pytest.FixtureRequest, own: dict[str, Artifact]) -> Harness:
+    """Each chain in turn."""
+    if request.param == "anvil":
+        on_anvil: OnAnvil = request.getfixturevalue("anvil")
+        return on_anvil
+    return OnEthTester(request.getfixturevalue("eth_tester"), own)
+
+
+def mined(on: Harness, call_: object, nonce: int) -> str:
+    """Send one call of the account and see it in a block."""
+    signed = on.sign(call_, nonce)  # type: ignore[arg-type]
+    assert on.node.send(signed.raw).accepted
+    on.mine()
+    (receipt,) = on.node.sight(on.account, [signed.hash]).receipts
+    assert receipt is not None
+    return signed.hash
+
+
+# Holdings
+
+
+def test_snapshot_has_every_balance_at_one_block(on: Harness) -> None:
+    coin, token, other = native(on.chain), on.token(1_000_000), on.token(5)
+    taken = on.node.snapshot(on.account, [coin, token, other])
+    assert {coin: 10**18, token: 1_000_000, other: 5} == dict(taken.balances)
+    assert (on.chain, on.account, (), "") == (
+        taken.chain,
+        taken.account,
+        taken.unreadable,
+        taken.code_hash,
+    )
+    assert on.node.block(taken.block.number) == taken.block
+
+
+def test_snapshot_without_the_native_coin_has_only_tokens(on: Harness) -> None:
+    token = on.token(3)
+    assert {token: 3} == dict(on.node.snapshot(on.account, [token]).balances)
+
+
+def test_snapshot_lists_what_cannot_be_read_and_never_as_zero(on: Harness) -> None:
+    token, unreadable = on.token(7), on.unreadable()
+    taken = on.node.snapshot(on.account, [unreadable[0], token, *unreadable[1:]])
+    assert {token: 7} == dict(taken.balances)
+    assert tuple(unreadable) == taken.unreadable
+
+
+def test_snapshot_shows_code_of_the_account(on: Harness) -> None:
+    token = on.token(1)
+    taken = on.node.snapshot(token.address, [token])
+    assert on.node.code_hashes([token.address])[token.address] == taken.code_hash
+    assert 66 == len(taken.code_hash)
+
+
+def test_snapshot_of_tokens_of_another_chain_is_refused(on: Harness) -> None:
+    token = on.token(1)
+    foreign = Token(type(on.chain)(on.chain + 1), token.address, 6, "TEST")
+    with pytest.raises(ValueError, match="another chain"):
+        on.node.snapshot(on.account, [foreign])
+
+
+def test_balances_are_those_of_the_block_asked_for(on: Harness) -> None:
+    coin, token = native(on.chain), on.token(100)
+    before = on.node.block().number
+    mined(on, transfer(token, STRANGER, 30), 0)
+    after = on.node.block().number
+    assert {coin: 10**18, token: 100} == dict(on.node.balances(on.account, [coin, token], before))
+    assert {token: 70} == dict(on.node.balances(on.account, [token], after))
+
+
+def test_balance_that_cannot_be_read_is_an_error(on: Harness) -> None:
+    for token in on.unreadable():
+        with pytest.raises(BadReply, match=token.address):
+            on.node.balances(on.account, [token], on.node.block().number)
+
+
+def test_code_hash_is_empty_without_code(on: Harness) -> None:
+    token = on.token(1)
+    found = on.node.code_hashes([on.account, token.address])
+    assert ("", 66) == (found[on.account], len(found[token.address]))
+
+
+# Reads and blocks
+
+
+def test_read_answers_in_order_and_none_for_a_failed_call(on: Harness) -> None:
+    token = on.token(1)
+    reverting = next(t for t in on.unreadable() if t.address not in (STRANGER, token.address))
+    calls = [
+        Read(token.address, DECIMALS),
+        Read(reverting.address, DECIMALS),
+        Read(STRANGER, DECIMALS),
+        Read(token.address, functions("erc20")["balanceOf(address)"].encode(on.account)),
+    ]
+    six, failed, nothing, one = on.node.read(calls)
+    assert (6, None, b"", 1) == (_number(six), failed, nothing, _number(one))
+
+
+def test_read_of_nothing_asks_nobody(on: Harness) -> None:
+    before = on.node.requests
+    assert () == on.node.read([])
+    assert before == on.node.requests
+
+
+def test_read_looks_at_the_block_asked_for(on: Harness) -> None:
+    token = on.token(100)
+    before = on.node.block().number
+    mined(on, transfer(token, STRANGER, 30), 0)
+    balance = Read(token.address, functions("erc20")["balanceOf(address)"].encode(on.account))
+    assert (100, 70) == (
+        _number(on.node.read([balance], before)[0]),
+        _number(on.node.read([balance])[0]),
+    )
+
+
+def test_blocks_are_linked_by_their_parents(on: Harness) -> None:
+    on.mine(2)
+    head = on.node.block()
+    parent = on.node.block(head.number - 1)
+    assert (head.number - 1, parent.hash) == (parent.number, head.parent_hash)
+    assert parent.timestamp <= head.timestamp
+    assert on.node.block("finalized").number <= head.number
+
+
+def test_block_that_is_not_there_is_an_error(on: Harness) -> None:
+    with pytest.raises(Unavailable):
+        on.node.block(on.node.block().number + 1000)
+
+
+def test_fees_are_what_a_transaction_needs(on: Harness) -> None:
+    quote = on.node.fees()
+    assert quote.priority_fee_per_gas >= 1
+    signed = on.sign(pay(on.chain, STRANGER, 1), 0, tip=quote.priority_fee_per_gas)
+    assert on.node.send(signed.raw).accepted
+    on.mine()
+    assert on.node.sight(on.account, [signed.hash]).receipts[0] is not None
+
+
+# Transactions
+
+
+def test_mined_transaction_is_seen_with_its_receipt_and_fee(on: Harness) -> None:
+    before = on.node.sight(on.account, [])
+    assert (0, ()) == (before.nonce, before.receipts)
+    hashed = mined(on, pay(on.chain, STRANGER, 1000), 0)
+    seen = on.node.sight(on.account, [hashed])
+    (receipt,) = seen.receipts
+    assert receipt is not None
+    assert (hashed, True, 21_000, 1, (True,)) == (
+        receipt.hash,
+        receipt.ok,
+        receipt.gas_used,
+        seen.nonce,
+        seen.known,
+    )
+    assert on.node.block(receipt.block_number).hash == receipt.block_hash
+    left = on.node.balances(on.account, [native(on.chain)], receipt.block_number)
+    assert 10**18 - 1000 - receipt.fee == left[native(on.chain)]
+    assert receipt.fee >= 21_000 * TIP
+
+
+def test_reverted_transaction_is_mined_and_not_ok(on: Harness) -> None:
+    token = on.token(10)
+    signed = on.sign(transfer(token, STRANGER, 11), 0)
+    assert on.node.send(signed.raw).accepted
+    on.mine()
+    seen = on.node.sight(on.account, [signed.hash])
+    assert (False, 1) == (seen.receipts[0] and seen.receipts[0].ok, seen.nonce)
+    assert (0, 0) == on.node.received(on.account, token, signed.hash)
+
+
+def test_unknown_transaction_has_no_receipt(on: Harness) -> None:
+    hashed = mined(on, pay(on.chain, STRANGER, 1), 0)
+    seen = on.node.sight(on.account, [UNKNOWN_HASH, hashed])
+    assert ((False, True), None) == (seen.known, seen.receipts[0])
+    assert seen.receipts[1] is not None
+
+
+def test_same_bytes_twice_act_once(on: Harness) -> None:
+    token = on.token(100)
+    signed = on.sign(transfer(token, STRANGER, 30), 0)
+    assert on.node.send(signed.raw).accepted
+    on.mine()
+    again = on.node.send(signed.raw)
+    on.mine()
+    assert not again.accepted
+    assert again.said
+    head = on.node.block().number
+    assert {token: 70} == dict(on.node.balances(on.account, [token], head))
+    assert 1 == on.node.sight(on.account, [signed.hash]).nonce
+
+
+def test_bytes_that_are_no_transaction_are_an_unknown_with_the_nodes_words(on: Harness) -> None:
+    sent = on.node.send("0x02c0")
+    assert not sent.accepted
+    assert 0 < len(sent.said) <= 200
+
+
+def test_pending_nonce_counts_mined_transactions(on: Harness) -> None:
+    assert 0 == on.node.pending_nonce(on.account)
+    mined(on, pay(on.chain, STRANGER, 1), 0)
+    assert 1 == on.node.pending_nonce(on.account)
+
+
+def test_old_receipt_stands_on_the_chain(on: Harness) -> None:
+    hashed = mined(on, pay(on.chain, STRANGER, 1), 0)
+    on.mine(4)
+    first, second = (on.node.sight(on.account, [hashed]).receipts[0] for _ in range(2))
+    assert first is not None
+    assert first == second
+
+
+# Transfers
+
+
+def test_received_counts_what_the_tokens_own_logs_say(on: Harness) -> None:
+    token, other = on.token(100), on.token(50)
+    out = mined(on, transfer(token, STRANGER, 30), 0)
+    assert (0, 30) == on.node.received(on.account, token, out)
+    assert (30, 0) == on.node.received(STRANGER, token, out)
+    assert (0, 0) == on.node.received(on.account, other, out)
+    to_self = mined(on, transfer(token, on.account, 5), 1)
+    assert (5, 5) == on.node.received(on.account, token, to_self)
+
+
+def test_received_of_an_unknown_transaction_is_an_error(on: Harness) -> None:
+    with pytest.raises(Unavailable):
+        on.node.received(on.account, on.token(1), UNKNOWN_HASH)
+
+
+def test_received_of_the_native_coin_has_no_answer(on: Harness) -> None:
+    with pytest.raises(ValueError, match="native"):
+        on.node.received(on.account, native(on.chain), UNKNOWN_HASH)
+
+
+# Chains that finalize, take blocks back, or hold transactions in a pool
+
+
+def test_finality_follows_the_head(anvil: OnAnvil) -> None:
+    hashed = mined(anvil, pay(anvil.chain, STRANGER, 1), 0)
+    fresh = anvil.node.sight(anvil.account, [hashed])
+    anvil.mine(5)
+    old = anvil.node.sight(anvil.account, [hashed])
+    (receipt,) = old.receipts
+    assert receipt is not None
+    assert fresh.finalized < receipt.block_number <= old.finalized <= old.head.number
+    assert (0, 1, 1) == (fresh.nonce_final, old.nonce_final, old.nonce)
+
+
+def test_reorganised_receipt_is_gone(anvil: OnAnvil) -> None:
+    hashed = mined(anvil, pay(anvil.chain, STRANGER, 1), 0)
+    anvil.mine(2)
+    assert anvil.node.sight(anvil.account, [hashed]).receipts[0] is not None
+    anvil.reorg(3)
+    seen = anvil.node.sight(anvil.account, [hashed])
+    assert ((None,), 0) == (seen.receipts, seen.nonce)
+
+
+def test_transaction_in_the_pool_is_known_and_not_mined(anvil: OnAnvil) -> None:
+    anvil.hold()
+    signed = anvil.sign(pay(anvil.chain, STRANGER, 1), 0)
+    assert anvil.node.send(signed.raw).accepted
+    seen = anvil.node.sight(anvil.account, [signed.hash])
+    assert ((None,), (True,), 0) == (seen.receipts, seen.known, seen.nonce)
+    assert 1 == anvil.node.pending_nonce(anvil.account)
+
+
+def test_replaced_transaction_is_found_by_the_hash_that_was_mined(anvil: OnAnvil) -> None:
+    anvil.hold()
+    first = anvil.sign(pay(anvil.chain, STRANGER, 1), 0)
+    second = anvil.sign(pay(anvil.chain, STRANGER, 1), 0, tip=2 * TIP)
+    # A replacement must also raise the total: MAX_FEE is the same, so the pool may refuse it.
+    anvil.node.send(first.raw)
+    anvil.node.send(second.raw)
+    anvil.mine()
+    seen = anvil.node.sight(anvil.account, [first.hash, second.hash])
+    assert 1 == sum(receipt is not None for receipt in seen.receipts)
+
+
+def test_wrapping_counts_as_receiving(anvil: OnAnvil) -> None:
+    weth = Token(anvil.chain, Address(anvil.world.addresses["WETH"]), 18, "WETH")
+    wrap = type(pay(anvil.chain, STRANGER, 1))(anvil.chain, weth.address, 70, "0xd0e30db0")
+    assert (70, 0) == anvil.node.received(anvil.account, weth, mined(anvil, wrap, 0))
+    unwrap = call(weth, "withdraw(uint256)", 30)
+    assert (0, 30) == anvil.node.received(anvil.account, weth, mined(anvil, unwrap, 1))
+
+
+# Simulation
+
+
+def test_simulation_shows_deltas_allowances_and_gas_and_changes_nothing(anvil: OnAnvil) -> None:
+    coin, token = native(anvil.chain), anvil.token(100)
+    calls = [
+        (transfer(token, STRANGER, 30), PLENTY),
+        (call(token, "approve(address,uint256)", STRANGER, 9), PLENTY),
+        (pay(anvil.chain, STRANGER, 12_345), 21_000),
+    ]
+    spender = Allowance(STRANGER, Amount(token, 9))
+    done = anvil.node.simulate(anvil.account, calls, [coin, token], [spender])
+    assert (True, {coin: -12_345, token: -30}, (9,), None) == (
+        done.ok,
+        dict(done.deltas),
+        done.allowances,
+        done.reverted,
+    )
+    assert 21_000 == done.gas_used[2]
+    assert all(21_000 < gas < PLENTY for gas in done.gas_used[:2])
+    assert {coin: 10**18, token: 100} == dict(
+        anvil.node.snapshot(anvil.account, [coin, token]).balances
+    )
+
+
+def test_simulated_gas_is_what_the_transaction_uses(anvil: OnAnvil) -> None:
+    token = anvil.token(100)
+    done = anvil.node.simulate(anvil.account, [(transfer(token, STRANGER, 30), PLENTY)], [token], [])
+    hashed = mined(anvil, transfer(token, STRANGER, 30), 0)
+    (receipt,) = anvil.node.sight(anvil.account, [hashed]).receipts
+    assert receipt is not None
+    assert (receipt.gas_used,) == done.gas_used
+
+
+def test_simulation_names_the_first_call_that_fails_and_why(anvil: OnAnvil) -> None:
+    token = anvil.token(100)
+    panics = transfer(token, STRANGER, 101)
+    says = call(token, "mint(address,uint256)", anvil.account, 1)
+    fine = transfer(token, STRANGER, 1)
+    first = anvil.node.simulate(
+        anvil.account, [(fine, PLENTY), (says, PLENTY), (panics, PLENTY)], [token], []
+    )
+    assert (False, (1, "only the owner mints"), {token: -1}) == (
+        first.ok,
+        first.reverted,
+        dict(first.deltas),
+    )
+
+
+def test_simulation_without_a_reason_says_so(anvil: OnAnvil) -> None:
+    mute = anvil.contract(REVERTING)
+    done = anvil.node.simulate(anvil.account, [(call(mute, "x(uint256)", 1), PLENTY)], [], [])
+    assert (False, 0) == (done.ok, done.reverted and done.reverted[0])
+    assert done.reverted is not None
+    assert done.reverted[1]
+
+
+def test_simulation_of_an_account_that_cannot_pay_is_a_refusal(anvil: OnAnvil) -> None:
+    poor = Address("0x" + "99" * 20)
+    done = anvil.node.simulate(poor, [(pay(anvil.chain, STRANGER, 1), 21_000)], [], [])
+    assert not done.ok
+    assert done.reverted is not None
+    assert "nsufficient funds" in done.reverted[1]
+
+
+PAYS_ONLY_WHEN_REHEARSED = "0x483a02600c57005b5f5f5f5f600133" + "5af100"
+"""Runtime code of a trap: if BASEFEE * GASPRICE is zero, it sends its caller one wei."""
+
+
+@pytest.mark.parametrize("prices", ["a naive rehearsal", "ours"])
+def test_simulation_cannot_be_told_by_its_prices(anvil: OnAnvil, prices: str) -> None:
+    trap = anvil.contract("0x483a0215600757005b5f5f5f5f6001335af100")
+    anvil.world.fund(trap.address, {"ETH": 10})
+    lure = call(trap, "x(uint256)", 1)
+    if prices == "ours":
+        done = anvil.node.simulate(anvil.account, [(lure, PLENTY)], [native(anvil.chain)], [])
+        assert (True, {native(anvil.chain): 0}) == (done.ok, dict(done.deltas))
+    else:
+        fields = {"from": anvil.account, "to": trap.address, "data": lure.data}
+        asked = {"blockStateCalls": [{"calls": [fields]}], "traceTransfers": True}
+        ((block),) = anvil.world.rpc.call("eth_simulateV1", asked, "latest")  # type: ignore[misc]
+        assert 1 == len(block["calls"][0]["logs"])  # type: ignore[call-overload,index]
+
+
+def test_simulation_runs_at_the_time_of_the_next_block(anvil: OnAnvil) -> None:
+    # TIMESTAMP PUSH0 MSTORE, then revert with the 32 bytes as a custom error.
+    clock = anvil.contract("0x425f5260205ffd")
+    at = anvil.world.head()[1] + 3600
+    anvil.world.rpc.call("evm_setNextBlockTimestamp", at)
+    done = anvil.node.simulate(anvil.account, [(call(clock, "x(uint256)", 1), PLENTY)], [], [])
+    # The first four bytes of a time are zero; it is the whole word that the node answered with.
+    assert done.reverted == (0, "custom error 0x00000000")
+    late = anvil.contract(f"0x63{at:08x}4210600b5760006000fd5b00")
+    ok = anvil.node.simulate(anvil.account, [(call(late, "x(uint256)", 1), PLENTY)], [], [])
+    assert not ok.ok
+
+
+def test_node_without_simulation_says_so(eth_tester: Tester, own: dict[str, Artifact]) -> None:
+    on = OnEthTester(eth_tester, own)
+    with pytest.raises(NoSimulator, match="eth_simulateV1"):
+        on.node.simulate(on.account, [(pay(on.chain, STRANGER, 1), 21_000)], [], [])
+
+
+def _number(answer: bytes | None) -> int:
+    assert answer is not None
+    return int.from_bytes(answer, "big")
+
+
+Sign = Callable[[object, int], str]

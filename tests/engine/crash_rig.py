@@ -1,0 +1,110 @@
+"""A process that dies at its n-th effect, and the run that must not notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from agent.core.plan import Plan
+from agent.engine.io import Io
+from agent.engine.loop import Finished, Wait, session
+from agent.ports import Sent
+from paper_world import TOKENS, World
+
+
+class Crash(BaseException):
+    """The process is gone: no handler may stop it."""
+
+
+class Fuse:
+    """Burns down by one at each effect boundary; None never burns out."""
+
+    def __init__(self, budget: int | None = None) -> None:
+        self.budget = budget
+        self.burnt = 0
+
+    def tick(self) -> None:
+        self.burnt += 1
+        if self.budget is not None:
+            if self.budget == 0:
+                raise Crash
+            self.budget -= 1
+
+
+class Fused:
+    """A port whose named methods are effects: the process may die before and after each."""
+
+    def __init__(self, inner: Any, fuse: Fuse, *methods: str) -> None:
+        self._inner, self._fuse, self._methods = inner, fuse, methods
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name not in self._methods:
+            return found
+
+        def effect(*args: Any, **kwargs: Any) -> Any:
+            self._fuse.tick()
+            answer = found(*args, **kwargs)
+            self._fuse.tick()
+            return answer
+
+        return effect
+
+
+class DeafNode:
+    """A node whose n-th broadcast loses the request or the reply."""
+
+    def __init__(self, inner: Any, lost: str, at: int) -> None:
+        self._inner, self._lost, self._at, self.sends = inner, lost, at, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def send(self, raw: str) -> Sent:
+        self.sends += 1
+        if self.sends != self._at:
+            return self._inner.send(raw)
+        if self._lost == "reply":
+            self._inner.send(raw)
+        return Sent(accepted=False, said="timed out")
+
+
+def fused(world: World, fuse: Fuse) -> Io:
+    """The world's ports with a fuse in front of every effect."""
+    return world.io(
+        journal=Fused(world.journal, fuse, "append"),
+        signer=Fused(world.io().signer, fuse, "sign"),
+        nodes={chain: Fused(node, fuse, "send") for chain, node in world.chains.items()},
+    )
+
+
+def once(world: World, io: Io, plan: Plan, worker: str) -> Finished | Wait:
+    """One process's life: start the run if nobody has, then go on as far as possible."""
+    with session(worker, io) as held:
+        if not held.state.runs:
+            held.start("r1", plan, world.snapshot())
+        return held.advance(3_600)
+
+
+def live(world: World, plan: Plan, *budgets: int | None) -> Finished:
+    """Processes one after another, each dying after its budget; the last one never does."""
+    for number, budget in enumerate((*budgets, None)):
+        try:
+            ended = once(world, fused(world, Fuse(budget)), plan, f"worker-{number}")
+        except Crash:
+            continue
+        assert isinstance(ended, Finished), ended
+        return ended
+    raise AssertionError("the last process never dies")
+
+
+def balances(world: World) -> dict[str, int]:
+    return {f"{token.symbol}@{token.chain}": world.holds(token) for token in TOKENS}
+
+
+def effects(make: Callable[[], World], plan: Plan) -> int:
+    """How many effect boundaries a run has when nothing happens to it."""
+    fuse = Fuse()
+    world = make()
+    once(world, fused(world, fuse), plan, "counter")
+    return fuse.burnt

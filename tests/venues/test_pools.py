@@ -1,0 +1,161 @@
+"""Reading pool state in few requests, from a chain that is made up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from amm_pools import POOL, TOKEN_A, TOKEN_B, unhurried, v2_pool, v3_pool, v3_pools
+from hypothesis import given
+
+from agent.core.amm.path import Pool
+from agent.core.amm.tick_map import TickMap, first_word, last_word
+from agent.core.amm.v2 import V2Pool
+from agent.core.amm.v3 import V3Pool
+from agent.core.money import Address
+from agent.venues._pools import V2Place, V3Place, extended, read_pools
+from agent.wire.abi import decode, encode, selector
+
+PAIR = Address("0x" + "22" * 20)
+AT = 17
+WIDE = v3_pool([(-60_000, 60_000, 10**21), (-120, 60, 5), (60, 120, 5)])
+RESERVES = v2_pool(1000, 2000, PAIR)
+V2_PLACE = V2Place(address=PAIR, token0=TOKEN_A, token1=TOKEN_B)
+
+
+def place_of(pool: V3Pool) -> V3Place:
+    return V3Place(
+        address=pool.address,
+        token0=pool.token0,
+        token1=pool.token1,
+        fee=pool.fee,
+        tick_spacing=pool.tick_map.spacing,
+    )
+
+
+class Chain:
+    """Answers like the pools' contracts, and counts requests."""
+
+    def __init__(self, *pools: Pool, instead: dict[str, bytes | None] | None = None) -> None:
+        self.pools = {pool.address: pool for pool in pools}
+        self.instead = {selector(name): answer for name, answer in (instead or {}).items()}
+        self.requests = 0
+
+    def read(self, calls, at):
+        assert at == AT
+        self.requests += 1
+        return [self.answer(call.to, call.data) for call in calls]
+
+    def answer(self, to, calldata):
+        if calldata[:10] in self.instead:
+            return self.instead[calldata[:10]]
+        pool = self.pools.get(to)
+        if pool is None:
+            return b""
+        if isinstance(pool, V2Pool):
+            return encode(["uint112", "uint112", "uint32"], [pool.reserve0, pool.reserve1, 99])
+        return self.v3_answer(pool, calldata[:10], bytes.fromhex(calldata[10:]))
+
+    def v3_answer(self, pool, name, argument):
+        ticks = dict(pool.tick_map.ticks)
+        if name == selector("slot0()"):
+            return encode(["uint160", "int24", "uint16"], [pool.sqrt_price_x96, pool.tick, 7])
+        if name == selector("liquidity()"):
+            return encode(["uint128"], [pool.liquidity])
+        if name == selector("tickBitmap(int16)"):
+            (word,) = decode(["int16"], argument)
+            indices = [tick // pool.tick_map.spacing for tick in ticks]
+            bits = sum(1 << index % 256 for index in indices if index // 256 == word)
+            return encode(["uint256"], [bits])
+        (tick,) = decode(["int24"], argument)
+        return encode(["uint128", "int128", "uint256"], [1, ticks[tick], 0])
+
+
+@unhurried
+@given(v3_pools())
+def test_pool_read_as_a_whole_is_the_pool(pool):
+    chain = Chain(pool, RESERVES)
+    pools = read_pools(chain.read, [place_of(pool), V2_PLACE], AT, span_ticks=2_000_000)
+    assert pools.found == {POOL: pool, PAIR: RESERVES}
+    assert pools.missing == {}
+    assert chain.requests <= 3
+
+
+def test_ticks_are_known_around_the_price_only():
+    pool = read_pools(Chain(WIDE).read, [place_of(WIDE)], AT).found[POOL]
+    assert pool.tick_map == TickMap(
+        spacing=60, lowest_word=-1, highest_word=0, ticks=((-120, 5), (60, 0), (120, -5))
+    )
+
+
+def test_pool_is_extended_to_a_missing_word_and_as_far_again():
+    chain = Chain(WIDE)
+    pool = read_pools(chain.read, [place_of(WIDE)], AT).found[POOL]
+    below = extended(chain.read, pool, -2, AT)
+    both = extended(chain.read, below, 2, AT)
+    assert [(-4, 0), (-4, 7)] == [
+        (known.tick_map.lowest_word, known.tick_map.highest_word) for known in (below, both)
+    ]
+    assert replace(both, tick_map=WIDE.tick_map) == WIDE
+    assert both.tick_map.ticks == WIDE.tick_map.ticks
+
+
+def test_extension_ends_at_the_ends_of_the_scale():
+    chain = Chain(WIDE)
+    pool = read_pools(chain.read, [place_of(WIDE)], AT).found[POOL]
+    while pool.tick_map.lowest_word > first_word(60):
+        pool = extended(chain.read, pool, pool.tick_map.lowest_word - 1, AT)
+    while pool.tick_map.highest_word < last_word(60):
+        pool = extended(chain.read, pool, pool.tick_map.highest_word + 1, AT)
+    assert pool == WIDE
+
+
+def test_extension_to_a_known_word_raises():
+    pool = read_pools(Chain(WIDE).read, [place_of(WIDE)], AT).found[POOL]
+    with pytest.raises(ValueError, match="word 0 is known already"):
+        extended(Chain(WIDE).read, pool, 0, AT)
+
+
+def test_extension_that_the_pool_does_not_answer_raises():
+    pool = read_pools(Chain(WIDE).read, [place_of(WIDE)], AT).found[POOL]
+    chain = Chain(WIDE, instead={"tickBitmap(int16)": None})
+    with pytest.raises(ValueError, match="tickBitmap reverted"):
+        extended(chain.read, pool, 1, AT)
+
+
+@pytest.mark.parametrize(
+    ("instead", "why"),
+    [
+        ({"slot0()": None}, "slot0 reverted"),
+        ({"slot0()": b"\x01"}, "slot0 answered nonsense"),
+        ({"slot0()": encode(["uint160", "int24"], [0, 0])}, "the pool has no price yet"),
+        ({"slot0()": encode(["uint160", "int24"], [1 << 96, 5])}, "tick 5 is not that of price"),
+        ({"slot0()": encode(["uint160", "int24"], [1 << 96, 8_000_000])}, "no tick map"),
+        ({"liquidity()": b""}, "liquidity answered nonsense"),
+        ({"tickBitmap(int16)": None}, "tickBitmap reverted"),
+        ({"ticks(int24)": None}, "ticks reverted"),
+        ({"ticks(int24)": b"\xff" * 64}, "ticks answered nonsense"),
+    ],
+)
+def test_pool_that_answers_nonsense_is_missing_and_the_others_are_not(instead, why):
+    pools = read_pools(Chain(WIDE, RESERVES, instead=instead).read, [place_of(WIDE), V2_PLACE], AT)
+    assert pools.found == {PAIR: RESERVES}
+    assert [POOL] == list(pools.missing)
+    assert pools.missing[POOL].startswith(why)
+
+
+def test_address_without_a_pair_is_missing():
+    pools = read_pools(Chain(WIDE).read, [place_of(WIDE), V2_PLACE], AT)
+    assert [POOL] == list(pools.found)
+    assert pools.missing[PAIR].startswith("getReserves answered nonsense")
+
+
+def test_nothing_is_read_for_no_pools():
+    chain = Chain()
+    pools = read_pools(chain.read, [], AT)
+    assert ({}, {}, 0) == (pools.found, pools.missing, chain.requests)
+
+
+def test_spacing_of_nothing_raises():
+    with pytest.raises(ValueError, match="tick spacing 0 is not positive"):
+        replace(place_of(WIDE), tick_spacing=0)
