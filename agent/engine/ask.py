@@ -16,7 +16,7 @@ from agent.core.quote import Allowance, Call, Meaning, Quote
 from agent.core.simulated import Simulated
 from agent.core.state import State
 from agent.core.verdict import Refusal
-from agent.engine.io import Io
+from agent.engine.io import Io, Later
 from agent.errors import BadReply, NoRoute
 from agent.ports import Bridge, Node, Venue
 from agent.wire import calldata, erc20
@@ -40,10 +40,16 @@ _PURPOSES: dict[str, Purpose] = {
 }
 
 
-def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused, ...]:
-    """Quote a leg, simulate approvals and act in a row, check everything; sign nothing."""
+def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused, ...] | Later:
+    """Quote a leg, simulate approvals and act in a row, check everything; sign nothing.
+
+    Returns Later while the agent is paused: quotes that nobody may sign would only grow old.
+    """
     leg = state.runs[step.run].legs[step.leg].leg
     now = io.clock.now()
+    paused = io.paused()
+    if paused is not None:
+        return Later(now + io.chains[step.chain].poll_seconds, f"paused: {paused}")
 
     def refused(*refusals: Refusal) -> tuple[Refused, ...]:
         return (Refused(step.run, step.leg, leg.via, refusals, now),)

@@ -28,6 +28,9 @@ _POLL_SECONDS = 0.004
 
 _HOME_PREFIX = "rebalancer-anvil-"
 
+_LIFELINE = "lifeline"
+"""File in a node's folder with the id of the process without which the folder is waste."""
+
 _LISTENING = re.compile(rb"^Listening on 127\.0\.0\.1:(\d+)", re.MULTILINE)
 
 
@@ -78,7 +81,7 @@ def start_anvil(
     *keep* it goes on after this process. Raises PortInUse and SetupFailed.
     """
     _sweep()
-    home = Path(tempfile.mkdtemp(prefix=f"{_HOME_PREFIX}{'kept' if keep else os.getpid()}-"))
+    home = Path(tempfile.mkdtemp(prefix=_HOME_PREFIX))
     options = _options(chain_id, port, home)
     if block_seconds is not None:
         options += ["--block-time", str(block_seconds)]
@@ -90,6 +93,7 @@ def start_anvil(
         process = start_child(
             [str(binary), *options], home=home, log=home / "log", outlives_us=keep
         )
+        (home / _LIFELINE).write_text(str(process.pid if keep else os.getpid()))
     except OSError as fault:
         shutil.rmtree(home, ignore_errors=True)
         raise SetupFailed(
@@ -173,14 +177,14 @@ def _listening_port(process: subprocess.Popen[bytes], log: Path, port: int | Non
 
 
 def _sweep() -> None:
-    """Remove what nodes of killed processes left behind; their parents' ids are in the names."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_HOME_PREFIX}[0-9]*-*"):
-        parent = int(folder.name.removeprefix(_HOME_PREFIX).partition("-")[0])
+    """Remove what nodes of killed processes left behind."""
+    for mark in Path(tempfile.gettempdir()).glob(f"{_HOME_PREFIX}*/{_LIFELINE}"):
         try:
-            os.kill(parent, 0)
+            os.kill(int(mark.read_bytes()), 0)
         except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except OSError:
+            shutil.rmtree(mark.parent, ignore_errors=True)
+        except (OSError, ValueError):
+            # Another user's, or just being written or removed.
             continue
 
 

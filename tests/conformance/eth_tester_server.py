@@ -14,7 +14,7 @@ from web3 import EthereumTesterProvider, Web3
 _UNANSWERABLE = {"eth_feeHistory"}  # answered with empty lists, whatever the chain holds
 
 
-class Tester:
+class EthTester:
     """One chain in this process; `ask` speaks as a node would, one question at a time."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Tester:
 
 
 @contextmanager
-def serve(tester: Tester) -> Iterator[Tester]:
+def serve(tester: EthTester) -> Iterator[EthTester]:
     """Listen on a free loopback port as long as the context is open."""
 
     class Server(BaseHTTPRequestHandler):
@@ -62,7 +62,9 @@ def serve(tester: Tester) -> Iterator[Tester]:
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            answer = list(map(tester.reply, asked)) if isinstance(asked, list) else tester.reply(asked)
+            answer = (
+                list(map(tester.reply, asked)) if isinstance(asked, list) else tester.reply(asked)
+            )
             body = json.dumps(answer).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -75,7 +77,9 @@ def serve(tester: Tester) -> Iterator[Tester]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     tester.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:

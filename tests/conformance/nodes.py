@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
-from conformance.eth_tester_server import Tester
+from conformance.eth_tester_server import EthTester
 from eth_account import Account
 
 from agent.chain.node import RpcNode
@@ -58,8 +58,8 @@ class Harness(Protocol):
     def unreadable(self) -> list[Token]:
         """Tokens whose balance cannot be read, each for another reason."""
 
-    def sign(self, call: Call, nonce: int, *, tip: int = TIP) -> SignedTx:
-        """The account's signature; *tip* is wei per gas."""
+    def sign(self, call: Call, nonce: int, *, tip: int = TIP, max_fee: int = MAX_FEE) -> SignedTx:
+        """The account's signature; *tip* and *max_fee* are wei per gas."""
 
     def mine(self, blocks: int = 1) -> None:
         """Mine, what is in the pool included."""
@@ -100,7 +100,7 @@ class Keyed:
         self._key = Account.create()
         self.account = Address(self._key.address.lower())
 
-    def sign(self, call: Call, nonce: int, *, tip: int = TIP) -> SignedTx:
+    def sign(self, call: Call, nonce: int, *, tip: int = TIP, max_fee: int = MAX_FEE) -> SignedTx:
         fields = {
             "chainId": self.chain,
             "nonce": nonce,
@@ -108,7 +108,7 @@ class Keyed:
             "value": call.value,
             "data": call.data,
             "gas": GAS_LIMIT,
-            "maxFeePerGas": MAX_FEE,
+            "maxFeePerGas": max_fee,
             "maxPriorityFeePerGas": tip,
         }
         signed = self._key.sign_transaction(fields)
@@ -158,7 +158,7 @@ class OnAnvil(Keyed):
 class OnEthTester(Keyed):
     """In process: no overrides, no Multicall3, no simulation, no fee history."""
 
-    def __init__(self, tester: Tester, own: dict[str, Artifact]) -> None:
+    def __init__(self, tester: EthTester, own: dict[str, Artifact]) -> None:
         super().__init__(ChainId(int(tester.ask("eth_chainId"), 16)))
         self.tester = tester
         self.node = RpcNode(
@@ -177,7 +177,8 @@ class OnEthTester(Keyed):
         code = self._own["plain_token"].creation_code(("Test", "TEST", 6, self._bank.lower()))
         token = self._deploy(code)
         self._send(
-            to=checksum(token.address), data=call(token, "mint(address,uint256)", self.account, raw).data
+            to=checksum(token.address),
+            data=call(token, "mint(address,uint256)", self.account, raw).data,
         )
         return token
 

@@ -1,6 +1,7 @@
 """Local nodes, their forks, and the file that tells the agent of them."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -158,14 +159,18 @@ def test_node_dies_with_its_process(lab_cache: Path) -> None:
 def test_kept_node_outlives_its_process(lab_cache: Path) -> None:
     code = (
         "from agent.lab.world import open_world\n"
-        "world = open_world(Path(sys.argv[1]), keep=True)\nprint(world.node.pid, world.url)\n"
+        "world = open_world(Path(sys.argv[1]), keep=True)\n"
+        "print(world.node.pid, world.url, world.node._home)\n"
     )
     with run_python(code, str(lab_cache)) as owner:
-        pid, url = owner.communicate(timeout=60)[0].split()
+        pid, url, home = owner.communicate(timeout=60)[0].split()
     try:
+        anvil._sweep()
+        assert pid == (Path(home) / anvil._LIFELINE).read_text()
         assert "0x1" == Rpc(url).call("eth_chainId")
     finally:
         os.kill(int(pid), signal.SIGKILL)
+        shutil.rmtree(home)
 
 
 def test_node_outlives_the_thread_that_started_it(binary: Path) -> None:

@@ -1,6 +1,8 @@
 """The local world: mainnet's contracts at mainnet's addresses, and everything that moves it."""
 
+import shutil
 import time
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 from agent.errors import SetupFailed
 from agent.lab import mainnet, saved
 from agent.lab.abi import answer, call_bytes
-from agent.lab.build import LabPool
+from agent.lab.anvil import STATES_KEPT
+from agent.lab.build import Built, LabPool
 from agent.lab.feeds import FeedPublisher
 from agent.lab.mainnet import FEEDS, TOKENS
 from agent.lab.pools import SEEDS, PoolSeed
@@ -369,7 +372,7 @@ def test_pool_that_is_not_there_is_a_key_error(world: World) -> None:
 def test_revert_undoes_everything_since_the_snapshot(chain: World) -> None:
     head, snapshot = chain.head(), chain.snapshot()
     chain.fund(ALICE, {"DAI": 5})
-    chain.mine(200)
+    chain.mine(STATES_KEPT + 2)
     chain.revert(snapshot)
     assert (0, head) == (balance(chain, "DAI"), chain.head())
     with pytest.raises(SetupFailed, match="no snapshot"):
@@ -417,3 +420,37 @@ def test_world_of_other_sources_is_another_world(
     assert before == saved._origin()
     (tmp_path / "vyper/box.vy").write_text("b")
     assert before != saved._origin()
+
+
+def test_world_built_again_is_the_same_world(lab_cache: Path, tmp_path: Path) -> None:
+    expected = saved_world(lab_cache)
+    worlds = tmp_path / "lab/worlds"
+    for number in range(saved.KEPT_VERSIONS + 1):
+        (worlds / f"old{number}").mkdir(parents=True)
+    for part in ("npm", "vyper"):
+        (tmp_path / "lab" / part).symlink_to(lab_cache / "lab" / part)
+    built = saved_world(tmp_path)
+    assert replace(expected, state=built.state) == built
+    assert saved.KEPT_VERSIONS + 2 == len(list(worlds.iterdir())), "kept, the new one, the lock"
+
+
+def test_saved_world_that_was_changed_is_refused(lab_cache: Path, tmp_path: Path) -> None:
+    worlds = saved_world(lab_cache).state.parent.parent
+    shutil.copytree(worlds, tmp_path / "lab/worlds")
+    changed = tmp_path / "lab/worlds" / saved_world(lab_cache).state.parent.name / "state.json"
+    changed.write_bytes(changed.read_bytes().replace(b"0x", b"0X", 1))
+    with pytest.raises(SetupFailed, match=r"state\.json is not what was put there"):
+        saved_world(tmp_path)
+
+
+def test_world_without_a_contract_is_refused(
+    lab_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in ("npm", "vyper"):
+        (tmp_path / "lab").mkdir(exist_ok=True)
+        (tmp_path / "lab" / part).symlink_to(lab_cache / "lab" / part)
+    nothing = Built(pools=(), aggregators={}, publisher=ALICE)
+    monkeypatch.setattr(saved, "build_world", lambda *_: nothing)
+    with pytest.raises(SetupFailed, match="lacks a contract"):
+        saved_world(tmp_path)
+    assert [".lock"] == [entry.name for entry in (tmp_path / "lab/worlds").iterdir()]
