@@ -278,5 +278,13 @@ class Clock(Protocol):
         """Wait."""
 
 
+@dataclass(frozen=True, slots=True)
+class AdapterIo:
+    """What an adapter may touch: the nodes by chain, and the clock."""
+
+    nodes: Mapping[ChainId, Node]
+    clock: Clock
+
+
 Observer = Callable[[Fact], None]
 """Told of each fact after it is durable."""

@@ -9,7 +9,7 @@ from agent.chain.faults import STALE_HEAD, is_limit, joined, refused, unavailabl
 from agent.chain.reasons import plain
 from agent.chain.upstream import Upstream
 from agent.core.money import ChainId
-from agent.errors import Unavailable
+from agent.errors import BadReply, Unavailable
 from agent.ports import Sent
 from agent.wire.keccak import keccak256
 from agent.wire.rpc import RpcError, RpcUnavailable
@@ -52,8 +52,12 @@ class Upstreams:
                 faults.append(unavailable(self._chain, fault))
             except RpcError as fault:
                 if not is_limit(fault):
+                    self._preferred = member
                     raise
                 faults.append(refused(self._chain, member.host, fault))
+            except BadReply as fault:
+                what = f"chain {self._chain}: {member.host}: {fault.message}"
+                raise BadReply(what, fix=fault.fix) from fault
             except Unavailable as fault:
                 if fault.code != STALE_HEAD:
                     raise

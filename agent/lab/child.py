@@ -14,7 +14,7 @@ from pathlib import Path
 # and exec of a process with threads may deadlock.
 _BIND_TO_PARENT = (
     "import ctypes,os,sys\n"
-    "ctypes.CDLL(None).prctl(1,0)\n"
+    "ctypes.CDLL(None).prctl(1,9)\n"
     "os.getppid()==int(sys.argv[1]) or sys.exit('the parent is gone')\n"
     "os.execv(sys.argv[2],sys.argv[2:])\n"
 )

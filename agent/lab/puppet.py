@@ -1,5 +1,6 @@
 """An account of a local node that the node itself signs for: nobody has its key."""
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ def tx(to: str, signature: str, *arguments: Any, value: int = 0) -> Tx:
 
 
 class Puppet:
-    """Sends transactions from one account and waits until they are mined.
+    """Sends transactions from one account and waits until they are mined; threads may share it.
 
     With *mines* it mines the blocks itself, for nodes that do not. All methods raise SetupFailed
     when the node does not do what it is told.
@@ -47,14 +48,14 @@ class Puppet:
         self.account = account
         self._rpc = rpc
         self._mines = mines
+        self._lock = threading.Lock()
         self.batch(
             [("anvil_impersonateAccount", [account]), ("anvil_setBalance", [account, _MONEY])]
         )
 
     def send(self, *transactions: Tx) -> list[dict[str, Any]]:
         """Send in order, in one request; returns the receipts, all successful."""
-        calls = [("eth_sendTransaction", [self._request(each)]) for each in transactions]
-        receipts = self._receipts(self.batch(calls))
+        receipts = self._receipts(self._submit(transactions))
         for each, receipt in zip(transactions, receipts, strict=True):
             if receipt["status"] != "0x1":
                 raise _failed(f"{each.what} of {each.to} reverted")
@@ -102,9 +103,17 @@ class Puppet:
                 raise _failed(f"{method}: {one}")
         return [one for one in found if not isinstance(one, RpcError)]
 
-    def _request(self, transaction: Tx) -> dict[str, str]:
+    def _submit(self, transactions: Sequence[Tx]) -> list[JSON]:
+        with self._lock:
+            # Nonces of ours: the node may handle the parts of a batch in any order.
+            nonce = int(str(self.rpc("eth_getTransactionCount", self.account, "pending")), 16)
+            requests = [self._request(each, nonce + n) for n, each in enumerate(transactions)]
+            return self.batch([("eth_sendTransaction", [request]) for request in requests])
+
+    def _request(self, transaction: Tx, nonce: int) -> dict[str, str]:
         request = {
             "from": self.account,
+            "nonce": hex(nonce),
             "input": transaction.input,
             "value": hex(transaction.value),
             "gas": hex(GAS_LIMIT),

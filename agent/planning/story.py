@@ -65,10 +65,14 @@ def _never_sold(board: Board, goal: Goal) -> Decimal:
 
 def doing_nothing(drifts: Iterable[Drift]) -> str:
     """What it means not to do the plan."""
-    outside = [drift.sentence for drift in drifts if drift.excess]
-    if not outside:
-        return "doing nothing: every part stays inside its band"
-    return f"doing nothing: {'; '.join(outside)}"
+    stays = [
+        f"{drift.name} {money(abs(drift.excess))} {'above' if drift.excess > 0 else 'below'}"
+        for drift in drifts
+        if drift.excess
+    ]
+    if not stays:
+        return "doing nothing costs nothing now: every part is inside its band"
+    return f"doing nothing costs nothing now and leaves {listed(stays)} the band"
 
 
 def single_sources(board: Board, seen: Outlook) -> tuple[str, ...]:

@@ -1,15 +1,13 @@
 """HTTP connections that obey a deadline in every single system call."""
 
-import functools
 import http.client
 import io
 import socket
 import ssl
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from agent.wire.deadline import Deadline
-from agent.wire.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -18,69 +16,75 @@ _BUFFER_BYTES = 65_536
 """Bytes read or written under one look at the clock."""
 
 
-class Connection(http.client.HTTPConnection):
-    """A keep-alive connection; set ``deadline`` before each exchange.
+class Connection:
+    """One open connection, for one exchange after the other.
 
     The standard library's timeout restarts with every byte, so a node that sends one byte per
     second could hold a caller for ever; here the time left is set before every read and write.
     """
 
-    def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None) -> None:
-        super().__init__(endpoint.host, endpoint.port)
-        self.auto_open = 0
-        self.deadline = Deadline(1.0)
-        self._context = context
+    __slots__ = ("_sock",)
 
-    def connect(self) -> None:
-        """Resolve the name, open the socket and finish TLS within the deadline."""
-        self.sock = _open(self.host, self.port, self.deadline)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._context is not None:
-            self.sock.settimeout(self.deadline.remaining_seconds())
-            self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
-
-    def send(self, data: Any) -> None:
-        """Write bytes within the deadline."""
-        for start in range(0, len(data), _BUFFER_BYTES):
-            self.sock.settimeout(self.deadline.remaining_seconds())
-            self.sock.sendall(data[start : start + _BUFFER_BYTES])
-
-    def getresponse(self) -> http.client.HTTPResponse:
-        """Read status line and headers within the deadline; the body is read the same way."""
-        # Typed as a class by the standard library, used as any callable.
-        self.response_class = functools.partial(_Response, deadline=self.deadline)  # type: ignore[assignment]
-        return super().getresponse()
-
-
-class _Response(http.client.HTTPResponse):
     def __init__(
-        self, sock: socket.socket, *arguments: Any, deadline: Deadline, **options: Any
+        self, host: str, port: int, deadline: Deadline, context: ssl.SSLContext | None
     ) -> None:
-        super().__init__(sock, *arguments, **options)
-        self.fp.close()
-        raw = _DeadlineReader(sock, deadline)
-        self.fp = io.BufferedReader(raw, _BUFFER_BYTES)
+        """Resolve the name, open the socket, finish TLS if there is a context; ``OSError``."""
+        self._sock = _open(host, port, deadline)
+        try:
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if context is not None:
+                self._sock.settimeout(deadline.remaining_seconds())
+                self._sock = context.wrap_socket(self._sock, server_hostname=host)
+        except BaseException:
+            self._sock.close()
+            raise
+
+    def exchange(self, request: bytes, deadline: Deadline) -> http.client.HTTPResponse:
+        """Write a whole POST request and read the head of its response.
+
+        The deadline holds for reading the body too. Raises ``OSError`` and ``HTTPException``.
+        """
+        for start in range(0, len(request), _BUFFER_BYTES):
+            self._sock.settimeout(deadline.remaining_seconds())
+            self._sock.sendall(request[start : start + _BUFFER_BYTES])
+        # All that a response does with its socket is to make one file of it.
+        files = cast(socket.socket, _Files(self._sock, deadline))
+        response = http.client.HTTPResponse(files, method="POST")
+        response.begin()
+        return response
+
+    def close(self) -> None:
+        """Close the socket; safe to call twice."""
+        self._sock.close()
+
+
+class _Files:
+    """Makes files of a socket that read under a deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._reader = _DeadlineReader(sock, deadline)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self._reader, _BUFFER_BYTES)
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Reads from a socket, shortening its timeout to what is left before every read."""
+    """Reads from a socket, shortening its timeout to what is left before every read.
+
+    Closing it leaves the socket open for the next exchange.
+    """
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         super().__init__()
         self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
         self._deadline = deadline
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
         self._sock.settimeout(self._deadline.remaining_seconds())
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+        return self._sock.recv_into(buffer)
 
 
 def _open(host: str, port: int, deadline: Deadline) -> socket.socket:

@@ -29,6 +29,11 @@ class Endpoint:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
+    @property
+    def authority(self) -> str:
+        """What the Host header says: the port is left out where it is the scheme's own."""
+        return self.name.removesuffix(":443" if self.tls else ":80")
+
     def redact(self, text: str) -> str:
         """Return foreign text without the parts of the URL that may be keys."""
         for secret in self.secrets:

@@ -60,13 +60,7 @@ class Poster:
         self._idle: list[tuple[Connection, float]] = []
         self._process = os.getpid()
         self._requests = 0
-        self._headers = {
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": f"rebalancer/{__version__}",
-        }
-        if endpoint.authorization is not None:
-            self._headers["Authorization"] = endpoint.authorization
+        self._head = _request_head(endpoint)
 
     @property
     def requests(self) -> int:
@@ -97,22 +91,19 @@ class Poster:
             connection.close()
 
     def _connect(self, deadline: Deadline) -> Connection:
-        connection = Connection(self._endpoint, _tls_context() if self._endpoint.tls else None)
-        connection.deadline = deadline
+        context = _tls_context() if self._endpoint.tls else None
         try:
-            connection.connect()
+            return Connection(self._endpoint.host, self._endpoint.port, deadline, context)
         except OSError as fault:
-            connection.close()
             raise _failure(fault, sent="no") from fault
-        return connection
 
     def _exchange(self, connection: Connection, body: bytes, deadline: Deadline) -> Reply:
-        connection.deadline = deadline
         with self._lock:
             self._requests += 1
         try:
-            connection.request("POST", self._endpoint.target, body, self._headers)
-            response = connection.getresponse()
+            response = connection.exchange(
+                b"%b%d\r\n\r\n%b" % (self._head, len(body), body), deadline
+            )
             content = self._read(response)
         except (OSError, http.client.HTTPException) as fault:
             connection.close()
@@ -162,6 +153,21 @@ class Poster:
         connection.close()
 
 
+def _request_head(endpoint: Endpoint) -> bytes:
+    """Return what stands before the length of the body; the endpoint has visible ASCII only."""
+    lines = [
+        f"POST {endpoint.target} HTTP/1.1",
+        f"Host: {endpoint.authority}",
+        f"User-Agent: rebalancer/{__version__}",
+        "Accept: application/json",
+        "Accept-Encoding: identity",
+        "Content-Type: application/json",
+        *([f"Authorization: {endpoint.authorization}"] if endpoint.authorization else []),
+        "Content-Length: ",
+    ]
+    return "\r\n".join(lines).encode("ascii")
+
+
 @functools.cache
 def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
@@ -169,7 +175,9 @@ def _tls_context() -> ssl.SSLContext:
 
 def _retry_after_seconds(response: http.client.HTTPResponse) -> float | None:
     """Read Retry-After (RFC 9110, 10.2.3): seconds, or a date by the server's own clock."""
-    wish = response.getheader("Retry-After", "")
+    wish = response.getheader("Retry-After")
+    if wish is None:
+        return None
     if wish.isascii() and wish.isdecimal() and len(wish) <= 9:
         return float(wish)
     try:

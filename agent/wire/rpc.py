@@ -58,6 +58,8 @@ MAX_DATA_CHARS = 131_072
 _FIRST_PAUSE_SECONDS = 0.1
 """Wait before the first repetition; it doubles, and a random part keeps callers apart."""
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 _HEX = re.compile(r"0x[0-9a-fA-F]*")
 
 
@@ -174,7 +176,7 @@ class Rpc:
     def _deliver(
         self, question: Any, methods: Sequence[str], timeout_seconds: float | None
     ) -> JSON:
-        body = json.dumps(question, separators=(",", ":"), allow_nan=False).encode()
+        body = _ENCODER.encode(question).encode()
         deadline = Deadline(self._timeout_seconds if timeout_seconds is None else timeout_seconds)
         repeatable = READS.issuperset(methods)
         repetition = 0

@@ -43,13 +43,7 @@ def loads(raw: bytes) -> JSON:
         raise StrictJsonError("not UTF-8") from None
     _check_bounds(text)
     try:
-        value: JSON = json.loads(
-            text,
-            parse_constant=_refuse_constant,
-            parse_int=_integer,
-            parse_float=_decimal,
-            object_pairs_hook=_object,
-        )
+        value: JSON = _DECODER.decode(text)
     except StrictJsonError:
         raise
     except ValueError:
@@ -104,3 +98,11 @@ def _object(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     if len(fields) != len(pairs):
         raise StrictJsonError("a key appears twice in one object")
     return fields
+
+
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant,
+    parse_int=_integer,
+    parse_float=_decimal,
+    object_pairs_hook=_object,
+)

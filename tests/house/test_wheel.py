@@ -1,5 +1,6 @@
 """The wheel carries everything that the program reads, and finds it where it is installed."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -50,6 +51,13 @@ def _resource_names() -> list[str]:
     return sorted(["chains.toml", *names])
 
 
+def _in_fresh_python(installed: Path, *names: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Print where the installed package finds things; what it runs is not the checkout's coverage."""
+    script = [sys.executable, "-I", "-c", _PRINT_PATHS, str(installed), *names]
+    quiet = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+    return subprocess.run(script, cwd=cwd, env=quiet, check=False, capture_output=True, text=True)
+
+
 def test_wheel_contains_every_resource(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         inside = set(archive.namelist())
@@ -73,8 +81,7 @@ def test_wheel_declares_the_command_and_the_license(wheel: Path) -> None:
 
 def test_installed_wheel_finds_its_own_resources(installed: Path, tmp_path: Path) -> None:
     names = _resource_names()
-    script = [sys.executable, "-I", "-c", _PRINT_PATHS, str(installed), *names]
-    done = subprocess.run(script, cwd=tmp_path, check=True, capture_output=True, text=True)
+    done = _in_fresh_python(installed, *names, cwd=tmp_path)
     sizes = {
         n: (ROOT / n if (ROOT / n).exists() else ROOT / "agent" / n).stat().st_size for n in names
     }
@@ -85,6 +92,5 @@ def test_installed_wheel_finds_its_own_resources(installed: Path, tmp_path: Path
 def test_installed_wheel_ignores_files_beside_the_package(installed: Path, tmp_path: Path) -> None:
     stranger = installed / "stranger.toml"
     stranger.write_text("x = 1")
-    script = [sys.executable, "-I", "-c", _PRINT_PATHS, str(installed), "stranger.toml"]
-    done = subprocess.run(script, cwd=tmp_path, check=False, capture_output=True, text=True)
+    done = _in_fresh_python(installed, "stranger.toml", cwd=tmp_path)
     assert "agent.errors.Broken: the installation lacks stranger.toml" in done.stderr

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
@@ -296,6 +297,13 @@ def test_fund_adds_what_it_is_told(chain: World) -> None:
     assert "0x2" == chain.rpc.call("eth_getBalance", ALICE, "latest")
     found = {symbol: balance(chain, symbol) for symbol in amounts if symbol != "ETH"}
     assert {symbol: 2 * raw for symbol, raw in amounts.items() if symbol != "ETH"} == found
+
+
+def test_treasury_serves_many_threads_at_once(chain: World) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(lambda _: chain.fund(ALICE, {"USDC": 1, "USDT": 2}), range(24)):
+            pass
+    assert (24, 48) == (balance(chain, "USDC"), balance(chain, "USDT"))
 
 
 def test_fund_refuses_a_symbol_that_it_does_not_know(world: World) -> None:

@@ -24,7 +24,11 @@ Load = Callable[..., Settings]
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder of a user who has configured nothing."""
-    for name, below in (("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state"), ("XDG_CACHE_HOME", "cache")):
+    for name, below in (
+        ("XDG_CONFIG_HOME", "config"),
+        ("XDG_STATE_HOME", "state"),
+        ("XDG_CACHE_HOME", "cache"),
+    ):
         monkeypatch.setenv(name, str(tmp_path / "home" / below))
     work = tmp_path / "work"
     work.mkdir()
@@ -41,7 +45,9 @@ def minimal() -> str:
 def load_text(folder: Path) -> Load:
     """Loads the given text as portfolio.toml, with nothing in the environment."""
 
-    def load_it(text: str = MINIMAL, *, environ: Mapping[str, str] | None = None, **more) -> Settings:
+    def load_it(
+        text: str = MINIMAL, *, environ: Mapping[str, str] | None = None, **more
+    ) -> Settings:
         (folder / "portfolio.toml").write_text(text)
         return load(environ=environ or {}, **more)
 

@@ -19,7 +19,14 @@ def private(path: Path, text: str, mode: int = 0o600) -> Path:
 def test_a_secret_is_shown_only_when_asked():
     secret = Secret("hunter2")
     assert secret.reveal() == "hunter2"
-    for shown in (repr(secret), str(secret), f"{secret}", f"{secret!r}", "%s" % secret, repr([secret])):
+    for shown in (
+        repr(secret),
+        str(secret),
+        f"{secret}",
+        f"{secret!r}",
+        "{}".format(secret),  # noqa: UP032
+        repr([secret]),
+    ):
         assert "hunter2" not in shown
     with pytest.raises(TypeError):
         pickle.dumps(secret)
@@ -38,10 +45,17 @@ def test_a_secret_comes_from_the_process_before_the_file_beside_the_portfolio(fo
 
 
 def test_nothing_that_prints_settings_prints_a_secret(folder, load_text):
-    private(folder / ".env", "REBALANCER_PASSWORD=hunter2\nETH_RPC_URL=https://node.example/hunter2\n")
+    private(
+        folder / ".env", "REBALANCER_PASSWORD=hunter2\nETH_RPC_URL=https://node.example/hunter2\n"
+    )
     settings = load_text()
     assert settings.chains[1].rpc[0] == "https://node.example/hunter2"
-    for shown in (repr(settings), repr(settings.world), repr(settings.world.environment), repr(settings.origin)):
+    for shown in (
+        repr(settings),
+        repr(settings.world),
+        repr(settings.world.environment),
+        repr(settings.origin),
+    ):
         assert "hunter2" not in shown
 
 
@@ -90,7 +104,10 @@ def test_a_file_of_secrets_of_someone_else_is_refused(folder, error_of, monkeypa
 
 def test_policy_does_not_come_from_the_file_of_secrets(folder, error_of):
     private(folder / ".env", "REBALANCER_LIMITS__MAX_RUN_VALUE=1000000\n")
-    assert error_of() == "C104 .env: REBALANCER_LIMITS__MAX_RUN_VALUE: .env holds secrets and RPC URLs only"
+    assert (
+        error_of()
+        == "C104 .env: REBALANCER_LIMITS__MAX_RUN_VALUE: .env holds secrets and RPC URLs only"
+    )
     private(folder / ".env", "REBALANCER_OVERLAY=/tmp/x\n")
     assert error_of() == "C104 .env: REBALANCER_OVERLAY: .env holds secrets and RPC URLs only"
 

@@ -40,7 +40,11 @@ def test_a_share_is_exact_or_refused(numerator: int):
             kinds.share(value(text))
 
 
-@given(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())))
+@given(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())
+    )
+)
 def test_whatever_is_given_is_a_number_not_below_0_or_an_error(raw: object):
     try:
         number = kinds.decimal(value(raw))
@@ -65,7 +69,9 @@ def test_durations_are_seconds(text: str, expected: int):
     assert expected == kinds.duration_seconds(value(text))
 
 
-@pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5h", "1h30m", "1 h", "1H", "1e3s", "9999999d"])
+@pytest.mark.parametrize(
+    "text", ["", "7", "d", "-1d", "1.5h", "1h30m", "1 h", "1H", "1e3s", "9999999d"]
+)
 def test_what_is_no_duration_is_refused(text: str):
     with pytest.raises(WrongValue, match="is no duration"):
         kinds.duration_seconds(value(text))
@@ -93,7 +99,14 @@ def test_seconds_outside_a_day_are_refused(raw: object):
 
 
 def test_a_float_is_never_a_number_whatever_is_wanted():
-    for read in (kinds.text, kinds.decimal, kinds.share, kinds.duration_seconds, kinds.hash32, kinds.seconds):
+    for read in (
+        kinds.text,
+        kinds.decimal,
+        kinds.share,
+        kinds.duration_seconds,
+        kinds.hash32,
+        kinds.seconds,
+    ):
         with pytest.raises(WrongType):
             read(value(Bare("0.5")))
 
@@ -106,7 +119,13 @@ def test_long_text_is_never_shown_whole():
 
 def test_a_private_key_is_recognised_and_not_shown():
     key = "0x" + "c0ffee00" * 8
-    for read in (kinds.text, kinds.address, kinds.chain, kinds.one_of({"a": 1}), kinds.names(["a"], "thing")):
+    for read in (
+        kinds.text,
+        kinds.address,
+        kinds.chain,
+        kinds.one_of({"a": 1}),
+        kinds.names(["a"], "thing"),
+    ):
         with pytest.raises(ConfigError) as caught:
             read(value([key] if read.__qualname__.startswith("names") else key))
         assert "c0ffee" not in caught.value.message

@@ -12,7 +12,13 @@ from agent.settings.toml_file import Bare
 
 def paths(value: object, at: KeyPath = ()) -> set[KeyPath]:
     """Every path that tomllib knows, the root left out."""
-    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    below = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     found = {at} if at else set()
     for key, inner in below:
         found |= paths(inner, (*at, key))
@@ -93,9 +99,25 @@ def test_each_form_of_toml_has_the_line_where_it_is_written():
     assert expected == {path: found[path] for path in expected}
 
 
-NAMES = st.sampled_from(["a", "b-1", "key", "ETH", "eip155:1", "a.b", "it's", 'say "x"', "ü", "", "#"])
+NAMES = st.sampled_from(
+    ["a", "b-1", "key", "ETH", "eip155:1", "a.b", "it's", 'say "x"', "ü", "", "#"]
+)
 LEAVES = st.sampled_from(
-    ["1", "true", "1.50", '"text"', '"# [x]"', "'raw \"'", "1979-05-27", "[]", "{}", '"""\nx = 1\n[y]\n"""', "'''\n'''", '"\\""', "1979-05-27 07:32:00Z"]
+    [
+        "1",
+        "true",
+        "1.50",
+        '"text"',
+        '"# [x]"',
+        "'raw \"'",
+        "1979-05-27",
+        "[]",
+        "{}",
+        '"""\nx = 1\n[y]\n"""',
+        "'''\n'''",
+        '"\\""',
+        "1979-05-27 07:32:00Z",
+    ]
 )
 
 

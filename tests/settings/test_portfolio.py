@@ -16,7 +16,9 @@ WSTETH = Token(ETHEREUM, "0x7f39c581f595b53c5cb19bd0b3f8da6c935e2ca0", 18, "wstE
 WBTC = Token(ETHEREUM, "0x2260fac5e5542a773aa44fbcfedf7c193bc2c599", 8, "WBTC")
 USDC = Token(ETHEREUM, "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", 6, "USDC")
 
-ETH_ASSET = Asset("ETH", (Instance(ETH, "spend"), Instance(WETH, "spend"), Instance(WSTETH, "count")))
+ETH_ASSET = Asset(
+    "ETH", (Instance(ETH, "spend"), Instance(WETH, "spend"), Instance(WSTETH, "count"))
+)
 
 
 def test_example_of_the_contract_comes_to_this_policy(load_text):
@@ -108,7 +110,9 @@ def test_policy_knows_only_assets_with_a_target(load_text):
 
 
 def test_a_table_for_an_asset_replaces_what_chains_toml_groups_under_it(load_text, minimal):
-    settings = load_text(minimal + '\n[assets.ETH]\nspend = ["0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"]\n')
+    settings = load_text(
+        minimal + '\n[assets.ETH]\nspend = ["0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"]\n'
+    )
     assert settings.policy.assets[0] == Asset("ETH", (Instance(WETH, "spend"),))
     assert settings.policy.role(ETH) is None
 
@@ -124,7 +128,10 @@ def test_a_token_that_may_be_sold_can_be_counted_only(load_text, minimal):
         ("watch", SignerSpec(kind="watch")),
         ("ledger", SignerSpec(kind="ledger")),
         ("keystore:my key", SignerSpec(kind="keystore", name="my key")),
-        ("remote:https://signer.example/secret", SignerSpec(kind="remote", name="https://signer.example/secret")),
+        (
+            "remote:https://signer.example/secret",
+            SignerSpec(kind="remote", name="https://signer.example/secret"),
+        ),
         ("remote:http://127.0.0.1:9000", SignerSpec(kind="remote", name="http://127.0.0.1:9000")),
         ("env_key", SignerSpec(kind="env_key", name="REBALANCER_PRIVATE_KEY")),
         ("env_key:MY_KEY", SignerSpec(kind="env_key", name="MY_KEY")),
@@ -142,7 +149,9 @@ def test_a_shorter_price_age_than_the_heartbeat_is_read(load_text, minimal):
 
 
 def test_an_address_without_checksum_is_taken_with_a_warning(load_text, minimal):
-    settings = load_text(minimal.replace("0x71C7656EC7ab88b098defB751B7401B5f6d8976F", "0x" + "ab" * 20))
+    settings = load_text(
+        minimal.replace("0x71C7656EC7ab88b098defB751B7401B5f6d8976F", "0x" + "ab" * 20)
+    )
     assert settings.account == "0x" + "ab" * 20
     expected = (
         "portfolio.toml:4: wallet.address has no checksum, so a typo would pass: "

@@ -57,9 +57,15 @@ def test_origin_tells_who_decided(load_text, minimal, user_config):
     )
     expected = [
         Origin(key="limits.max_run_value", value="500", source="flag", place="flag"),
-        Origin(key="trigger.every", value="2d", source="environment", place="REBALANCER_TRIGGER__EVERY"),
-        Origin(key="venues.allow", value="router, cow", source="portfolio", place="portfolio.toml:12"),
-        Origin(key="targets.ETH.weight", value="0.60", source="portfolio", place="portfolio.toml:8"),
+        Origin(
+            key="trigger.every", value="2d", source="environment", place="REBALANCER_TRIGGER__EVERY"
+        ),
+        Origin(
+            key="venues.allow", value="router, cow", source="portfolio", place="portfolio.toml:12"
+        ),
+        Origin(
+            key="targets.ETH.weight", value="0.60", source="portfolio", place="portfolio.toml:8"
+        ),
         Origin(key="limits.min_trade", value="7", source="user config", place=f"{path}:4"),
         Origin(key="limits.max_cost_bps", value="80", source="default", place="default"),
     ]
@@ -81,8 +87,16 @@ def test_origin_covers_every_key_that_the_portfolio_says(load_text):
 
     settings = load_text(EXAMPLE)
     said = {key for key, origin in settings.origin.items() if origin.source == "portfolio"}
-    assert {"assets.ETH.spend", "assets.ETH.count", "flows.keep.USDC", 'gas.reserve."eip155:1"'} <= said
-    assert {'targets_by_chain."eip155:1".max', 'targets_by_asset_on_chain."ETH@eip155:1".min'} <= said
+    assert {
+        "assets.ETH.spend",
+        "assets.ETH.count",
+        "flows.keep.USDC",
+        'gas.reserve."eip155:1"',
+    } <= said
+    assert {
+        'targets_by_chain."eip155:1".max',
+        'targets_by_asset_on_chain."ETH@eip155:1".min',
+    } <= said
 
 
 def test_numbers_and_lists_can_be_said_by_variables(load_text):
@@ -109,7 +123,8 @@ def test_an_empty_variable_says_nothing(load_text):
 def test_environment_decides_for_a_key_that_the_portfolio_lacks(load_text, minimal):
     address = "0x71C7656EC7ab88b098defB751B7401B5f6d8976F"
     settings = load_text(
-        minimal.replace(f'address = "{address}"', ""), environ={"REBALANCER_WALLET__ADDRESS": address}
+        minimal.replace(f'address = "{address}"', ""),
+        environ={"REBALANCER_WALLET__ADDRESS": address},
     )
     assert address.lower() == settings.account
 
@@ -156,7 +171,10 @@ def test_a_wrong_variable_or_flag_is_named(error_of, more, expected):
     ("text", "expected"),
     [
         ("[limits]\n", "C104 {path}:1: needs the key schema"),
-        ('schema = 1\n[limits]\nmin_trade = "x"\n', 'C104 {path}:3: limits.min_trade: "x" is no plain number such as "1250.50"'),
+        (
+            'schema = 1\n[limits]\nmin_trade = "x"\n',
+            'C104 {path}:3: limits.min_trade: "x" is no plain number such as "1250.50"',
+        ),
         ("a = 1\na = 2\n", "C100 {path}:2: not TOML: Cannot overwrite a value, column 6"),
     ],
 )
@@ -172,7 +190,9 @@ def test_user_config_cannot_say_what_only_a_portfolio_says(error_of, user_config
 
 def test_user_config_says_nothing_for_the_schema_of_the_portfolio(error_of, minimal, user_config):
     user_config()
-    assert error_of(minimal.replace("schema = 1", "")) == "C104 portfolio.toml:1: needs the key schema"
+    assert (
+        error_of(minimal.replace("schema = 1", "")) == "C104 portfolio.toml:1: needs the key schema"
+    )
 
 
 def test_files_are_named_by_flags_before_variables(folder, load_text, minimal):
@@ -183,8 +203,11 @@ def test_files_are_named_by_flags_before_variables(folder, load_text, minimal):
     (folder / "other.toml").write_text("name = 'other'\n" + minimal)
     load_text()
     assert load(environ={"REBALANCER_CONFIG": "other.toml"}).name == "other"
-    assert load(config=Path("portfolio.toml"), environ={"REBALANCER_CONFIG": "other.toml"}).name == "portfolio"
-    with pytest.raises(ConfigError, match="none.toml is not there"):
+    assert (
+        load(config=Path("portfolio.toml"), environ={"REBALANCER_CONFIG": "other.toml"}).name
+        == "portfolio"
+    )
+    with pytest.raises(ConfigError, match=r"none\.toml is not there"):
         load(environ={"REBALANCER_CHAINS": "none.toml"})
-    with pytest.raises(ConfigError, match="none.toml is not there"):
+    with pytest.raises(ConfigError, match=r"none\.toml is not there"):
         load(environ={"REBALANCER_OVERLAY": "none.toml"})

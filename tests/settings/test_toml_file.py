@@ -29,7 +29,7 @@ def said(content: bytes) -> str:
             " | correct portfolio.toml, line 1",
         ),
         (
-            b'a = 1\na = 2\n',
+            b"a = 1\na = 2\n",
             "C100 portfolio.toml:2: not TOML: Cannot overwrite a value, column 6"
             " | correct portfolio.toml, line 2",
         ),
@@ -88,4 +88,7 @@ def test_what_is_no_readable_file_is_refused(folder: Path):
 
 def test_a_huge_file_is_refused_unread(folder: Path):
     Path("huge.toml").write_bytes(b"#" * (MAX_BYTES + 1))
-    assert missing(Path("huge.toml")) == "C100 huge.toml is larger than 1048576 bytes | name another file"
+    assert (
+        missing(Path("huge.toml"))
+        == "C100 huge.toml is larger than 1048576 bytes | name another file"
+    )

@@ -1,0 +1,1 @@
+"""Sources of prices that are independent of the venues, one file each."""

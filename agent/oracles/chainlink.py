@@ -1,0 +1,238 @@
+"""Chainlink price feeds, read on chain.
+
+Sources: docs.chain.link "Data Feeds API Reference" for the calls, "Using Data Feeds" for
+heartbeats and bounds, "L2 Sequencer Uptime Feeds" for sequencers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, NotRequired, TypedDict
+
+from agent.core.agree import CLOCK_SKEW_SECONDS, MISSING, STALE
+from agent.core.money import Address, ChainId, Token
+from agent.core.price import Opinion, Unpriced
+from agent.core.wording import chain_name, span
+from agent.errors import Unavailable
+from agent.oracles._io import Io
+from agent.ports import Oracle, Read
+from agent.wire.abi import AbiError, Function, functions
+
+NAME: Final = "chainlink"
+
+LATE_SECONDS: Final = 60
+"""Time that a due round may take to be mined and seen; about 40 s are documented."""
+
+GRACE_SECONDS: Final = 3_600
+"""Time after which prices count again when a sequencer is back: the documented example's."""
+
+_FEED: Final = functions("chainlink_feed")
+_ROUND = _FEED["latestRoundData()"]
+_DECIMALS = _FEED["decimals()"]
+_AGGREGATOR = _FEED["aggregator()"]
+_BOUNDS = (_FEED["minAnswer()"], _FEED["maxAnswer()"])
+
+
+class FeedOptions(TypedDict):
+    """One feed; `heartbeat` in seconds, `unbounded` for feeds known to have no bounds."""
+
+    chain: int
+    address: str
+    heartbeat: int
+    decimals: int
+    unbounded: NotRequired[bool]
+
+
+class SequencerOptions(TypedDict):
+    """The uptime feed of a rollup's sequencer; `grace` in seconds."""
+
+    address: str
+    grace: NotRequired[int]
+
+
+class Options(TypedDict):
+    """Feeds by asset, and sequencers by chain id where prices depend on one."""
+
+    feeds: Mapping[str, FeedOptions]
+    sequencers: NotRequired[Mapping[int, SequencerOptions]]
+
+
+def make(options: Options, io: Io) -> Oracle:
+    """An oracle over the feeds of *options*; nothing is read yet."""
+    feeds = {
+        asset: _Feed(
+            asset=asset,
+            chain=ChainId(feed["chain"]),
+            address=Address(feed["address"]),
+            heartbeat_seconds=feed["heartbeat"],
+            decimals=feed["decimals"],
+            unbounded=feed.get("unbounded", False),
+        )
+        for asset, feed in sorted(options["feeds"].items())
+    }
+    sequencers = {
+        ChainId(chain): _Sequencer(Address(found["address"]), found.get("grace", GRACE_SECONDS))
+        for chain, found in options.get("sequencers", {}).items()
+    }
+    return Chainlink(feeds, sequencers, io)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Feed:
+    asset: str
+    chain: ChainId
+    address: Address
+    heartbeat_seconds: int
+    decimals: int
+    unbounded: bool
+
+    def refuse(self, why: str, code: str = MISSING) -> Unpriced:
+        return Unpriced(self.asset, code, f"{NAME} of {self.asset} {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sequencer:
+    address: Address
+    grace_seconds: int
+
+
+class Chainlink:
+    """The port `Oracle` over Chainlink feeds, in two requests per chain.
+
+    The second one asks each feed's present aggregator for its bounds: an answer that is not
+    strictly inside them may be cut off, and is no price.
+    """
+
+    def __init__(
+        self, feeds: Mapping[str, _Feed], sequencers: Mapping[ChainId, _Sequencer], io: Io
+    ) -> None:
+        self.name = NAME
+        self._feeds = feeds
+        self._sequencers = sequencers
+        self._io = io
+
+    def opinions(
+        self, assets: Mapping[str, Sequence[Token]], now: int
+    ) -> tuple[Opinion | Unpriced, ...]:
+        """One opinion or reason per asset; *now* is unix seconds. Raises nothing."""
+        said: list[Opinion | Unpriced] = [
+            Unpriced(asset, MISSING, f"{NAME} has no feed of {asset}")
+            for asset in assets
+            if asset not in self._feeds
+        ]
+        by_chain: dict[ChainId, list[_Feed]] = {}
+        for asset, feed in self._feeds.items():
+            if asset in assets:
+                by_chain.setdefault(feed.chain, []).append(feed)
+        for chain, feeds in sorted(by_chain.items()):
+            try:
+                said += self._read(chain, feeds, now)
+            except Unavailable as fault:
+                said += [
+                    feed.refuse(f"was not read: {fault.message}", fault.code) for feed in feeds
+                ]
+        return tuple(said)
+
+    def _read(
+        self, chain: ChainId, feeds: Sequence[_Feed], now: int
+    ) -> tuple[Opinion | Unpriced, ...]:
+        node = self._io.nodes[chain]
+        sequencer = self._sequencers.get(chain)
+        calls = [
+            Read(feed.address, function.encode())
+            for feed in feeds
+            for function in (_ROUND, _DECIMALS, _AGGREGATOR)
+        ]
+        if sequencer is not None:
+            calls.append(Read(sequencer.address, _ROUND.encode()))
+        answers = node.read(calls)
+        if sequencer is not None:
+            down = _sequencer_down(answers[-1], sequencer, now)
+            if down:
+                return tuple(feed.refuse(f"does not count: {down}", STALE) for feed in feeds)
+        aggregators = [_values(_AGGREGATOR, answer) for answer in answers[2 : 3 * len(feeds) : 3]]
+        known = [Address(found[0]) for found in aggregators if found is not None]
+        bounds = iter(
+            node.read([Read(address, end.encode()) for address in known for end in _BOUNDS])
+            if known
+            else ()
+        )
+        said = []
+        for index, feed in enumerate(feeds):
+            ends = (next(bounds), next(bounds)) if aggregators[index] else (None, None)
+            said.append(_opinion(feed, answers[3 * index : 3 * index + 2], ends, now))
+        return tuple(said)
+
+
+def _values(function: Function, answer: bytes | None) -> tuple[Any, ...] | None:
+    """The decoded answer, None when there is none or its bytes mean nothing."""
+    if answer is None:
+        return None
+    try:
+        return function.decode(answer)
+    except AbiError:
+        return None
+
+
+def _sequencer_down(answer: bytes | None, sequencer: _Sequencer, now: int) -> str:
+    """Why prices of a rollup do not count now; empty when they do.
+
+    Answer 0 means up, and `startedAt` since when; a feed that never started says 0 there.
+    """
+    values = _values(_ROUND, answer)
+    if values is None:
+        return "its sequencer's state is not known"
+    _, state, started_at, _, _ = values
+    if state != 0 or started_at == 0:
+        return "its sequencer is down"
+    up = now - started_at
+    if not up > sequencer.grace_seconds:
+        return (
+            f"its sequencer is back for {span(max(0, up))} only, "
+            f"{span(sequencer.grace_seconds)} are waited"
+        )
+    return ""
+
+
+def _opinion(
+    feed: _Feed,
+    answers: Sequence[bytes | None],
+    ends: tuple[bytes | None, bytes | None],
+    now: int,
+) -> Opinion | Unpriced:
+    """What one feed says, or why that does not count."""
+    values, decimals = _values(_ROUND, answers[0]), _values(_DECIMALS, answers[1])
+    if values is None or decimals is None:
+        return feed.refuse(f"does not answer on {chain_name(feed.chain)}")
+    if decimals != (feed.decimals,):
+        return feed.refuse(f"has {decimals[0]} decimals, {feed.decimals} are configured")
+    round_id, answer, _, updated_at, answered_in = values
+    if not answer > 0:
+        return feed.refuse(f"says {answer}, which is no price")
+    if not 0 < updated_at <= now + CLOCK_SKEW_SECONDS:
+        return feed.refuse(f"is dated {updated_at}, which is not before now ({now})")
+    if not answered_in >= round_id:
+        return feed.refuse("repeats the answer of an earlier round", STALE)
+    outside = _out_of_bounds(feed, answer, ends)
+    if outside:
+        return feed.refuse(outside)
+    return Opinion(
+        source=NAME,
+        asset=feed.asset,
+        value=Decimal(answer).scaleb(-feed.decimals),
+        at=updated_at,
+        fresh_until=updated_at + feed.heartbeat_seconds + LATE_SECONDS,
+    )
+
+
+def _out_of_bounds(feed: _Feed, answer: int, ends: tuple[bytes | None, bytes | None]) -> str:
+    if feed.unbounded:
+        return ""
+    low, high = _values(_BOUNDS[0], ends[0]), _values(_BOUNDS[1], ends[1])
+    if low is None or high is None:
+        return "does not tell its bounds, so its answer may be cut off"
+    if not low[0] < answer < high[0]:
+        return f"says {answer}, which is not inside its bounds {low[0]} to {high[0]}"
+    return ""

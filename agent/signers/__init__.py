@@ -1,0 +1,1 @@
+"""Signers: who holds a key and signs what the journal has reserved, one file per kind."""

@@ -1,0 +1,98 @@
+"""Calldata of SwapRouter02 for a path, and the field maps to read it back.
+
+Functions, pseudo addresses and the meaning of amount 0 are those of Uniswap's
+swap-router-contracts 1.3.1 (SwapRouter02.sol, libraries/Constants.sol).
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from agent.core.amm.path import Hop
+from agent.core.amm.v3 import V3Pool
+from agent.core.layout import Layout, Stand
+from agent.core.money import Address
+from agent.wire.abi import encode
+from agent.wire.calldata import by_selector
+from agent.wire.keccak import selector
+
+_CALLER = "0x" + "00" * 19 + "01"
+_ROUTER = "0x" + "00" * 19 + "02"
+"""`Constants.MSG_SENDER` and `Constants.ADDRESS_THIS`."""
+
+_OWN_BALANCE = 0
+"""`Constants.CONTRACT_BALANCE`: amount in 0 sells what the router holds."""
+
+_STANDS: dict[str, Stand] = {_CALLER: "sender", _ROUTER: "target"}
+
+MULTICALL = Layout(signature="multicall(uint256,bytes[])", deadline=(0,), inner=(1,))
+V3_SINGLE = Layout(
+    signature="exactInputSingle((address,address,uint24,address,uint256,uint256,uint160))",
+    sell=(0, 0),
+    buy=(0, 1),
+    recipient=(0, 3),
+    amount_in=(0, 4),
+    min_out=(0, 5),
+    stands=_STANDS,
+)
+V3_PATH = Layout(
+    signature="exactInput((bytes,address,uint256,uint256))",
+    hops=(0, 0),
+    hops_form="packed",
+    recipient=(0, 1),
+    amount_in=(0, 2),
+    min_out=(0, 3),
+    stands=_STANDS,
+)
+V2_PATH = Layout(
+    signature="swapExactTokensForTokens(uint256,uint256,address[],address)",
+    amount_in=(0,),
+    min_out=(1,),
+    hops=(2,),
+    recipient=(3,),
+    stands=_STANDS,
+)
+
+LAYOUTS = by_selector(MULTICALL, V3_SINGLE, V3_PATH, V2_PATH)
+
+
+def swap_call(
+    hops: tuple[Hop, ...], *, amount_in: int, min_out: int, to: Address, deadline: int
+) -> str:
+    """Calldata that sells *amount_in* along *hops*, or reverts.
+
+    Hops of one kind in a row are one inner call; between kinds the router itself holds the
+    tokens. Only the last call has a minimum: everything happens in one transaction.
+    """
+    groups = [tuple(group) for _, group in groupby(hops, lambda h: isinstance(h.pool, V3Pool))]
+    calls = []
+    for position, group in enumerate(groups):
+        last = position == len(groups) - 1
+        calls.append(
+            _segment(
+                group,
+                amount_in=amount_in if position == 0 else _OWN_BALANCE,
+                min_out=min_out if last else 0,
+                to=to if last else Address(_ROUTER),
+            )
+        )
+    return "0x" + _encoded(MULTICALL, deadline, tuple(calls)).hex()
+
+
+def _encoded(layout: Layout, *values: object) -> bytes:
+    return bytes.fromhex(selector(layout.signature)[2:]) + encode(layout.types, values)
+
+
+def _segment(hops: tuple[Hop, ...], *, amount_in: int, min_out: int, to: Address) -> bytes:
+    first, last = hops[0], hops[-1]
+    if not isinstance(first.pool, V3Pool):
+        path = (first.token_in, *(hop.token_out for hop in hops))
+        return _encoded(V2_PATH, amount_in, min_out, path, to)
+    if len(hops) == 1:
+        fields = (first.token_in, last.token_out, first.pool.fee, to, amount_in, min_out, 0)
+        return _encoded(V3_SINGLE, fields)
+    packed = bytes.fromhex(first.token_in[2:])
+    for hop in hops:
+        fee = hop.pool.fee if isinstance(hop.pool, V3Pool) else 0
+        packed += fee.to_bytes(3, "big") + bytes.fromhex(hop.token_out[2:])
+    return _encoded(V3_PATH, (packed, to, amount_in, min_out))

@@ -1,0 +1,386 @@
+"""Our quotes against those of the contracts themselves, on the local chain.
+
+Reference of a v3 hop is QuoterV2, of a v2 hop `getAmountsOut` of Router02. Each hop is asked with
+what the contracts said of the hop before it; paths within one version are asked as a whole too.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from agent.core.amm import v3
+from agent.core.amm.outcome import OutOfKnownLiquidity, OutOfLiquidity, Refusal, Swapped
+from agent.core.amm.path import Hop, PathQuote, PathRefusal, Pool, quote_path
+from agent.core.amm.sqrt_price import amount0_up, amount1_up
+from agent.core.amm.tick_price import MAX_TICK, sqrt_ratio_at_tick
+from agent.core.amm.v2 import V2Pool
+from agent.core.amm.v3 import V3Pool
+from agent.core.money import Address
+from agent.lab import mainnet
+from agent.lab.abi import call_bytes
+from agent.lab.build import FOREVER
+from agent.lab.mainnet import TOKENS
+from agent.lab.pools import SPACING
+from agent.lab.puppet import Puppet, tx
+from agent.lab.saved import TREASURY
+from agent.lab.world import World
+from agent.ports import Read
+from agent.venues._pools import Place, V2Place, V3Place, extended, read_pools
+from agent.wire.abi import decode
+from agent.wire.rpc import RpcError
+
+SINGLE_IN = "quoteExactInputSingle((address,address,uint256,uint24,uint160))"
+SINGLE_OUT = "quoteExactOutputSingle((address,address,uint256,uint24,uint160))"
+QUESTIONS_AT_ONCE = 250
+TIMEOUT_SECONDS = 120.0
+CALL_GAS = hex(2**40)  # a walk through all words of a fine map takes tens of millions
+
+# Pools that the world has not: pair, fee, tick of the first price. Around zero, where the words of
+# the bitmap change sign, far from it, and near the ends of the scale.
+EXTRA_POOLS = (
+    ("DAI", "USDT", 100, 0),
+    ("DAI", "USDT", 500, -7),
+    ("DAI", "USDT", 3000, -276_324),
+    ("DAI", "USDT", 10_000, 886_000),
+    ("WBTC", "DAI", 100, 300_000),
+    ("WBTC", "DAI", 500, 12_345),
+    ("WBTC", "DAI", 3000, -15_360),
+    ("WBTC", "DAI", 10_000, -50_000),
+    ("WBTC", "USDT", 100, -880_000),
+    ("WBTC", "USDT", 500, 2560),
+    ("WBTC", "USDT", 3000, -1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question: a path and an amount; `wants_out` asks for the input of an exact output."""
+
+    hops: tuple[Hop, ...]
+    amount: int
+    wants_out: bool = False
+
+    @property
+    def kind(self) -> str:
+        if self.wants_out:
+            return "v3 exact output"
+        versions = {type(hop.pool) for hop in self.hops}
+        name = "mixed" if len(versions) > 1 else "v2" if V2Pool in versions else "v3"
+        return f"{name}, {len(self.hops)} hop{'s' * (len(self.hops) > 1)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a contract said of one hop: the amount, and the price after it if it tells."""
+
+    amount: int
+    sqrt_price_after_x96: int | None = None
+
+
+@dataclass(slots=True)
+class Score:
+    """Agreement by kind of question and by outcome, what differs, and microseconds each."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    mismatches: list[str] = field(default_factory=list)
+    our_us: list[float] = field(default_factory=list)
+    quoter_us: list[float] = field(default_factory=list)
+    extensions: int = 0
+
+
+class Duel:
+    """Random questions to both sides, about one block of one chain."""
+
+    def __init__(self, world: World, seed: int, *, span_ticks: int = 1500) -> None:
+        self.rng = random.Random(seed)
+        self.score = Score()
+        self._world = world
+        places = world_places(world) + make_pools(world, self.rng)
+        self._at = world.head()[0]
+        state = read_pools(self.read, places, self._at, span_ticks=span_ticks)
+        assert state.missing == {}
+        self.pools: dict[Address, Pool] = state.found
+
+    def read(self, calls: Sequence[Read], at: Any) -> list[bytes | None]:
+        """Many calls at one block, in as few requests as the local node takes."""
+        asked = [{"to": call.to, "data": call.data, "gas": CALL_GAS} for call in calls]
+        answers: list[bytes | None] = []
+        for start in range(0, len(asked), QUESTIONS_AT_ONCE):
+            part = asked[start : start + QUESTIONS_AT_ONCE]
+            replies = self._world.rpc.batch(
+                [("eth_call", [one, hex(at)]) for one in part], timeout_seconds=TIMEOUT_SECONDS
+            )
+            for reply in replies:
+                reverted = isinstance(reply, RpcError)
+                answers.append(None if reverted else bytes.fromhex(str(reply)[2:]))
+        return answers
+
+    def run(self, count: int) -> Score:
+        """Ask *count* random questions and compare."""
+        cases = [self._case() for _ in range(count)]
+        ours = [self._ours(case) for case in cases]
+        said = self._contracts(cases)
+        for case, answer, reference in zip(cases, ours, said, strict=True):
+            outcome = self._judge(case, answer, reference)
+            self.score.kinds[case.kind] += 1
+            self.score.outcomes[outcome] += 1
+            if outcome == "differs":
+                self.score.mismatches.append(f"{_named(case)}: {answer} but {reference}")
+        self._compare_whole_paths(cases, ours)
+        return self.score
+
+    def _case(self) -> Case:
+        count = self.rng.choice((1, 1, 1, 2, 2, 3, 3))
+        pools = list(self.pools.values())
+        first = self.rng.choice(pools)
+        start = token = self.rng.choice((first.token0, first.token1))
+        hops: list[Hop] = []
+        while len(hops) < count:
+            met = {hop.pool.address for hop in hops}
+            after = [
+                pool
+                for pool in ([first] if not hops else pools)
+                if token in {pool.token0, pool.token1} and pool.address not in met
+            ]
+            pool = self.rng.choice(after)
+            token_out = pool.token1 if token == pool.token0 else pool.token0
+            hops.append(Hop(pool=pool, token_in=token, token_out=token_out))
+            token = token_out
+        wants_out = count == 1 and isinstance(first, V3Pool) and self.rng.random() < 0.25
+        most = self._most(first, is_token0=(start == first.token0) != wants_out)
+        return Case(tuple(hops), int(2 ** (self.rng.random() * (most * 8).bit_length())), wants_out)
+
+    def _most(self, pool: Pool, *, is_token0: bool) -> int:
+        """A size beyond what the pool can do, or as near as there are tokens."""
+        if isinstance(pool, V2Pool):
+            return pool.reserve0 if is_token0 else pool.reserve1
+        low, high = (
+            (sqrt_ratio_at_tick(tick) for tick in (pool.tick - 9000, pool.tick + 9000))
+            if (abs(pool.tick) < MAX_TICK - 9000)
+            else (pool.sqrt_price_x96 // 2, pool.sqrt_price_x96)
+        )
+        deepest = max(pool.liquidity, 1 << 40)
+        amount = amount0_up if is_token0 else amount1_up
+        return amount(low, high, deepest)
+
+    def _ours(self, case: Case) -> PathQuote | PathRefusal | Swapped:
+        while True:
+            hops = [replace(hop, pool=self.pools[hop.pool.address]) for hop in case.hops]
+            started = time.perf_counter_ns()
+            if case.wants_out:
+                answer: Any = v3.quote_exact_out(
+                    hops[0].pool, case.amount, zero_for_one=hops[0].zero_for_one
+                )
+                if not isinstance(answer, Swapped):
+                    answer = PathRefusal(hop=0, why=answer)
+            else:
+                answer = quote_path(hops, case.amount)
+            took = (time.perf_counter_ns() - started) / 1000
+            why = answer.why if isinstance(answer, PathRefusal) else None
+            if not isinstance(why, OutOfKnownLiquidity):
+                self.score.our_us.append(took / len(hops))
+                return answer
+            self.score.extensions += 1
+            pool = self.pools[why.pool]
+            assert isinstance(pool, V3Pool)
+            self.pools[why.pool] = extended(self.read, pool, why.word, self._at)
+
+    def _contracts(self, cases: Sequence[Case]) -> list[list[Said]]:
+        """What the contracts say hop by hop; a list that is too short ends in a revert."""
+        said: list[list[Said]] = [[] for _ in cases]
+        for step in range(3):
+            going = [
+                number
+                for number, case in enumerate(cases)
+                if step < len(case.hops) and len(said[number]) == step
+            ]
+            # One kind after the other, so that the times are those of one kind.
+            going.sort(key=lambda number: isinstance(cases[number].hops[step].pool, V2Pool))
+            for start in range(0, len(going), QUESTIONS_AT_ONCE):
+                part = going[start : start + QUESTIONS_AT_ONCE]
+                calls = [_question(cases[number], step, said[number]) for number in part]
+                started = time.perf_counter_ns()
+                answers = self.read(calls, self._at)
+                took = (time.perf_counter_ns() - started) / 1000 / len(part)
+                if not isinstance(cases[part[-1]].hops[step].pool, V2Pool):
+                    self.score.quoter_us.append(took)
+                for number, answer in zip(part, answers, strict=True):
+                    if answer is not None:
+                        said[number].append(_said(cases[number].hops[step].pool, answer))
+        return said
+
+    def _judge(
+        self, case: Case, answer: PathQuote | PathRefusal | Swapped, reference: list[Said]
+    ) -> str:
+        if isinstance(answer, Swapped):
+            expected = Said(answer.amount_in, answer.sqrt_price_after_x96)
+            return "quoted" if [expected] == reference else "differs"
+        if isinstance(answer, PathQuote):
+            return "quoted" if _as_said(answer) == reference else "differs"
+        before = (
+            quote_path(self._current(case.hops[: answer.hop]), case.amount) if answer.hop else None
+        )
+        done = _as_said(before) if isinstance(before, PathQuote) else []
+        rest = reference[answer.hop :]
+        if done != reference[: answer.hop]:
+            return "differs"
+        return self._judge_refusal(answer.why, rest, is_exact_out=case.wants_out)
+
+    def _judge_refusal(self, why: Refusal, rest: list[Said], *, is_exact_out: bool) -> str:
+        filled = why.filled if isinstance(why, OutOfLiquidity) else None
+        if filled is not None and filled.amount_in > 0 and not is_exact_out:
+            # QuoterV2 quotes the part that the pool can do; we refuse to do a part.
+            partly = Said(filled.amount_out, filled.sqrt_price_after_x96)
+            return "refused, only a part can be swapped" if rest[:1] == [partly] else "differs"
+        if not rest:
+            return "refused, as the contract does"
+        # getAmountsOut answers zero, and the pair refuses to pay nothing.
+        return "refused, pays nothing" if rest[0] == Said(0) else "differs"
+
+    def _current(self, hops: Sequence[Hop]) -> list[Hop]:
+        return [replace(hop, pool=self.pools[hop.pool.address]) for hop in hops]
+
+    def _compare_whole_paths(self, cases: Sequence[Case], ours: Sequence[Any]) -> None:
+        whole = [
+            (case, answer)
+            for case, answer in zip(cases, ours, strict=True)
+            if len(case.hops) > 1 and isinstance(answer, PathQuote) and "mixed" not in case.kind
+        ]
+        answers = self.read([_path_question(case) for case, _ in whole], self._at)
+        for (case, quote), answer in zip(whole, answers, strict=True):
+            amount = None if answer is None else _path_amount(case, answer)
+            self.score.outcomes["quoted, and as a whole path"] += amount == quote.amount_out
+            if amount != quote.amount_out:
+                self.score.mismatches.append(f"{_named(case)}: {quote.amount_out} but {amount}")
+
+
+def world_places(world: World) -> list[Place]:
+    """Where the pools of the local world are."""
+    return [
+        _place(world, pool.address, *(TOKENS[symbol].address for symbol in pool.symbols), pool.fee)
+        for pool in world.pools
+    ]
+
+
+def make_pools(world: World, rng: random.Random) -> list[Place]:
+    """Open pools with many random positions: narrow and wide, apart and on top of each other."""
+    tokens = {symbol: 2**110 for pair in EXTRA_POOLS for symbol in pair[:2]}
+    world.fund(TREASURY, tokens)
+    treasury = Puppet(world.rpc, TREASURY)
+    places: list[Place] = []
+    for one, other, fee, tick in EXTRA_POOLS:
+        token0, token1 = sorted((TOKENS[one].address, TOKENS[other].address))
+        span = sqrt_ratio_at_tick(tick + 1) - sqrt_ratio_at_tick(tick)
+        price = sqrt_ratio_at_tick(tick) + rng.randrange(span)
+        create = tx(
+            mainnet.V3_POSITIONS,
+            "createAndInitializePoolIfNecessary(address,address,uint24,uint160)",
+            *(token0, token1, fee, price),
+        )
+        mints = [_random_position(rng, token0, token1, fee, tick, price) for _ in range(14)]
+        treasury.send(create, *mints)
+        (pool,) = treasury.read(
+            mainnet.V3_FACTORY,
+            "getPool(address,address,uint24)",
+            "(address)",
+            *(token0, token1, fee),
+        )
+        places.append(_place(world, pool, token0, token1, fee))
+    return places
+
+
+def _random_position(
+    rng: random.Random, token0: str, token1: str, fee: int, tick: int, price: int
+) -> Any:
+    spacing = SPACING[fee]
+    end = MAX_TICK // spacing
+    while True:
+        reach = rng.choice((5, 50, 400, 3000))
+        lower = tick // spacing + rng.randint(-reach, reach)
+        upper = lower + rng.randint(1, reach)
+        if rng.random() < 0.1:
+            lower, upper = -end, end
+        if not -end <= lower < upper <= end:
+            continue
+        low, high = sqrt_ratio_at_tick(lower * spacing), sqrt_ratio_at_tick(upper * spacing)
+        here = min(max(price, low), high)
+        liquidity = int(2 ** rng.uniform(20, 80))
+        wanted = amount0_up(here, high, liquidity), amount1_up(low, here, liquidity)
+        if max(wanted) < 2**104:
+            break
+    return tx(
+        mainnet.V3_POSITIONS,
+        "mint((address,address,uint24,int24,int24,"
+        "uint256,uint256,uint256,uint256,address,uint256))",
+        (
+            *(token0, token1, fee, lower * spacing, upper * spacing),
+            *(wanted[0] + 1, wanted[1] + 1, 0, 0, TREASURY, FOREVER),
+        ),
+    )
+
+
+def _place(world: World, pool: str, token0: str, token1: str, fee: int) -> Place:
+    tokens = {"token0": Address(token0), "token1": Address(token1)}
+    if fee == 0:
+        return V2Place(address=Address(pool), **tokens)
+    return V3Place(address=Address(pool), **tokens, fee=fee, tick_spacing=SPACING[fee])
+
+
+def _question(case: Case, step: int, said: Sequence[Said]) -> Read:
+    hop, amount = case.hops[step], said[-1].amount if said else case.amount
+    if isinstance(hop.pool, V2Pool):
+        return _v2_question([hop.token_in, hop.token_out], amount)
+    signature = SINGLE_OUT if case.wants_out else SINGLE_IN
+    asked = (hop.token_in, hop.token_out, amount, hop.pool.fee, 0)
+    return Read(Address(mainnet.QUOTER_V2), call_bytes(signature, asked))
+
+
+def _path_question(case: Case) -> Read:
+    tokens = [case.hops[0].token_in, *(hop.token_out for hop in case.hops)]
+    if isinstance(case.hops[0].pool, V2Pool):
+        return _v2_question(tokens, case.amount)
+    path = bytes.fromhex(tokens[0][2:])
+    for hop in case.hops:
+        assert isinstance(hop.pool, V3Pool)
+        path += hop.pool.fee.to_bytes(3, "big") + bytes.fromhex(hop.token_out[2:])
+    return Read(
+        Address(mainnet.QUOTER_V2), call_bytes("quoteExactInput(bytes,uint256)", path, case.amount)
+    )
+
+
+def _v2_question(tokens: Sequence[str], amount: int) -> Read:
+    calldata = call_bytes("getAmountsOut(uint256,address[])", amount, tokens)
+    return Read(Address(mainnet.V2_ROUTER02), calldata)
+
+
+def _said(pool: Pool, answer: bytes) -> Said:
+    if isinstance(pool, V2Pool):
+        return Said(decode(["uint256[]"], answer)[0][-1])
+    amount, sqrt_price_after, *_ = decode(["uint256", "uint160", "uint32", "uint256"], answer)
+    return Said(amount, sqrt_price_after)
+
+
+def _path_amount(case: Case, answer: bytes) -> int:
+    if isinstance(case.hops[0].pool, V2Pool):
+        return int(decode(["uint256[]"], answer)[0][-1])
+    return int.from_bytes(answer[:32], "big")
+
+
+def _as_said(quote: PathQuote) -> list[Said]:
+    return [
+        Said(hop.amount_out, hop.pool.sqrt_price_x96 if isinstance(hop.pool, V3Pool) else None)
+        for hop in quote.hops
+    ]
+
+
+def _named(case: Case) -> str:
+    route = " > ".join(
+        f"{hop.pool.address}{'' if hop.zero_for_one else ' backwards'}" for hop in case.hops
+    )
+    return f"{case.amount} through {route}{' as output' * case.wants_out}"
