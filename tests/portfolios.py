@@ -34,7 +34,15 @@ STETH = token("STETH", 18)
 SPAM = token("SPAM", 6)
 USDC_BASE = token("USDC", 6, OTHER)
 TOKENS = (ETH, WETH, USDC, WBTC, DAI)
-ASSET_OF = {ETH: "ETH", WETH: "ETH", STETH: "ETH", USDC: "USDC", USDC_BASE: "USDC", WBTC: "WBTC", DAI: "DAI"}
+ASSET_OF = {
+    ETH: "ETH",
+    WETH: "ETH",
+    STETH: "ETH",
+    USDC: "USDC",
+    USDC_BASE: "USDC",
+    WBTC: "WBTC",
+    DAI: "DAI",
+}
 QUOTED = {"ETH": "3000", "USDC": "1", "WBTC": "60000", "DAI": "1"}
 
 
@@ -48,7 +56,9 @@ def prices(**changed: str) -> Prices:
     return Prices({name: price(name, text) for name, text in quoted.items()}, {}, ASSET_OF)
 
 
-def assets(*named: tuple[str, tuple[Token, ...]], count: tuple[Token, ...] = ()) -> tuple[Asset, ...]:
+def assets(
+    *named: tuple[str, tuple[Token, ...]], count: tuple[Token, ...] = ()
+) -> tuple[Asset, ...]:
     return tuple(
         Asset(name, tuple(Instance(t, "count" if t in count else "spend") for t in tokens))
         for name, tokens in named
@@ -132,9 +142,7 @@ def edge(
         raw_in = int(whole(sell, "1") * Decimal(most) / sell_price * step * step / 1600)
         paid = Decimal(raw_in) * (10_000 - fee_bps) / 10_000
         ladder.append((raw_in, int(reserve_out * paid / (reserve_in + paid))))
-    return Edge(
-        via, sell, buy, tuple(ladder), gas, 12, frozenset(pools), f"{fee_bps} bps"
-    )
+    return Edge(via, sell, buy, tuple(ladder), gas, 12, frozenset(pools), f"{fee_bps} bps")
 
 
 def edges(*tokens: Token, **options) -> tuple[Edge, ...]:

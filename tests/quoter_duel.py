@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 from agent.core.amm import v3
@@ -194,22 +195,22 @@ class Duel:
     def _contracts(self, cases: Sequence[Case]) -> list[list[Said]]:
         """What the contracts say hop by hop; a list that is too short ends in a revert."""
         said: list[list[Said]] = [[] for _ in cases]
-        for step in range(3):
+        for step, version in product(range(3), (V2Pool, V3Pool)):
             going = [
                 number
                 for number, case in enumerate(cases)
-                if step < len(case.hops) and len(said[number]) == step
+                if step < len(case.hops)
+                and len(said[number]) == step
+                and isinstance(case.hops[step].pool, version)
             ]
-            # One kind after the other, so that the times are those of one kind.
-            going.sort(key=lambda number: isinstance(cases[number].hops[step].pool, V2Pool))
             for start in range(0, len(going), QUESTIONS_AT_ONCE):
                 part = going[start : start + QUESTIONS_AT_ONCE]
                 calls = [_question(cases[number], step, said[number]) for number in part]
                 started = time.perf_counter_ns()
                 answers = self.read(calls, self._at)
                 took = (time.perf_counter_ns() - started) / 1000 / len(part)
-                if not isinstance(cases[part[-1]].hops[step].pool, V2Pool):
-                    self.score.quoter_us.append(took)
+                if version is V3Pool:
+                    self.score.quoter_us += [took] * len(part)
                 for number, answer in zip(part, answers, strict=True):
                     if answer is not None:
                         said[number].append(_said(cases[number].hops[step].pool, answer))
@@ -283,7 +284,9 @@ def make_pools(world: World, rng: random.Random) -> list[Place]:
             "createAndInitializePoolIfNecessary(address,address,uint24,uint160)",
             *(token0, token1, fee, price),
         )
-        mints = [_random_position(rng, token0, token1, fee, tick, price) for _ in range(14)]
+        mints = [
+            _random_position(rng, (token0, token1, fee), tick=tick, price=price) for _ in range(14)
+        ]
         treasury.send(create, *mints)
         (pool,) = treasury.read(
             mainnet.V3_FACTORY,
@@ -296,8 +299,9 @@ def make_pools(world: World, rng: random.Random) -> list[Place]:
 
 
 def _random_position(
-    rng: random.Random, token0: str, token1: str, fee: int, tick: int, price: int
+    rng: random.Random, pool: tuple[str, str, int], *, tick: int, price: int
 ) -> Any:
+    token0, token1, fee = pool
     spacing = SPACING[fee]
     end = MAX_TICK // spacing
     while True:
@@ -312,7 +316,8 @@ def _random_position(
         here = min(max(price, low), high)
         liquidity = int(2 ** rng.uniform(20, 80))
         wanted = amount0_up(here, high, liquidity), amount1_up(low, here, liquidity)
-        if max(wanted) < 2**104:
+        # Near the lowest prices the position manager cannot turn token0 into liquidity.
+        if max(wanted) < 2**104 and (price >= high or low * high >> 96):
             break
     return tx(
         mainnet.V3_POSITIONS,

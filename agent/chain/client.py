@@ -43,7 +43,8 @@ def web3_over(ask: Ask, chain: ChainId) -> Web3:
 def read_by_web3() -> Iterator[None]:
     """Raise the node's own error as ``RpcError``, and ``BadReply`` for what web3 cannot read.
 
-    Its formatters meet the reply before any check of ours, so they fail in many ways.
+    Its formatters meet the reply before any check of ours, so they fail in many ways, and their
+    words quote the whole reply, however long: they are dropped.
     """
     from eth_abi.exceptions import DecodingError
     from web3.exceptions import Web3Exception, Web3RPCError
@@ -53,8 +54,8 @@ def read_by_web3() -> Iterator[None]:
     except Web3RPCError as fault:
         error = (fault.rpc_response or {}).get("error")
         if not isinstance(error, dict):
-            raise bad_reply("nothing where it was asked for a transaction") from fault
-        raise RpcError(error["code"], error["message"], error.get("data")) from fault
+            raise bad_reply("nothing where it was asked for a transaction") from None
+        raise RpcError(error["code"], error["message"], error.get("data")) from None
     except (
         Web3Exception,
         DecodingError,
@@ -63,7 +64,7 @@ def read_by_web3() -> Iterator[None]:
         TypeError,
         ValueError,
     ) as fault:
-        raise bad_reply(f"what web3 cannot read ({type(fault).__name__})") from fault
+        raise bad_reply(f"what web3 cannot read ({type(fault).__name__})") from None
 
 
 def _answered(ask: Ask, chain: ChainId, method: RPCEndpoint, params: Any) -> RPCResponse:

@@ -64,10 +64,10 @@ def _from_history(answer: JSON) -> FeeQuote:
         raise bad_reply("no fee history")
     base_fees = _items(answer.get("baseFeePerGas"))
     used = _items(answer.get("gasUsedRatio"))
-    rewards = _items(answer.get("reward", []))
-    if len(base_fees) != len(used) + 1:
-        raise bad_reply("a fee history without the next block")
-    tips = [_only(tip) for tip, ratio in zip(rewards, used, strict=False) if _is_full(ratio)]
+    rewards = _items(answer.get("reward"))
+    if not (len(base_fees) == len(used) + 1 == len(rewards) + 1):
+        raise bad_reply("a fee history without the next block or without tips")
+    tips = [_only(tip) for tip, ratio in zip(rewards, used, strict=True) if _is_full(ratio)]
     priority = median_low(tips) if tips else 0
     return FeeQuote(_per_gas(base_fees[-1]), max(priority, LEAST_PRIORITY_FEE))
 

@@ -41,6 +41,8 @@ def received(web3: Web3, account: Address, token: Token, transaction: str) -> tu
         raise ValueError("the native coin has no Transfer logs")
     with read_by_web3():
         receipt: Any = web3.eth.get_transaction_receipt(transaction)  # type: ignore[arg-type]
+        if receipt["transactionHash"].to_0x_hex() != transaction:
+            raise bad_reply("the receipt of another transaction")
         logs = [log for log in receipt["logs"] if log["address"].lower() == token.address]
         moves = _moves(web3, "erc20", "Transfer", logs)
         if not any(_NOBODY in (move.source, move.target) for move in moves):

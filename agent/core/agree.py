@@ -134,19 +134,18 @@ def _feeds(
     for said in heard:
         if isinstance(said, Ratio) or said.asset not in assets:
             continue
-        if isinstance(said, Unpriced):
-            complaint: Unpriced | None = said
+        judged = _judged(said, now)
+        if isinstance(judged, _Voice):
+            voices[said.asset] = (*voices.get(said.asset, ()), judged)
         else:
-            complaint = _complaint(said, now)
-        if complaint is not None:
-            complaints[said.asset] = (*complaints.get(said.asset, ()), complaint)
-        elif isinstance(said, Opinion):
-            voice = _Voice(said.source, said.value, said.at, max(0, now - said.at))
-            voices[said.asset] = (*voices.get(said.asset, ()), voice)
+            complaints[said.asset] = (*complaints.get(said.asset, ()), judged)
     return voices, complaints
 
 
-def _complaint(said: Opinion, now: int) -> Unpriced | None:
+def _judged(said: Opinion | Unpriced, now: int) -> _Voice | Unpriced:
+    """The voice of a fresh opinion, or why it does not count."""
+    if isinstance(said, Unpriced):
+        return said
     if not _sound(said.value, said.at, now):
         what = (
             f"is dated {span(said.at - now)} from now"
@@ -162,7 +161,7 @@ def _complaint(said: Opinion, now: int) -> Unpriced | None:
             STALE,
             f"{said.source} {figure(said.value)} is {age} old (limit {limit})",
         )
-    return None
+    return _Voice(said.source, said.value, said.at, max(0, now - said.at))
 
 
 def _near(one: Decimal, other: Decimal, max_spread_bps: int) -> bool:

@@ -12,25 +12,21 @@ from agent.core.plan import Plan
 from agent.core.policy import Policy
 from agent.core.price import Prices
 from agent.core.state import RunState
+from agent.planning.problem import NoPlan
 from agent.ports import Bridge, Clock, Journal, Node, Observer, Signer, Venue
-
-
-@dataclass(frozen=True, slots=True)
-class NoPlan:
-    """Why there is nothing that can be planned."""
-
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainRules:
-    """What the engine knows of one chain: its gas coin, its pace, when a block counts.
+    """What the engine knows of one chain: its tokens, its pace, when a block counts.
 
-    `native_asset` is the asset whose price values network fees; `poll_seconds` the pause
-    between two looks at the same thing.
+    `native` is the gas coin, `wrapped` its ERC-20 form, `tokens` everything to look at, the
+    gas coin first; `poll_seconds` the pause between two looks at the same thing.
     """
 
     native: Token
+    wrapped: Token
+    tokens: tuple[Token, ...]
     rules: Rules
     poll_seconds: float = 4.0
 

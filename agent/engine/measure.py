@@ -14,7 +14,6 @@ from agent.core.quote import Allowance
 from agent.core.state import IntentState, RunState, State
 from agent.engine.ask import allowances, revocation
 from agent.engine.io import Io
-from agent.ports import Node
 
 
 def measure(step: Measure, state: State, io: Io) -> tuple[Settled, ...]:
@@ -53,11 +52,11 @@ def _deltas(known: IntentState, run: RunState, leg: Leg, io: Io) -> dict[Token, 
         raw = after[token] - before[token]
         if token.is_native:
             raw += _fees_in_block(run, known.intent.chain, block)
-        changed[token] = _own(node, io, known, leg, token, raw)
+        changed[token] = _own(io, known, leg, token, raw)
     return changed
 
 
-def _own(node: Node, io: Io, known: IntentState, leg: Leg, token: Token, raw: int) -> int:
+def _own(io: Io, known: IntentState, leg: Leg, token: Token, raw: int) -> int:
     """The part of a balance change *raw* that the transaction itself made.
 
     What else came in during the block is a deposit of somebody; a token whose logs promise
@@ -69,6 +68,7 @@ def _own(node: Node, io: Io, known: IntentState, leg: Leg, token: Token, raw: in
         raise ValueError(f"{known.intent.id} moved nothing that could be measured")
     if token.is_native or leg.kind in {"wrap", "unwrap"}:
         return -moved.raw if token == leg.sell.token else min(raw, _most(leg, moved.raw, raw))
+    node = io.nodes[token.chain]
     came, went = node.received(io.account, token, mined.receipt.hash)
     return min(raw, came - went)
 

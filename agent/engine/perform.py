@@ -18,11 +18,12 @@ from agent.core.progress import (
 )
 from agent.core.state import State
 from agent.engine.ask import ask
-from agent.engine.io import Io, Later, NoPlan
+from agent.engine.io import Io, Later
 from agent.engine.measure import close, measure
 from agent.engine.reserve import reserve
 from agent.engine.send import follow, sign, submit, watch
 from agent.engine.track import track
+from agent.planning.problem import NoPlan
 
 
 def perform(step: Step, state: State, io: Io) -> tuple[Fact, ...] | Later:
@@ -56,5 +57,5 @@ def _replan(step: Replan, state: State, io: Io) -> tuple[Fact, ...]:
     found = io.replan(state.runs[step.run])
     now = io.clock.now()
     if isinstance(found, NoPlan):
-        return (CancelRequested(step.run, f"{step.why}; no other plan: {found.why}", now),)
+        return (CancelRequested(step.run, f"{step.why}; no other plan: {found}", now),)
     return (Replanned(step.run, found, now),)

@@ -78,10 +78,7 @@ class World:
         return self.saved.pools
 
     def fund(self, account: str, amounts: Mapping[str, int]) -> None:
-        """Add base units to an account, by symbol: ETH is native, AIRDROP the unlisted "USDC".
-
-        >>> world.fund(account, {"ETH": 10**18, "USDC": 5_000_000})  # doctest: +SKIP
-        """
+        """Add base units to an account, by symbol: ETH is native, AIRDROP the unlisted "USDC"."""
         transactions: list[Tx] = []
         for symbol, raw in amounts.items():
             if symbol == NATIVE:

@@ -35,67 +35,36 @@ _AGGREGATOR = _FEED["aggregator()"]
 _BOUNDS = (_FEED["minAnswer()"], _FEED["maxAnswer()"])
 
 
-class FeedOptions(TypedDict):
-    """One feed; `heartbeat` in seconds, `unbounded` for feeds known to have no bounds."""
-
-    chain: int
-    address: str
-    heartbeat: int
-    decimals: int
-    unbounded: NotRequired[bool]
-
-
-class SequencerOptions(TypedDict):
-    """The uptime feed of a rollup's sequencer; `grace` in seconds."""
-
-    address: str
-    grace: NotRequired[int]
-
-
-class Options(TypedDict):
-    """Feeds by asset, and sequencers by chain id where prices depend on one."""
-
-    feeds: Mapping[str, FeedOptions]
-    sequencers: NotRequired[Mapping[int, SequencerOptions]]
-
-
-def make(options: Options, io: Io) -> Oracle:
-    """An oracle over the feeds of *options*; nothing is read yet."""
-    feeds = {
-        asset: _Feed(
-            asset=asset,
-            chain=ChainId(feed["chain"]),
-            address=Address(feed["address"]),
-            heartbeat_seconds=feed["heartbeat"],
-            decimals=feed["decimals"],
-            unbounded=feed.get("unbounded", False),
-        )
-        for asset, feed in sorted(options["feeds"].items())
-    }
-    sequencers = {
-        ChainId(chain): _Sequencer(Address(found["address"]), found.get("grace", GRACE_SECONDS))
-        for chain, found in options.get("sequencers", {}).items()
-    }
-    return Chainlink(feeds, sequencers, io)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Feed:
-    asset: str
+class Feed:
+    """One feed on one chain; `unbounded` is for feeds that are known to have no bounds."""
+
     chain: ChainId
     address: Address
     heartbeat_seconds: int
     decimals: int
-    unbounded: bool
-
-    def refuse(self, why: str, code: str = MISSING) -> Unpriced:
-        return Unpriced(self.asset, code, f"{NAME} of {self.asset} {why}")
+    unbounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Sequencer:
+class Sequencer:
+    """The uptime feed of a rollup's sequencer."""
+
     address: Address
-    grace_seconds: int
+    grace_seconds: int = GRACE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Feeds by asset, and sequencers by chain where prices depend on one."""
+
+    feeds: Mapping[str, Feed]
+    sequencers: Mapping[ChainId, Sequencer] = field(default_factory=empty)
+
+
+def make(options: Options, io: AdapterIo) -> Chainlink:
+    """An oracle over the feeds of *options*; nothing is read yet."""
+    return Chainlink(options, io)
 
 
 class Chainlink:
@@ -105,64 +74,56 @@ class Chainlink:
     strictly inside them may be cut off, and is no price.
     """
 
-    def __init__(
-        self, feeds: Mapping[str, _Feed], sequencers: Mapping[ChainId, _Sequencer], io: Io
-    ) -> None:
-        self.name = NAME
-        self._feeds = feeds
-        self._sequencers = sequencers
-        self._io = io
+    name = NAME
+
+    def __init__(self, options: Options, io: AdapterIo) -> None:
+        self._options = options
+        self._nodes = io.nodes
 
     def opinions(
         self, assets: Mapping[str, Sequence[Token]], now: int
     ) -> tuple[Opinion | Unpriced, ...]:
         """One opinion or reason per asset; *now* is unix seconds. Raises nothing."""
+        feeds = self._options.feeds
         said: list[Opinion | Unpriced] = [
             Unpriced(asset, MISSING, f"{NAME} has no feed of {asset}")
-            for asset in assets
-            if asset not in self._feeds
+            for asset in sorted(assets)
+            if asset not in feeds
         ]
-        by_chain: dict[ChainId, list[_Feed]] = {}
-        for asset, feed in self._feeds.items():
-            if asset in assets:
-                by_chain.setdefault(feed.chain, []).append(feed)
-        for chain, feeds in sorted(by_chain.items()):
+        by_chain: dict[ChainId, list[str]] = {}
+        for asset in sorted(set(assets) & set(feeds)):
+            by_chain.setdefault(feeds[asset].chain, []).append(asset)
+        for chain, names in sorted(by_chain.items()):
             try:
-                said += self._read(chain, feeds, now)
+                said += self._read(chain, names, now)
             except Unavailable as fault:
-                said += [
-                    feed.refuse(f"was not read: {fault.message}", fault.code) for feed in feeds
-                ]
+                said += [_refuse(name, f"was not read: {fault.message}", fault.code) for name in names]
         return tuple(said)
 
     def _read(
-        self, chain: ChainId, feeds: Sequence[_Feed], now: int
+        self, chain: ChainId, names: Sequence[str], now: int
     ) -> tuple[Opinion | Unpriced, ...]:
-        node = self._io.nodes[chain]
-        sequencer = self._sequencers.get(chain)
-        calls = [
-            Read(feed.address, function.encode())
-            for feed in feeds
-            for function in (_ROUND, _DECIMALS, _AGGREGATOR)
-        ]
+        """What the feeds of one chain say, in the order of *names*."""
+        node, sequencer = self._nodes[chain], self._options.sequencers.get(chain)
+        feeds = [self._options.feeds[name] for name in names]
+        functions_asked = (_ROUND, _DECIMALS, _AGGREGATOR)
+        calls = [Read(feed.address, each.encode()) for feed in feeds for each in functions_asked]
         if sequencer is not None:
             calls.append(Read(sequencer.address, _ROUND.encode()))
         answers = node.read(calls)
         if sequencer is not None:
             down = _sequencer_down(answers[-1], sequencer, now)
             if down:
-                return tuple(feed.refuse(f"does not count: {down}", STALE) for feed in feeds)
+                return tuple(_refuse(name, f"does not count: {down}", STALE) for name in names)
         aggregators = [_values(_AGGREGATOR, answer) for answer in answers[2 : 3 * len(feeds) : 3]]
         known = [Address(found[0]) for found in aggregators if found is not None]
-        bounds = iter(
-            node.read([Read(address, end.encode()) for address in known for end in _BOUNDS])
-            if known
-            else ()
-        )
+        ask = [Read(address, end.encode()) for address in known for end in _BOUNDS]
+        bounds = iter(node.read(ask) if ask else ())
         said = []
-        for index, feed in enumerate(feeds):
+        for index, (name, feed) in enumerate(zip(names, feeds, strict=True)):
             ends = (next(bounds), next(bounds)) if aggregators[index] else (None, None)
-            said.append(_opinion(feed, answers[3 * index : 3 * index + 2], ends, now))
+            judged = _judge(feed, answers[3 * index : 3 * index + 2], ends, now)
+            said.append(judged(name))
         return tuple(said)
 
 

@@ -33,7 +33,8 @@ class TokenFacts:
 class Feed:
     """A Chainlink feed of an asset in the unit of account.
 
-    `decimals` are those of its answers; it publishes at least every `heartbeat_seconds`.
+    `decimals` are those of its answers; it publishes at least every `heartbeat_seconds`;
+    `unbounded` is for feeds whose aggregator has no bounds to ask for.
     """
 
     asset: str
@@ -41,6 +42,7 @@ class Feed:
     heartbeat_seconds: int
     decimals: int
     description: str
+    unbounded: bool
     source: str
     checked: Checked
 
@@ -49,16 +51,30 @@ class Feed:
 class Uniswap:
     """The contracts that the built-in router works with.
 
-    `v3_fee_tiers` are hundredths of a bp, the unit of the pools themselves; routes go
-    through `hub_tokens` (ERC-20 contracts, never the native coin).
+    `v3_fee_tiers` are pairs of a fee in hundredths of a bp, the unit of the pools
+    themselves, and its tick spacing; routes go through `hub_tokens` (ERC-20 contracts,
+    never the native coin).
     """
 
     v2_factory: Address
     v3_factory: Address
     swap_router_02: Address
     quoter_v2: Address
-    v3_fee_tiers: tuple[int, ...]
+    v3_fee_tiers: tuple[tuple[int, int], ...]
     hub_tokens: tuple[Token, ...]
+    source: str
+    checked: Checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolTwap:
+    """When pools are heard as a source of prices.
+
+    `min_depth` is whole tokens by asset: what it must take to move a pool's price by 1 %.
+    """
+
+    window_seconds: int
+    min_depth: Mapping[str, Decimal]
     source: str
     checked: Checked
 
@@ -87,6 +103,7 @@ class ChainFacts:
     listings: tuple[TokenFacts, ...]
     feeds: Mapping[str, Feed]
     uniswap: Uniswap | None
+    pool_twap: PoolTwap | None
     code_hashes: Mapping[Address, str]
     source: str
     checked: Checked

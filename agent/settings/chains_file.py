@@ -10,7 +10,15 @@ from types import MappingProxyType
 from agent.core.money import NATIVE, Address, ChainId, Token
 from agent.core.policy import Role
 from agent.settings import kinds
-from agent.settings.chain_facts import ChainFacts, Checked, Feed, FeeModel, TokenFacts, Uniswap
+from agent.settings.chain_facts import (
+    ChainFacts,
+    Checked,
+    Feed,
+    FeeModel,
+    PoolTwap,
+    TokenFacts,
+    Uniswap,
+)
 from agent.settings.environment import Environment
 from agent.settings.keys import CHAINS, refuse_unknown_keys
 from agent.settings.overlay import LocalChain, Overlay
@@ -26,7 +34,8 @@ _ROLES: Mapping[str, Role] = {"spend": "spend", "count": "count"}
 
 _decimals = kinds.whole(0, 36)
 _heartbeat = kinds.whole(1, 604_800)
-_fee_tier = kinds.whole(1, 999_999)
+_fee = kinds.whole(1, 999_999)
+_tick_spacing = kinds.whole(1, 16_383)
 
 
 def read_chains(
@@ -56,7 +65,7 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
     listings = _listings(table, chain)
     by_symbol = {listing.token.symbol: listing.token for listing in listings[1:]}
     assets = {listing.asset for listing in listings}
-    uniswap = table.get("uniswap")
+    uniswap, pool_twap = table.get("uniswap"), table.get("pool_twap")
     return ChainFacts(
         chain=chain,
         name=kinds.text(table.need("name")),
@@ -74,6 +83,7 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
         listings=listings,
         feeds=_feeds(table, assets),
         uniswap=None if uniswap is None else _uniswap(uniswap, by_symbol),
+        pool_twap=None if pool_twap is None else _pool_twap(pool_twap, assets),
         code_hashes=_code_hashes(table),
         source=_source(table),
         checked=_checked(table),
@@ -121,14 +131,15 @@ def _feeds(table: Value, assets: set[str]) -> Mapping[str, Feed]:
     rows = table.get("feeds")
     feeds: dict[str, Feed] = {}
     for asset, row in ({} if rows is None else rows.table()).items():
-        if asset not in assets:
-            raise row.wrong(f'no token is a form of "{asset}"{did_you_mean(asset, assets)}')
+        _refuse_unknown_asset(row, asset, assets)
+        unbounded = row.get("unbounded")
         feeds[asset] = Feed(
             asset=asset,
             address=kinds.checksummed(row.need("address")),
             heartbeat_seconds=_heartbeat(row.need("heartbeat_seconds")),
             decimals=_decimals(row.need("decimals")),
             description=kinds.text(row.need("description")),
+            unbounded=unbounded is not None and kinds.yes_or_no(unbounded),
             source=_source(row),
             checked=_checked(row),
         )
@@ -147,6 +158,30 @@ def _uniswap(row: Value, by_symbol: Mapping[str, Token]) -> Uniswap:
         source=_source(row),
         checked=_checked(row),
     )
+
+
+def _fee_tier(item: Value) -> tuple[int, int]:
+    parts = item.items()
+    if len(parts) != 2:
+        raise item.wrong("a fee and its tick spacing are wanted, such as [3000, 60]")
+    return _fee(parts[0]), _tick_spacing(parts[1])
+
+
+def _pool_twap(row: Value, assets: set[str]) -> PoolTwap:
+    depths = row.need("min_depth").table()
+    for asset, value in depths.items():
+        _refuse_unknown_asset(value, asset, assets)
+    return PoolTwap(
+        window_seconds=kinds.whole(60, 86_400)(row.need("window_seconds")),
+        min_depth=MappingProxyType({name: kinds.decimal(at) for name, at in depths.items()}),
+        source=_source(row),
+        checked=_checked(row),
+    )
+
+
+def _refuse_unknown_asset(value: Value, asset: str, assets: set[str]) -> None:
+    if asset not in assets:
+        raise value.wrong(f'no token is a form of "{asset}"{did_you_mean(asset, assets)}')
 
 
 def _code_hashes(table: Value) -> Mapping[Address, str]:

@@ -100,12 +100,14 @@ def variable(name: str) -> str | None:
 class Paths:
     """Folders of this user; none of them is created here.
 
-    `state` holds journals and must be private, `cache` can be deleted at any time.
+    `state` holds journals and must be private, `cache` can be deleted at any time; `home`
+    is where other programs' key stores lie.
     """
 
     state: Path
     cache: Path
     user_config: Path
+    home: Path
 
 
 def find_paths(environment: Environment | None = None) -> Paths:
@@ -113,20 +115,21 @@ def find_paths(environment: Environment | None = None) -> Paths:
     import platformdirs
 
     environment = Environment() if environment is None else environment
-    home = environment.of_process("REBALANCER_HOME")
+    moved = environment.of_process("REBALANCER_HOME")
     state = platformdirs.user_state_path("rebalancer", appauthor=False)
-    if home is not None:
-        state = Path(home).expanduser()
+    if moved is not None:
+        state = Path(moved).expanduser()
         # Relative to what? A journal that moves with the working folder is two journals.
         if not state.is_absolute():
             raise WrongValue(
-                f"environment: REBALANCER_HOME: {home!r} is not an absolute path",
+                f"environment: REBALANCER_HOME: {moved!r} is not an absolute path",
                 fix="set REBALANCER_HOME to an absolute path, or unset it",
             )
     return Paths(
         state=state,
         cache=platformdirs.user_cache_path("rebalancer", appauthor=False),
         user_config=platformdirs.user_config_path("rebalancer", appauthor=False) / "config.toml",
+        home=Path(environment.of_process("HOME") or Path.home()),
     )
 
 

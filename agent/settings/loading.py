@@ -87,7 +87,7 @@ def _world(
     return World(
         chains=found,
         local=says is not None,
-        generated=() if says is None else says.generated,
+        generated=frozenset() if says is None else says.generated,
         paths=paths,
         files=tuple(path for path in (chains_path, overlay_path, *also_read) if path is not None),
         environment=environment,

@@ -51,7 +51,7 @@ class World:
 
     chains: Mapping[ChainId, ChainFacts]
     local: bool
-    generated: tuple[Address, ...]
+    generated: frozenset[Address]
     paths: Paths
     files: tuple[Path, ...]
     environment: Environment = field(repr=False, compare=False)
@@ -104,7 +104,7 @@ class Settings:
         return self.world.local
 
     @property
-    def generated(self) -> tuple[Address, ...]:
+    def generated(self) -> frozenset[Address]:
         """The only accounts that may sign under an overlay."""
         return self.world.generated
 

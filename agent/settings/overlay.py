@@ -36,7 +36,7 @@ class Overlay:
     """Local chains by chain, and the only accounts that may sign on them."""
 
     chains: Mapping[ChainId, LocalChain]
-    generated: tuple[Address, ...]
+    generated: frozenset[Address]
 
     def refuse_beyond(self, known: Collection[ChainId]) -> None:
         """Raises WrongValue for a chain that chains.toml does not have."""
@@ -62,7 +62,7 @@ def read_overlay(file: TomlFile) -> Overlay:
         for name, table in root.need("chains").table().items()
     }
     generated = root.need("keys").need("generated").items()
-    return Overlay(chains=chains, generated=tuple(kinds.address(item) for item in generated))
+    return Overlay(chains=chains, generated=frozenset(kinds.address(item) for item in generated))
 
 
 def _local_chain(table: Value) -> LocalChain:

@@ -23,7 +23,7 @@ _END_NONCE: Final = 2**64 - 1
 """EIP-2681: an account whose nonce is this one can send nothing more."""
 
 _HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
-"""Half the order of secp256k1; EIP-2: of the two signatures only the one with the lower s counts."""
+"""Half the order of secp256k1; by EIP-2 only the one of two signatures with the lower s counts."""
 
 
 def intended(reserved: Reserved, address: Address) -> UnsignedTx:
@@ -125,7 +125,7 @@ def _not_the_intent(reserved: Reserved, unsigned: UnsignedTx) -> str:
 def _read_back(unsigned: UnsignedTx, raw: str) -> tuple[SignedTx | None, str]:
     """The transaction in *raw*, or None and what is wrong with it."""
     from eth_account import Account
-    from eth_account.typed_transactions import TypedTransaction
+    from eth_account.typed_transactions.typed_transaction import TypedTransaction
     from hexbytes import HexBytes
 
     try:

@@ -28,9 +28,11 @@ def read_private(path: Path) -> bytes:
     except OSError as error:
         reason = "is a link" if path.is_symlink() else f"cannot be read: {error.strerror}"
         raise KeyFileUnsafe(f"{path} {reason}", fix="put the file itself there") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _refuse_others(path, os.fstat(descriptor))
-        content = file.read(_LARGEST + 1)
+        content = os.read(descriptor, _LARGEST + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > _LARGEST:
         raise KeyFileUnsafe(f"{path} is too large for a key file", fix="give a key file")
     return content

@@ -47,10 +47,7 @@ def parse(path: Path, content: bytes) -> Sealed:
     ask for any amount of memory.
     """
     try:
-        document = _lowered(_loaded(content))
-        if document.get("version") != 3:
-            raise _Bad("it is no keystore of version 3")
-        return Sealed(_crypto(document.get("crypto")), _address(document.get("address")))
+        return _sealed(_lowered(_loaded(content)))
     except _Bad as bad:
         raise KeyFileUnsafe(
             f"{path} cannot be used as a key file: {bad}",
@@ -63,13 +60,13 @@ def open_sealed(sealed: Sealed, password: str) -> Key | Literal["password", "dam
 
     Nothing is raised: frames of the key library would show password and key.
     """
-    from eth_keyfile import decode_keyfile_json
     from eth_keyfile.exceptions import EthKeyfileValueError
+    from eth_keyfile.keyfile import decode_keyfile_json
 
     try:
         document = {"version": 3, "crypto": dict(sealed.crypto)}
-        return key_of(decode_keyfile_json(document, password.encode())) or "damage"
-    except EthKeyfileValueError:
+        return key_of(decode_keyfile_json(document, _typed(password))) or "damage"
+    except (EthKeyfileValueError, UnicodeEncodeError):
         return "password"
     except Exception:  # noqa: BLE001  its frames hold the password: nothing of it may go on
         return "damage"
@@ -80,20 +77,31 @@ def make_sealed(key_text: str, password: str, scrypt_n: int) -> tuple[Address, b
 
     It is opened once before it is handed out: money will be sent to that address.
     """
-    from eth_keyfile import create_keyfile_json
+    from eth_keyfile.keyfile import create_keyfile_json
 
     secret = secret_of(key_text)
     key = None if secret is None else key_of(secret)
     if secret is None or key is None:
         return None
     try:
-        made = create_keyfile_json(secret, password.encode(), kdf="scrypt", iterations=scrypt_n)
+        made = create_keyfile_json(secret, _typed(password), kdf="scrypt", iterations=scrypt_n)
         content = json.dumps({**made, "address": key.address[2:]}).encode()
         again = open_sealed(parse(Path("new"), content), password)
     except Exception:  # noqa: BLE001  its frames hold the key: nothing of it may go on
         return None
     right = isinstance(again, Key) and again.address == key.address
     return (key.address, content) if right else None
+
+
+def _sealed(document: Mapping[str, Any]) -> Sealed:
+    if document.get("version") != 3:
+        raise _Bad("it is no keystore of version 3")
+    return Sealed(_crypto(document.get("crypto")), _address(document.get("address")))
+
+
+def _typed(password: str) -> bytes:
+    # What a terminal without UTF-8 sent arrives as escapes: these are the bytes again.
+    return password.encode(errors="surrogateescape")
 
 
 def _loaded(content: bytes) -> Any:

@@ -1,16 +1,12 @@
 """HTTP connections that obey a deadline in every single system call."""
 
-import http.client
-import io
 import socket
 import ssl
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from agent.wire.deadline import Deadline
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from agent.wire.response import Response, read_response
 
 _BUFFER_BYTES = 65_536
 """Bytes read or written under one look at the clock."""
@@ -39,52 +35,24 @@ class Connection:
             self._sock.close()
             raise
 
-    def exchange(self, request: bytes, deadline: Deadline) -> http.client.HTTPResponse:
-        """Write a whole POST request and read the head of its response.
+    def exchange(self, request: bytes, deadline: Deadline, *, max_body_bytes: int) -> Response:
+        """Write a whole request and read its whole response.
 
-        The deadline holds for reading the body too. Raises ``OSError`` and ``HTTPException``.
+        Raises ``OSError`` and what ``read_response`` raises; the connection is then unusable.
         """
+
+        def receive() -> bytes:
+            self._sock.settimeout(deadline.remaining_seconds())
+            return self._sock.recv(_BUFFER_BYTES)
+
         for start in range(0, len(request), _BUFFER_BYTES):
             self._sock.settimeout(deadline.remaining_seconds())
             self._sock.sendall(request[start : start + _BUFFER_BYTES])
-        # All that a response does with its socket is to make one file of it.
-        files = cast(socket.socket, _Files(self._sock, deadline))
-        response = http.client.HTTPResponse(files, method="POST")
-        response.begin()
-        return response
+        return read_response(receive, max_body_bytes=max_body_bytes)
 
     def close(self) -> None:
         """Close the socket; safe to call twice."""
         self._sock.close()
-
-
-class _Files:
-    """Makes files of a socket that read under a deadline."""
-
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        self._reader = _DeadlineReader(sock, deadline)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self._reader, _BUFFER_BYTES)
-
-
-class _DeadlineReader(io.RawIOBase):
-    """Reads from a socket, shortening its timeout to what is left before every read.
-
-    Closing it leaves the socket open for the next exchange.
-    """
-
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        super().__init__()
-        self._sock = sock
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        self._sock.settimeout(self._deadline.remaining_seconds())
-        return self._sock.recv_into(buffer)
 
 
 def _open(host: str, port: int, deadline: Deadline) -> socket.socket:

@@ -1,25 +1,20 @@
 """HTTP POST to one endpoint: pooled keep-alive connections, a capped reply, typed faults."""
 
-import email.utils
 import functools
-import http.client
 import os
 import socket
 import ssl
 import threading
 import time
-from dataclasses import dataclass
 from typing import Literal
 
 from agent import __version__
 from agent.wire.connection import Connection
 from agent.wire.deadline import Deadline
 from agent.wire.endpoint import Endpoint
+from agent.wire.response import CutOffError, NotHttpError, Response, TooLongError
 
 Sent = Literal["no", "maybe"]
-
-_CHUNK_BYTES = 262_144
-"""Bytes taken from a reply between two looks at the cap."""
 
 _IDLE_SECONDS = 30.0
 """Age at which an idle connection is dropped; load balancers close theirs from 60 s on."""
@@ -41,15 +36,6 @@ class PostError(Exception):
         self.transient = transient
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Status, the wait that the server asks for in seconds if any, and the whole body."""
-
-    status: int
-    retry_after_seconds: float | None
-    body: bytes
-
-
 class Poster:
     """Posts JSON bodies to one endpoint; safe to share between threads."""
 
@@ -67,7 +53,7 @@ class Poster:
         """HTTP requests written so far, wholly or in part."""
         return self._requests
 
-    def post(self, body: bytes, deadline: Deadline, *, reuse: bool) -> Reply:
+    def post(self, body: bytes, deadline: Deadline, *, reuse: bool) -> Response:
         """Send one request and read its reply; raises ``PostError``.
 
         With ``reuse`` an idle connection is taken, and one that turns out to be dead is replaced
@@ -97,40 +83,20 @@ class Poster:
         except OSError as fault:
             raise _failure(fault, sent="no") from fault
 
-    def _exchange(self, connection: Connection, body: bytes, deadline: Deadline) -> Reply:
+    def _exchange(self, connection: Connection, body: bytes, deadline: Deadline) -> Response:
+        request = b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
         with self._lock:
             self._requests += 1
         try:
-            response = connection.exchange(
-                b"%b%d\r\n\r\n%b" % (self._head, len(body), body), deadline
-            )
-            content = self._read(response)
-        except (OSError, http.client.HTTPException) as fault:
+            response = connection.exchange(request, deadline, max_body_bytes=self._max_reply_bytes)
+        except (OSError, NotHttpError, CutOffError, TooLongError) as fault:
             connection.close()
             raise _failure(fault, sent="maybe") from fault
         except BaseException:
             connection.close()
             raise
-        reply = Reply(response.status, _retry_after_seconds(response), content)
         self._give_back(connection, response)
-        return reply
-
-    def _read(self, response: http.client.HTTPResponse) -> bytes:
-        too_long = PostError(
-            f"reply of more than {self._max_reply_bytes} bytes", sent="maybe", transient=False
-        )
-        if not ((response.length or 0) <= self._max_reply_bytes):
-            raise too_long
-        chunks: list[bytes] = []
-        total = 0
-        while chunk := response.read(_CHUNK_BYTES):
-            total += len(chunk)
-            if not (total <= self._max_reply_bytes):
-                raise too_long
-            chunks.append(chunk)
-        if response.length:
-            raise http.client.IncompleteRead(b"", response.length)
-        return b"".join(chunks)
+        return response
 
     def _take_idle(self) -> Connection | None:
         with self._lock:
@@ -144,9 +110,9 @@ class Poster:
                 connection.close()
         return None
 
-    def _give_back(self, connection: Connection, response: http.client.HTTPResponse) -> None:
+    def _give_back(self, connection: Connection, response: Response) -> None:
         with self._lock:
-            keep = not response.will_close and len(self._idle) < _IDLE_CONNECTIONS
+            keep = response.reusable and len(self._idle) < _IDLE_CONNECTIONS
             if keep and self._process == os.getpid():
                 self._idle.append((connection, time.monotonic()))
                 return
@@ -173,24 +139,9 @@ def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _retry_after_seconds(response: http.client.HTTPResponse) -> float | None:
-    """Read Retry-After (RFC 9110, 10.2.3): seconds, or a date by the server's own clock."""
-    wish = response.getheader("Retry-After")
-    if wish is None:
-        return None
-    if wish.isascii() and wish.isdecimal() and len(wish) <= 9:
-        return float(wish)
-    try:
-        until, now = (
-            email.utils.parsedate_to_datetime(text).timestamp()
-            for text in (wish, response.getheader("Date", ""))
-        )
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, until - now)
-
-
-def _failure(fault: OSError | http.client.HTTPException, *, sent: Sent) -> PostError:
+def _failure(
+    fault: OSError | NotHttpError | CutOffError | TooLongError, *, sent: Sent
+) -> PostError:
     """Name a fault in our own words: foreign texts may carry what the URL hides."""
     match fault:
         case TimeoutError():
@@ -205,10 +156,12 @@ def _failure(fault: OSError | http.client.HTTPException, *, sent: Sent) -> PostE
             reason, transient = "TLS certificate refused", False
         case ssl.SSLError():
             reason, transient = "TLS failed", True
-        case http.client.IncompleteRead():
+        case CutOffError():
             reason, transient = "connection closed without a whole reply", True
-        case http.client.HTTPException():
+        case NotHttpError():
             reason, transient = "reply is not HTTP", False
+        case TooLongError():
+            reason, transient = f"reply of more than {fault.cap_bytes} bytes", False
         case _:
             reason, transient = f"network fault ({type(fault).__name__})", True
     return PostError(reason, sent=sent, transient=transient)

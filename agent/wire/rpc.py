@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from agent.wire.deadline import Deadline
 from agent.wire.endpoint import parse_endpoint
-from agent.wire.post import Poster, PostError, Reply, Sent
+from agent.wire.post import Poster, PostError, Sent
+from agent.wire.response import Response
 from agent.wire.strict_json import JSON, StrictJsonError, loads
 
 __all__ = ["JSON", "READS", "Rpc", "RpcError", "RpcUnavailable"]
@@ -205,7 +206,7 @@ class Rpc:
                 sent="maybe",
                 transient=reply.status == 429 or reply.status >= 500,
                 status=reply.status,
-                retry_after_seconds=reply.retry_after_seconds,
+                retry_after_seconds=_retry_after_seconds(reply),
             )
         try:
             return loads(reply.body)
@@ -261,7 +262,7 @@ def _is_id(value: JSON, number: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value == number
 
 
-def _is_answer(reply: Reply) -> bool:
+def _is_answer(reply: Response) -> bool:
     """Tell a JSON-RPC error that came with a client-error status from a web server's page."""
     if not (400 <= reply.status < 500 and reply.status != 429):
         return False
@@ -270,6 +271,21 @@ def _is_answer(reply: Reply) -> bool:
     except StrictJsonError:
         return False
     return isinstance(body, dict) and isinstance(body.get("error"), dict)
+
+
+def _retry_after_seconds(reply: Response) -> float | None:
+    """Read Retry-After (RFC 9110, 10.2.3): seconds, or a date by the server's own clock."""
+    wish = reply.headers.get("retry-after", "")
+    if wish.isascii() and wish.isdecimal() and len(wish) <= 9:
+        return float(wish)
+    from email.utils import parsedate_to_datetime
+
+    try:
+        until = parsedate_to_datetime(wish).timestamp()
+        now = parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, until - now)
 
 
 def _plain(text: str) -> str:

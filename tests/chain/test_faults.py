@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -30,26 +29,6 @@ class At(Now):
 
     def now(self) -> int:
         return self._now
-
-
-@pytest.fixture
-def way(chain: World) -> Iterator[Relay]:
-    with relay(chain.url) as way:
-        yield way
-
-
-@pytest.fixture
-def anvil(chain: World, own: Any) -> Iterator[OnAnvil]:
-    on = OnAnvil(chain, own)
-    yield on
-    on.node.close()
-
-
-@pytest.fixture(scope="session")
-def own(lab_cache: Any) -> Any:
-    from agent.lab.compiled import compiled_contracts
-
-    return compiled_contracts(lab_cache)
 
 
 @pytest.fixture
@@ -301,7 +280,6 @@ def test_broadcast_goes_to_every_url_once(anvil: OnAnvil) -> None:
         with closing(over(anvil.world, one.url, two.url, one.url)) as node:
             assert node.send(signed.raw).accepted
         assert [1, 1] == [each.count("eth_sendRawTransaction") for each in (one, two)]
-    anvil.world.rpc.call("evm_setAutomine", True)
 
 
 def test_broadcast_reaches_the_chain_past_a_dead_node(anvil: OnAnvil, nowhere: str) -> None:

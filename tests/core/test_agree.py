@@ -72,7 +72,9 @@ def test_three_sources_make_their_median():
 
 
 def test_four_sources_make_the_lower_of_the_two_middles():
-    said = [feed("ETH", v, source=s) for v, s in ((3000, "a"), (3003, "b"), (3006, "c"), (3009, "d"))]
+    said = [
+        feed("ETH", v, source=s) for v, s in ((3000, "a"), (3003, "b"), (3006, "c"), (3009, "d"))
+    ]
     assert Decimal(3003) == agreed(*said, assets=("ETH",)).by_asset["ETH"].value
 
 
@@ -325,7 +327,9 @@ def test_pool_from_the_future_is_no_source():
 
 def test_asset_that_left_its_peg_must_not_be_bought():
     prices = agreed(
-        feed("ETH", 3000), feed("USDC", "0.93"), pool("ETH", "USDC", Decimal(3000) / Decimal("0.93"))
+        feed("ETH", 3000),
+        feed("USDC", "0.93"),
+        pool("ETH", "USDC", Decimal(3000) / Decimal("0.93")),
     )
     assert (
         "USDC is at 0.9300, 7.0 % below its peg of 1.0000: it is not bought while it falls"

@@ -75,7 +75,8 @@ def test_chain_has_its_caip_2_name():
 
 
 @pytest.mark.parametrize(
-    ("items", "text"), [([], ""), (["A"], "A"), (["A", "B"], "A and B"), (["A", "B", "C"], "A, B and C")]
+    ("items", "text"),
+    [([], ""), (["A"], "A"), (["A", "B"], "A and B"), (["A", "B", "C"], "A, B and C")],
 )
 def test_list_ends_in_and(items, text):
     assert text == listed(items)

@@ -12,7 +12,8 @@ from agent.core.plan import Leg, Plan, Sell, build
 from agent.core.policy import Asset, Instance, Limits, Policy, Target
 from agent.core.price import Price, Prices
 from agent.core.snapshot import Snapshot
-from agent.engine.io import ChainRules, Io, NoPlan
+from agent.engine.io import ChainRules, Io
+from agent.planning.problem import NoPlan
 from agent.sim.bridge import PaperBridge, Way
 from agent.sim.chain import PaperChain
 from agent.sim.clock import PaperClock
@@ -73,9 +74,18 @@ def prices() -> Prices:
     return Prices(by_asset, {}, {token: name for name, ts in ASSETS.items() for token in ts})
 
 
-def leg(id_: str, kind: str, via: str, sell: Sell, buy: Token, least: int, after: tuple = ()) -> Leg:
+def leg(
+    id_: str, kind: str, via: str, sell: Sell, buy: Token, least: int, after: tuple = ()
+) -> Leg:
     return Leg(
-        id=id_, kind=kind, via=via, sell=sell, buy=buy, expected_out=least, min_buy=least, after=after
+        id=id_,
+        kind=kind,
+        via=via,
+        sell=sell,
+        buy=buy,
+        expected_out=least,
+        min_buy=least,
+        after=after,
     )
 
 
@@ -110,12 +120,22 @@ def rich_plan() -> Plan:
         leg("1", "wrap", "wrap", Sell(ETH_A, 2 * ETHER), WETH_A, 2 * ETHER),
         leg("2", "swap", "venue", Sell(WETH_A, 0, ("1",), 2 * ETHER), USDC_A, 5900 * 10**6, ("1",)),
         leg(
-            "3", "bridge", "paper-bridge", Sell(USDC_A, 0, ("2",), 6000 * 10**6), USDC_B,
-            5890 * 10**6, ("2",),
+            "3",
+            "bridge",
+            "paper-bridge",
+            Sell(USDC_A, 0, ("2",), 6000 * 10**6),
+            USDC_B,
+            5890 * 10**6,
+            ("2",),
         ),
         leg(
-            "4", "swap", "venue", Sell(USDC_B, 0, ("3",), 6000 * 10**6), WBTC_B,
-            9_500_000, ("3",),
+            "4",
+            "swap",
+            "venue",
+            Sell(USDC_B, 0, ("3",), 6000 * 10**6),
+            WBTC_B,
+            9_500_000,
+            ("3",),
         ),
         leg("5", "swap", "venue", Sell(WETH_B, ETHER), USDC_B, 2950 * 10**6),
     )
@@ -170,8 +190,14 @@ class World:
     def io(self, **changes: object) -> Io:
         """A process's view of the world."""
         chains = {
-            chain: ChainRules(native=native, rules=Rules(), poll_seconds=1)
-            for chain, native in ((A, ETH_A), (B, ETH_B))
+            chain: ChainRules(
+                native=native,
+                wrapped=wrapped,
+                tokens=tuple(token for token in TOKENS if token.chain == chain),
+                rules=Rules(),
+                poll_seconds=1,
+            )
+            for chain, native, wrapped in ((A, ETH_A, WETH_A), (B, ETH_B, WETH_B))
         }
         fields = {
             "account": ME,
@@ -188,7 +214,7 @@ class World:
             "journal": self.journal,
             "clock": self.clock,
             "prices": prices,
-            "replan": lambda run: NoPlan("nothing else to try"),
+            "replan": lambda run: NoPlan(("nothing else to try",)),
             "paused": lambda: self.paused,
             "observe": self.seen.append,
             "serial": True,

@@ -33,15 +33,13 @@ from agent.core.fees import BUMP_DENOMINATOR, BUMP_NUMERATOR
 from agent.core.money import NATIVE
 from agent.core.plan import Sell
 from agent.core.state import State
-from agent.engine.io import NoPlan
 from agent.engine.loop import Finished, Wait, advance, session
 from agent.engine.tail import load
 from agent.errors import RunOpen, Unreconciled
+from agent.planning.problem import NoPlan
 
 ONE_SWAP = plan(SWAP_A)
-BRIDGED = plan(
-    leg("1", "bridge", "paper-bridge", Sell(USDC_A, 1000 * 10**6), USDC_B, 999 * 10**6)
-)
+BRIDGED = plan(leg("1", "bridge", "paper-bridge", Sell(USDC_A, 1000 * 10**6), USDC_B, 999 * 10**6))
 ORDER = plan(leg("1", "swap", "book", Sell(WETH_A, 2 * ETHER), USDC_A, 5900 * 10**6))
 
 
@@ -582,7 +580,7 @@ def test_nothing_was_ever_run_says_so():
 def test_a_replan_without_a_plan_says_what_was_tried():
     world = World()
     world.venue.recipient = address(0xBAD)
-    ended = start(world, ONE_SWAP, world.io(replan=lambda run: NoPlan("no other venue")))
+    ended = start(world, ONE_SWAP, world.io(replan=lambda run: NoPlan(("no other venue",))))
     assert ended.why.endswith("no other plan: no other venue")
 
 

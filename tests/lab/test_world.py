@@ -2,57 +2,27 @@
 
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
+from lab.reading import ALICE, BOB, QUOTE, SLOT0, balance, price, read
 
 from agent.errors import SetupFailed
 from agent.lab import mainnet, saved
-from agent.lab.abi import answer, call_bytes
 from agent.lab.anvil import STATES_KEPT
-from agent.lab.build import Built, LabPool
+from agent.lab.build import Built
 from agent.lab.feeds import FeedPublisher
 from agent.lab.mainnet import FEEDS, TOKENS
 from agent.lab.pools import SEEDS, PoolSeed
-from agent.lab.puppet import Puppet, Tx, tx
+from agent.lab.puppet import Puppet, tx
 from agent.lab.saved import saved_world
 from agent.lab.world import World, open_world
 from agent.wire.keccak import keccak256
-from agent.wire.rpc import RpcError
 
-ALICE = "0x" + "a1" * 20
-BOB = "0x" + "b0" * 20
-SLOT0 = ("slot0()", "(uint160,int24,uint16,uint16,uint16,uint8,bool)")
 ROUND = ("latestRoundData()", "(uint80,int256,uint256,uint256,uint80)")
-QUOTE = "quoteExactInputSingle((address,address,uint256,uint24,uint160))"
-
-
-def read(world: World, to: str, signature: str, types: str, *arguments: Any) -> tuple[Any, ...]:
-    call = {"to": to, "data": call_bytes(signature, *arguments)}
-    return answer(types, str(world.rpc.call("eth_call", call, "latest")))
-
-
-def balance(world: World, symbol: str, account: str = ALICE) -> int:
-    (raw,) = read(world, world.addresses[symbol], "balanceOf(address)", "(uint256)", account)
-    return int(raw)
-
-
-def price(world: World, pool: LabPool) -> Decimal:
-    """Base units of token1 for one of token0."""
-    if pool.fee:
-        root = Decimal(read(world, pool.address, *SLOT0)[0])
-        return root * root / 2**192
-    reserves = read(world, pool.address, "getReserves()", "(uint112,uint112,uint32)")
-    return Decimal(reserves[1]) / Decimal(reserves[0])
-
-
-def pool_id(pool: LabPool) -> str:
-    return f"{'/'.join(pool.symbols)}-{pool.fee}"
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"{'/'.join(seed.symbols)}-{seed.fee}")
@@ -80,28 +50,6 @@ def test_pool_has_the_address_that_it_has_on_mainnet(
     world: World, pair: tuple[str, str], fee: int, address: str
 ) -> None:
     assert address == world.pool(*pair, fee).address
-
-
-def test_usdc_signs_for_the_domain_that_it_has_on_mainnet(world: World) -> None:
-    (domain,) = read(world, mainnet.USDC, "DOMAIN_SEPARATOR()", "(bytes32)")
-    assert "06c37168a7db5138defc7866392bb87a741f9b3d104deb5094588ce041cae335" == domain.hex()
-
-
-@pytest.mark.parametrize("symbol", TOKENS)
-def test_token_says_its_symbol_and_decimals(world: World, symbol: str) -> None:
-    token = TOKENS[symbol]
-    assert (symbol,) == read(world, token.address, "symbol()", "(string)")
-    assert (token.decimals,) == read(world, token.address, "decimals()", "(uint256)")
-
-
-def test_airdrop_differs_from_usdc_by_its_address_only(world: World) -> None:
-    for signature, types in (
-        ("name()", "(string)"),
-        ("symbol()", "(string)"),
-        ("decimals()", "(uint8)"),
-    ):
-        real = read(world, world.addresses["USDC"], signature, types)
-        assert real == read(world, world.addresses["AIRDROP"], signature, types)
 
 
 def test_chain_is_ethereum_by_id_and_not_by_genesis(world: World) -> None:
@@ -192,12 +140,12 @@ def test_publisher_says_why_it_gave_up(lab_cache: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "pool",
+    "seed",
     [seed for seed in SEEDS if seed.fee],
     ids=lambda seed: f"{'/'.join(seed.symbols)}-{seed.fee}",
 )
-def test_v3_pool_knows_its_average_price_of_half_an_hour(world: World, pool: PoolSeed) -> None:
-    address = world.pool(*pool.pair, pool.fee).address
+def test_v3_pool_knows_its_average_price_of_half_an_hour(world: World, seed: PoolSeed) -> None:
+    address = world.pool(*seed.pair, seed.fee).address
     ticks, _ = read(world, address, "observe(uint32[])", "(int56[],uint160[])", [1800, 0])
     _, tick, _, cardinality, *_ = read(world, address, *SLOT0)
     assert abs((ticks[1] - ticks[0]) / 1800 - tick) <= 2
@@ -250,119 +198,6 @@ def test_large_trade_crosses_ticks(world: World) -> None:
     assert crossed >= 2
 
 
-def test_quote_is_what_the_router_then_pays(chain: World) -> None:
-    alice, amount = Puppet(chain.rpc, ALICE), 2 * 10**18
-    chain.fund(ALICE, {"WETH": amount})
-    question = (mainnet.WETH, mainnet.USDC, amount, 500, 0)
-    expected = read(chain, mainnet.QUOTER_V2, QUOTE, "(uint256,uint160,uint32,uint256)", question)[
-        0
-    ]
-    alice.send(
-        tx(mainnet.WETH, "approve(address,uint256)", mainnet.SWAP_ROUTER02, amount),
-        tx(
-            mainnet.SWAP_ROUTER02,
-            "exactInputSingle((address,address,uint24,address,uint256,uint256,uint160))",
-            (mainnet.WETH, mainnet.USDC, 500, ALICE, amount, expected, 0),
-        ),
-    )
-    assert expected == balance(chain, "USDC")
-    assert 0 == balance(chain, "WETH")
-
-
-def test_multicall_reads_several_contracts_at_one_block(world: World) -> None:
-    calls = [
-        (mainnet.USDC, False, bytes.fromhex(call_bytes("decimals()")[2:])),
-        (mainnet.AIRDROP, True, b"\1\2\3\4"),
-    ]
-    (results,) = read(
-        world, mainnet.MULTICALL3, "aggregate3((address,bool,bytes)[])", "((bool,bytes)[])", calls
-    )
-    assert [(True, 6), (False, 0)] == [(ok, int.from_bytes(raw, "big")) for ok, raw in results]
-
-
-def test_fund_adds_what_it_is_told(chain: World) -> None:
-    amounts = {
-        "ETH": 1,
-        "WETH": 2,
-        "USDC": 3,
-        "USDT": 4,
-        "WBTC": 5,
-        "DAI": 6,
-        "AIRDROP": 7,
-        "TAXED": 8,
-    }
-    chain.fund(ALICE, amounts)
-    chain.fund(ALICE, amounts)
-    chain.fund(ALICE, {})
-    assert "0x2" == chain.rpc.call("eth_getBalance", ALICE, "latest")
-    found = {symbol: balance(chain, symbol) for symbol in amounts if symbol != "ETH"}
-    assert {symbol: 2 * raw for symbol, raw in amounts.items() if symbol != "ETH"} == found
-
-
-def test_treasury_serves_many_threads_at_once(chain: World) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        for _ in pool.map(lambda _: chain.fund(ALICE, {"USDC": 1, "USDT": 2}), range(24)):
-            pass
-    assert (24, 48) == (balance(chain, "USDC"), balance(chain, "USDT"))
-
-
-def test_fund_refuses_a_symbol_that_it_does_not_know(world: World) -> None:
-    with pytest.raises(SetupFailed, match="has no DOGE") as problem:
-        world.fund(ALICE, {"DOGE": 1})
-    assert "choose from ETH, WETH, USDC, USDT, WBTC, DAI, AIRDROP, TAXED" == problem.value.fix
-
-
-def test_usdt_returns_nothing(chain: World) -> None:
-    chain.fund(ALICE, {"USDT": 10})
-    for signature, arguments in (
-        ("transfer(address,uint256)", (BOB, 1)),
-        ("approve(address,uint256)", (BOB, 1)),
-        ("transferFrom(address,address,uint256)", (ALICE, BOB, 0)),
-    ):
-        call = {"from": ALICE, "to": mainnet.USDT, "data": call_bytes(signature, *arguments)}
-        assert "0x" == chain.rpc.call("eth_call", call, "latest")
-
-
-def test_usdt_changes_an_allowance_only_to_and_from_zero(chain: World) -> None:
-    alice = Puppet(chain.rpc, ALICE)
-    approve = "approve(address,uint256)"
-    alice.send(tx(mainnet.USDT, approve, BOB, 5))
-    with pytest.raises(SetupFailed, match="reverted"):
-        alice.send(tx(mainnet.USDT, approve, BOB, 6))
-    alice.send(tx(mainnet.USDT, approve, BOB, 0), tx(mainnet.USDT, approve, BOB, 6))
-    assert (6,) == read(chain, mainnet.USDT, "allowance(address,address)", "(uint256)", ALICE, BOB)
-
-
-def test_usdt_can_charge_and_block_as_on_mainnet(chain: World) -> None:
-    alice, treasury = Puppet(chain.rpc, ALICE), Puppet(chain.rpc, saved.TREASURY)
-    chain.fund(ALICE, {"USDT": 30_000})
-    treasury.send(tx(mainnet.USDT, "setParams(uint256,uint256)", 10, 1))
-    alice.send(tx(mainnet.USDT, "transfer(address,uint256)", BOB, 10_000))
-    assert 9_990 == balance(chain, "USDT", BOB)
-    treasury.send(tx(mainnet.USDT, "addBlackList(address)", ALICE))
-    with pytest.raises(SetupFailed, match="reverted"):
-        alice.send(tx(mainnet.USDT, "transfer(address,uint256)", BOB, 1))
-
-
-def test_taxed_token_delivers_less_than_was_sent(chain: World) -> None:
-    chain.fund(ALICE, {"TAXED": 1000})
-    Puppet(chain.rpc, ALICE).send(tx(mainnet.TAXED, "transfer(address,uint256)", BOB, 1000))
-    assert 990 == balance(chain, "TAXED", BOB)
-
-
-def test_hostile_token_lies_and_burns_gas(chain: World) -> None:
-    Puppet(chain.rpc, ALICE).send(tx(mainnet.HOSTILE, "transfer(address,uint256)", BOB, 1))
-    assert 10**30 == balance(chain, "HOSTILE", BOB)
-    Puppet(chain.rpc, saved.TREASURY).send(tx(mainnet.HOSTILE, "set_burns_gas(bool)", True))
-    call = {
-        "to": mainnet.HOSTILE,
-        "data": call_bytes("balanceOf(address)", BOB),
-        "gas": hex(3_000_000),
-    }
-    with pytest.raises(RpcError, match=r"(?i)gas"):
-        chain.rpc.call("eth_call", call, "latest")
-
-
 @pytest.mark.parametrize("bps", [150, -150])
 def test_move_pool_moves_its_price_by_what_it_is_told(chain: World, bps: int) -> None:
     pool = chain.pool("WETH", "USDC", 500)
@@ -395,19 +230,6 @@ def test_time_goes_on_from_where_it_was_set(chain: World) -> None:
     assert later + 3 == chain.head()[1]
     with pytest.raises(SetupFailed, match="evm_setNextBlockTimestamp"):
         chain.set_time(later - 10)
-
-
-def test_puppet_reports_a_node_that_does_not_mine(
-    chain: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("agent.lab.puppet.TIMEOUT_SECONDS", 0.2)
-    chain.rpc.call("evm_setAutomine", False)
-    try:
-        with pytest.raises(SetupFailed, match="1 transactions are not mined"):
-            Puppet(chain.rpc, ALICE).send(Tx(to=BOB, input="0x", what="nothing"))
-    finally:
-        chain.rpc.call("anvil_dropAllTransactions")
-        chain.rpc.call("evm_setAutomine", True)
 
 
 def test_world_is_loaded_from_the_cache_when_it_was_built(

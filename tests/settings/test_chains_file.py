@@ -61,7 +61,7 @@ def test_ethereum_has_a_feed_for_each_asset(ethereum):
         for asset, feed in ethereum.feeds.items()
     }
     assert FEEDS == feeds
-    assert {feed.decimals for feed in ethereum.feeds.values()} == {8}
+    assert {(feed.decimals, feed.unbounded) for feed in ethereum.feeds.values()} == {(8, False)}
 
 
 def test_ethereum_has_the_contracts_that_the_router_works_with(ethereum):
@@ -70,10 +70,16 @@ def test_ethereum_has_the_contracts_that_the_router_works_with(ethereum):
     assert checksum(uniswap.v3_factory) == "0x1F98431c8aD98523631AE4a59f267346ea31F984"
     assert checksum(uniswap.swap_router_02) == "0x68b3465833fb72A70ecDF485E0e4C7bD8665Fc45"
     assert checksum(uniswap.quoter_v2) == "0x61fFE014bA17989E743c5F6cB21bF9697530B21e"
-    assert uniswap.v3_fee_tiers == (100, 500, 3_000, 10_000)
+    assert uniswap.v3_fee_tiers == ((100, 1), (500, 10), (3_000, 60), (10_000, 200))
     assert [token.symbol for token in uniswap.hub_tokens] == ["WETH", "USDC", "USDT", "DAI", "WBTC"]
     assert checksum(ethereum.multicall3) == "0xcA11bde05977b3631167028862bE2a173976CA11"
     assert list(ethereum.code_hashes) == [ethereum.multicall3]
+
+
+def test_ethereum_hears_only_deep_pools(ethereum):
+    assert ethereum.pool_twap.window_seconds == 1_800
+    assert set(ethereum.pool_twap.min_depth) == set(ethereum.feeds)
+    assert ethereum.pool_twap.min_depth["WBTC"] == Decimal("1.5")
 
 
 def test_ethereum_is_told_apart_and_reached(ethereum):
@@ -220,9 +226,35 @@ MISTAKES = [
         + '.uniswap.hub_tokens: "WETC" is no token of this chain, did you mean "WETH"?',
     ),
     (
-        "[100, 500",
-        "[0, 500",
+        "[[100, 1]",
+        "[[0, 1]",
         "C104 c.toml:{line}: " + CHAIN + ".uniswap.v3_fee_tiers: 0 is not between 1 and 999999",
+    ),
+    (
+        "[[100, 1]",
+        "[[100, 1, 1]",
+        "C104 c.toml:{line}: "
+        + CHAIN
+        + ".uniswap.v3_fee_tiers: a fee and its tick spacing are wanted, such as [3000, 60]",
+    ),
+    (
+        "min_depth = { ETH",
+        "min_depth = { ETC",
+        "C104 c.toml:{line}: "
+        + CHAIN
+        + '.pool_twap.min_depth.ETC: no token is a form of "ETC", did you mean "ETH"?',
+    ),
+    (
+        "window_seconds = 1800",
+        "window_seconds = 1",
+        "C104 c.toml:{line}: " + CHAIN + ".pool_twap.window_seconds: 1 is not between 60 and 86400",
+    ),
+    (
+        'description = "DAI / USD"',
+        'description = "DAI / USD"\nunbounded = 1',
+        "C103 c.toml:{line+1}: "
+        + CHAIN
+        + ".feeds.DAI.unbounded: true or false is wanted, not a whole number",
     ),
     (
         'role = "count"',
@@ -256,7 +288,8 @@ MISTAKES = [
 @pytest.mark.parametrize(("old", "new", "expected"), MISTAKES)
 def test_each_mistake_is_told_with_file_line_and_key(say, old, new, expected):
     line = REAL[: REAL.index(old)].count("\n") + 1
-    expected = expected.replace("{line-1}", str(line - 1)).format(line=line)
+    expected = expected.replace("{line-1}", str(line - 1)).replace("{line+1}", str(line + 1))
+    expected = expected.format(line=line)
     assert expected == say(REAL.replace(old, new, 1))
 
 
@@ -266,7 +299,7 @@ def test_no_entry_goes_without_its_source(say):
     sourced = [
         number for number, row in enumerate(rows) if row.startswith(("source =", "checked ="))
     ]
-    assert len(sourced) == 2 * (1 + 6 + 5 + 1 + 1)
+    assert len(sourced) == 2 * (1 + 6 + 5 + 1 + 1 + 1)
     for number in sourced:
         key = rows[number].split(" ")[0]
         header = next(row for row in reversed(rows[:number]) if row.startswith("["))
@@ -294,7 +327,16 @@ def test_a_chain_may_go_without_feeds_router_and_code_hashes(folder):
     facts = load_chains_only(chains=Path("c.toml"), environ={}).chains[ETHEREUM]
     assert facts.feeds == {}
     assert facts.uniswap is None
+    assert facts.pool_twap is None
     assert facts.code_hashes == {}
+
+
+def test_a_feed_without_bounds_says_so(folder):
+    Path("c.toml").write_text(
+        REAL.replace('description = "DAI / USD"', 'description = "D"\nunbounded = true')
+    )
+    feeds = load_chains_only(chains=Path("c.toml"), environ={}).chains[ETHEREUM].feeds
+    assert {asset for asset, feed in feeds.items() if feed.unbounded} == {"DAI"}
 
 
 def with_rpc(text: str) -> str:

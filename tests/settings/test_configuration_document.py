@@ -22,6 +22,8 @@ def default(key: Key) -> str:
         return "–"
     if isinstance(key.default, tuple):
         return "`[" + ", ".join(f'"{name}"' for name in key.default) + "]`"
+    if isinstance(key.default, bool):
+        return f"`{str(key.default).lower()}`"
     return f"`{key.default}`" if isinstance(key.default, int) else f'`"{key.default}"`'
 
 

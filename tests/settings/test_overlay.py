@@ -43,7 +43,7 @@ def test_an_overlay_replaces_what_is_local_and_nothing_else(overlay):
     world = load_chains_only(overlay=overlay(), environ={})
     facts = world.chains[ETHEREUM]
     assert world.local is True
-    assert world.generated == (KEY.lower(),)
+    assert world.generated == {KEY.lower()}
     assert facts.rpc == ("http://127.0.0.1:41801",)
     assert facts.loopback is True
     assert facts.genesis == GENESIS
@@ -77,7 +77,7 @@ def test_an_overlay_is_named_by_its_variable_too(overlay):
 def test_settings_under_an_overlay_are_local(overlay, load_text):
     settings = load_text(overlay=overlay())
     assert settings.local is True
-    assert settings.generated == (KEY.lower(),)
+    assert settings.generated == {KEY.lower()}
     assert settings.world.files[1] == Path("overlay.toml")
 
 
@@ -215,3 +215,25 @@ def test_local_and_real_chains_never_mix(folder, overlay, load_text, minimal):
         load_text(two, chains=Path("two.toml"), overlay=overlay())
     expected = "portfolio.toml:5: wallet.chains: the overlay of local chains has no eip155:10; it has eip155:1"
     assert expected == caught.value.message
+
+
+def test_overlay_that_the_lab_writes_is_accepted(overlay):
+    from types import SimpleNamespace
+
+    from agent.lab.overlay import HEARTBEAT_SECONDS, overlay_text
+
+    router = "0x68b3465833fb72a70ecdf485e0e4c7bd8665fc45"
+    local = SimpleNamespace(
+        chain_id=1,
+        url="http://127.0.0.1:41801",
+        genesis=GENESIS,
+        block_seconds=1,
+        code_hashes={router: "0x" + "2b" * 32},
+    )
+    text = overlay_text(local, [KEY], confirmations=1, max_head_age_seconds=600)
+    world = load_chains_only(overlay=overlay(text), environ={})
+    facts = world.chains[ETHEREUM]
+    assert world.generated == {KEY.lower()}
+    assert {feed.heartbeat_seconds for feed in facts.feeds.values()} == {HEARTBEAT_SECONDS}
+    assert list(facts.code_hashes) == [router]
+    assert (facts.confirmations, facts.max_head_age_seconds) == (1, 600)

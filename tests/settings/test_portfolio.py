@@ -61,7 +61,7 @@ def test_example_of_the_contract_comes_to_these_settings(load_text):
     assert settings.venues == ("router", "cow", "kyberswap", "velora", "zerox", "oneinch")
     assert settings.bridges == ("cctp", "across")
     assert settings.local is False
-    assert settings.generated == ()
+    assert settings.generated == frozenset()
     assert settings.warnings == ()
     assert settings.account == settings.policy.account
     assert settings.paths is settings.world.paths

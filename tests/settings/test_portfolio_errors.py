@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from settings.example import EXAMPLE
 
+from agent import resources
+from agent.core.policy import PolicyError
 from agent.errors import ConfigError
 
 # Each case: what to replace in the minimal portfolio, by what, and what is said.
@@ -434,3 +436,75 @@ def test_a_missing_portfolio_says_how_to_name_one(load_text):
         "name the portfolio with --config FILE or REBALANCER_CONFIG; "
         "docs/configuration.md has one to start from"
     )
+
+
+@pytest.fixture
+def two_chains(folder) -> Path:
+    """A chains.toml with a second chain, whose gas coin has few decimals."""
+    real = resources.text("chains.toml")
+    second = real[real.index("[chains.") :].replace("eip155:1", "eip155:10")
+    Path("two.toml").write_text(
+        real + second.replace('symbol = "ETH", decimals = 18', 'symbol = "ETH", decimals = 6')
+    )
+    return Path("two.toml")
+
+
+BEYOND = [
+    (
+        '[targets_by_chain]\n"eip155:10" = { max = "1" }\n',
+        'targets_by_chain."eip155:10": eip155:10 is not one of wallet.chains',
+    ),
+    (
+        '[targets_by_asset_on_chain]\n"ETH@eip155:10" = { max = "1" }\n',
+        'targets_by_asset_on_chain."ETH@eip155:10": eip155:10 is not one of wallet.chains',
+    ),
+    (
+        '[gas]\nreserve = { "eip155:10" = "1" }\n',
+        'gas.reserve."eip155:10": eip155:10 is not one of wallet.chains',
+    ),
+]
+
+
+@pytest.mark.parametrize(("more", "expected"), BEYOND)
+def test_a_chain_that_is_known_but_not_the_wallets_is_refused(
+    minimal, error_of, two_chains, more, expected
+):
+    assert f"C104 portfolio.toml:11: {expected}" == error_of(
+        minimal + "\n" + more, chains=two_chains
+    )
+
+
+def on_both(minimal: str) -> str:
+    return minimal.replace('["eip155:1"]', '["eip155:1", "eip155:10"]')
+
+
+def test_a_reserve_finer_than_the_gas_coin_is_refused(minimal, error_of, two_chains):
+    text = on_both(minimal) + '\n[gas]\nreserve = { "eip155:10" = "0.0000001" }\n'
+    expected = 'C104 portfolio.toml:12: gas.reserve."eip155:10": ETH has only 6 decimals'
+    assert expected == error_of(text, chains=two_chains)
+
+
+def test_least_shares_above_the_whole_are_refused(minimal, error_of, two_chains):
+    text = (
+        on_both(minimal)
+        + '\n[targets_by_chain]\n"eip155:1" = { min = "0.6" }\n"eip155:10" = { min = "0.5" }\n'
+    )
+    expected = "C104 portfolio.toml:11: targets_by_chain: the least shares of the wallet's chains sum to 1.1, above 1"
+    assert expected == error_of(text, chains=two_chains)
+
+
+def test_a_contract_at_one_address_on_two_chains_is_two_tokens(minimal, load_text, two_chains):
+    text = (
+        on_both(minimal)
+        + '\n[assets.USDC]\nspend = ["0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"]\n'
+    )
+    instances = load_text(text, chains=two_chains).policy.assets[1].instances
+    assert [instance.token.chain for instance in instances] == [1, 10]
+
+
+def test_a_rule_that_only_the_core_knows_is_an_error_of_the_file_too(error_of, monkeypatch):
+    def refuse(**_fields):
+        raise PolicyError("limits.min_trade", "is odd")
+
+    monkeypatch.setattr("agent.settings.portfolio.Policy", refuse)
+    assert error_of() == "C104 portfolio.toml:1: limits.min_trade: is odd"

@@ -42,7 +42,7 @@ class Hop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HopQuote:
-    """What one hop does: base units in (fee included) and out, the pool it leaves behind.
+    """What one hop does: base units in (fee included) and out, and the pool as it leaves it.
 
     `ticks_crossed` and the kind of the pool are what the gas of the hop depends on.
     """

@@ -71,10 +71,9 @@ class V3Pool:
             raise ValueError(f"liquidity {self.liquidity} is not a uint128")
         if not (MIN_TICK <= self.tick < MAX_TICK):
             raise ValueError(f"tick {self.tick} is outside {MIN_TICK}..{MAX_TICK - 1}")
-        # A price that fell exactly on a tick has already left it: the tick is one lower then.
-        if tick_at_sqrt_ratio(self.sqrt_price_x96) != self.tick and (
-            sqrt_ratio_at_tick(self.tick + 1) != self.sqrt_price_x96
-        ):
+        # A price that fell exactly on a tick has left it already, so both ends belong to a tick.
+        start, end = sqrt_ratio_at_tick(self.tick), sqrt_ratio_at_tick(self.tick + 1)
+        if not (start <= self.sqrt_price_x96 <= end and self.sqrt_price_x96 < MAX_SQRT_RATIO):
             raise ValueError(f"tick {self.tick} is not that of price {self.sqrt_price_x96}")
 
 

@@ -251,7 +251,8 @@ def test_map_that_contradicts_the_liquidity_reverts(is_down, net):
         ({"tick": -887_273}, "tick -887273 is outside"),
         ({"tick": 1}, f"tick 1 is not that of price {ONE}"),
         ({"tick": -2}, f"tick -2 is not that of price {ONE}"),
-        ({"sqrt_price_x96": 0}, "square root of price 0 is outside"),
+        ({"sqrt_price_x96": 0}, "tick 0 is not that of price 0"),
+        ({"sqrt_price_x96": MAX_SQRT_RATIO, "tick": 887_271}, "tick 887271 is not that of price"),
         ({"sqrt_price_x96": ONE + 1, "tick": -1}, "tick -1 is not that of price"),
     ],
 )

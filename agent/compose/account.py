@@ -1,0 +1,129 @@
+"""One wallet with everything that is needed to look at it and to act for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from agent.chain.node import RpcNode
+from agent.compose.adapters import (
+    KeyAccess,
+    PriceDesk,
+    make_node,
+    make_oracles,
+    make_signer,
+    make_venues,
+)
+from agent.compose.kill_switch import KillSwitch
+from agent.core.follow import Rules
+from agent.core.money import ChainId
+from agent.core.plan import Leg, Plan
+from agent.core.state import RunState, State
+from agent.engine.io import ChainRules, Io
+from agent.engine.survey import look, make_plan
+from agent.engine.tail import load
+from agent.planning.problem import NoPlan
+from agent.ports import AdapterIo, Journal, Observer
+from agent.settings import ChainFacts, Settings
+from agent.stores.sqlite import SqliteJournal
+from agent.wire.clock import SystemClock
+
+
+def open_journal(settings: Settings, *, read_only: bool = False) -> SqliteJournal:
+    """The journal in the state folder."""
+    return SqliteJournal(settings.paths.state, read_only=read_only)
+
+
+def chain_rules(facts: ChainFacts) -> ChainRules:
+    """What the engine needs to know of a chain, from its facts."""
+    return ChainRules(
+        native=facts.native,
+        wrapped=facts.wrapped,
+        tokens=facts.tokens,
+        rules=Rules(confirmations=facts.confirmations),
+        poll_seconds=max(0.2, float(facts.block_seconds) / 4),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A wallet's settings, its ports and its nodes."""
+
+    settings: Settings
+    io: Io
+    nodes: dict[ChainId, RpcNode]
+
+    def state(self) -> State:
+        """What the journal says now; raises JournalCorrupt."""
+        return load(self.io.journal, self.io.account)
+
+    def requests(self) -> int:
+        """HTTP requests made to all nodes so far."""
+        return sum(node.requests for node in self.nodes.values())
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        for node in self.nodes.values():
+            node.close()
+        self.io.journal.close()
+
+
+def open_account(
+    settings: Settings,
+    access: KeyAccess,
+    *,
+    observe: Observer = lambda _fact: None,
+    journal: Journal | None = None,
+) -> Account:
+    """Everything for one wallet; nothing is asked, read or unlocked yet."""
+    clock = SystemClock()
+    nodes = {chain: make_node(facts, clock) for chain, facts in settings.chains.items()}
+    adapters = AdapterIo(dict(nodes), clock)
+    desk = PriceDesk(settings, make_oracles(settings, adapters), clock)
+    canary: Decimal | None = None if settings.local else settings.canary_value
+    io = Io(
+        account=settings.account,
+        policy=settings.policy,
+        chains={chain: chain_rules(facts) for chain, facts in settings.chains.items()},
+        nodes=adapters.nodes,
+        venues=make_venues(settings, adapters),
+        bridges={},
+        signer=make_signer(settings, access),
+        journal=open_journal(settings) if journal is None else journal,
+        clock=clock,
+        prices=desk,
+        replan=lambda _run: NoPlan(()),
+        paused=KillSwitch(settings.paths.state).reason,
+        observe=observe,
+        canary=canary,
+    )
+    io = replace(io, replan=replanner(io))
+    return Account(settings=settings, io=io, nodes=nodes)
+
+
+def replanner(io: Io) -> Callable[[RunState], Plan | NoPlan]:
+    """Plans what is left of a run on fresh prices and balances, under new leg ids."""
+
+    def replan(run: RunState) -> Plan | NoPlan:
+        found = make_plan(io, look(io, State(), asked=True))
+        if isinstance(found, NoPlan):
+            return found
+        return renamed(found, f"r{run.replans + 1}.")
+
+    return replan
+
+
+def renamed(plan: Plan, prefix: str) -> Plan:
+    """The same plan with *prefix* before each leg's id: ids are unique within a run."""
+
+    def leg(old: Leg) -> Leg:
+        arrivals = tuple(prefix + name for name in old.sell.arrivals)
+        return replace(
+            old,
+            id=prefix + old.id,
+            after=tuple(prefix + name for name in old.after),
+            sell=replace(old.sell, arrivals=arrivals),
+        )
+
+    return replace(plan, legs=tuple(leg(old) for old in plan.legs))

@@ -1,0 +1,63 @@
+"""The signer for forks: it signs nothing and says what the fork shall run as the account."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+
+from agent.core.fact import Reserved
+from agent.core.intent import SignedTx
+from agent.core.money import Address
+from agent.signers._check import intended
+
+PREFIX = "impersonate:"
+"""Begins every payload, so that no node can take it for signed bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """`address` is the wallet's."""
+
+    address: Address
+
+
+def make(options: Options, _io: object) -> ImpersonatingSigner:
+    """The signer for forks."""
+    return ImpersonatingSigner(options.address)
+
+
+class ImpersonatingSigner:
+    """Has no key; only a fork that impersonates the account can run what it returns."""
+
+    kind = "impersonate"
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    @property
+    def address(self) -> Address:
+        """The account that is impersonated."""
+        return self._address
+
+    def unlock(self) -> None:
+        """Nothing is locked."""
+
+    def sign(self, reserved: Reserved) -> SignedTx:
+        """The call as JSON after `PREFIX`, and its SHA-256 as hash; raises KeyProblem.
+
+        Quantities are hex with prefix, under the names of `eth_sendTransaction`.
+        """
+        unsigned = intended(reserved, self._address)
+        call = {
+            "from": unsigned.sender,
+            "to": unsigned.to,
+            "value": hex(unsigned.value),
+            "data": unsigned.data,
+            "gas": hex(unsigned.gas_limit),
+            "maxFeePerGas": hex(unsigned.max_fee_per_gas),
+            "maxPriorityFeePerGas": hex(unsigned.max_priority_fee_per_gas),
+            "nonce": hex(unsigned.nonce),
+        }
+        raw = PREFIX + json.dumps(call, separators=(",", ":"))
+        return SignedTx(raw, "0x" + sha256(raw.encode()).hexdigest())
