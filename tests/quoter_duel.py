@@ -9,14 +9,15 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from statistics import median
 from typing import Any
 
 from agent.core.amm import v3
 from agent.core.amm.outcome import OutOfKnownLiquidity, OutOfLiquidity, Refusal, Swapped
-from agent.core.amm.path import Hop, PathQuote, PathRefusal, Pool, quote_path
+from agent.core.amm.path import Hop, PathQuote, PathRefusal, Pool, quote_path, quote_pool
 from agent.core.amm.sqrt_price import amount0_up, amount1_up
 from agent.core.amm.tick_price import MAX_TICK, sqrt_ratio_at_tick
 from agent.core.amm.v2 import V2Pool
@@ -85,14 +86,22 @@ class Said:
 
 @dataclass(slots=True)
 class Score:
-    """Agreement by kind of question and by outcome, what differs, and microseconds each."""
+    """Agreement by kind of question and by outcome, and what differs."""
 
     kinds: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     mismatches: list[str] = field(default_factory=list)
-    our_us: list[float] = field(default_factory=list)
-    quoter_us: list[float] = field(default_factory=list)
     extensions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Median microseconds for one v3 hop: ours by crossed ticks, QuoterV2 alone and in batches."""
+
+    ours: float
+    ours_by_crossings: dict[str, float]
+    quoter_alone: float
+    quoter_batched: float
 
 
 class Duel:
@@ -124,6 +133,7 @@ class Duel:
 
     def run(self, count: int) -> Score:
         """Ask *count* random questions and compare."""
+        self.score = Score()
         cases = [self._case() for _ in range(count)]
         ours = [self._ours(case) for case in cases]
         said = self._contracts(cases)
@@ -135,6 +145,33 @@ class Duel:
                 self.score.mismatches.append(f"{_named(case)}: {answer} but {reference}")
         self._compare_whole_paths(cases, ours)
         return self.score
+
+    def speed(self, count: int) -> Speed:
+        """Time about *count* single v3 hops that quote, on both sides."""
+        cases = [self._case() for _ in range(count * 4)]
+        v3_cases = [case for case in cases if case.kind == "v3, 1 hop"]
+        answers = [(case, self._ours(case)) for case in v3_cases]
+        quoted = [(case, quote) for case, quote in answers if isinstance(quote, PathQuote)]
+        ours: dict[str, list[float]] = {}
+        for case, quote in quoted:
+            (hop,) = self._current(case.hops)
+            took = _microseconds(
+                lambda hop=hop, case=case: quote_pool(
+                    hop.pool, case.amount, zero_for_one=hop.zero_for_one
+                )
+            )
+            crossed = quote.hops[0].ticks_crossed
+            name = "0" if crossed == 0 else "1 to 5" if crossed <= 5 else "more"
+            ours.setdefault(name, []).append(took)
+        calls = [_question(case, 0, []) for case, _ in quoted]
+        alone = [_microseconds(lambda call=call: self.read([call], self._at)) for call in calls]
+        batched = _microseconds(lambda: self.read(calls, self._at)) / len(calls)
+        return Speed(
+            ours=median(took for group in ours.values() for took in group),
+            ours_by_crossings={name: median(group) for name, group in sorted(ours.items())},
+            quoter_alone=median(alone),
+            quoter_batched=batched,
+        )
 
     def _case(self) -> Case:
         count = self.rng.choice((1, 1, 1, 2, 2, 3, 3))
@@ -161,11 +198,8 @@ class Duel:
         """A size beyond what the pool can do, or as near as there are tokens."""
         if isinstance(pool, V2Pool):
             return pool.reserve0 if is_token0 else pool.reserve1
-        low, high = (
-            (sqrt_ratio_at_tick(tick) for tick in (pool.tick - 9000, pool.tick + 9000))
-            if (abs(pool.tick) < MAX_TICK - 9000)
-            else (pool.sqrt_price_x96 // 2, pool.sqrt_price_x96)
-        )
+        here = max(9000 - MAX_TICK, min(pool.tick, MAX_TICK - 9000))
+        low, high = sqrt_ratio_at_tick(here - 9000), sqrt_ratio_at_tick(here + 9000)
         deepest = max(pool.liquidity, 1 << 40)
         amount = amount0_up if is_token0 else amount1_up
         return amount(low, high, deepest)
@@ -173,7 +207,6 @@ class Duel:
     def _ours(self, case: Case) -> PathQuote | PathRefusal | Swapped:
         while True:
             hops = [replace(hop, pool=self.pools[hop.pool.address]) for hop in case.hops]
-            started = time.perf_counter_ns()
             if case.wants_out:
                 answer: Any = v3.quote_exact_out(
                     hops[0].pool, case.amount, zero_for_one=hops[0].zero_for_one
@@ -182,10 +215,8 @@ class Duel:
                     answer = PathRefusal(hop=0, why=answer)
             else:
                 answer = quote_path(hops, case.amount)
-            took = (time.perf_counter_ns() - started) / 1000
             why = answer.why if isinstance(answer, PathRefusal) else None
             if not isinstance(why, OutOfKnownLiquidity):
-                self.score.our_us.append(took / len(hops))
                 return answer
             self.score.extensions += 1
             pool = self.pools[why.pool]
@@ -206,11 +237,7 @@ class Duel:
             for start in range(0, len(going), QUESTIONS_AT_ONCE):
                 part = going[start : start + QUESTIONS_AT_ONCE]
                 calls = [_question(cases[number], step, said[number]) for number in part]
-                started = time.perf_counter_ns()
                 answers = self.read(calls, self._at)
-                took = (time.perf_counter_ns() - started) / 1000 / len(part)
-                if version is V3Pool:
-                    self.score.quoter_us += [took] * len(part)
                 for number, answer in zip(part, answers, strict=True):
                     if answer is not None:
                         said[number].append(_said(cases[number].hops[step].pool, answer))
@@ -259,6 +286,12 @@ class Duel:
             self.score.outcomes["quoted, and as a whole path"] += amount == quote.amount_out
             if amount != quote.amount_out:
                 self.score.mismatches.append(f"{_named(case)}: {quote.amount_out} but {amount}")
+
+
+def _microseconds(act: Callable[[], Any]) -> float:
+    started = time.perf_counter_ns()
+    act()
+    return (time.perf_counter_ns() - started) / 1000
 
 
 def world_places(world: World) -> list[Place]:

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from agent.chain.node import RpcNode
 from agent.core.agree import agree
-from agent.core.money import Token
+from agent.core.money import ChainId, Token
 from agent.core.price import Opinion, Prices
 from agent.errors import KeyNotAllowed
+from agent.oracles import chainlink, pool_twap
 from agent.ports import AdapterIo, Clock, Oracle, Signer, Venue
 from agent.settings import ChainFacts, Settings
 from agent.signers import env_key, impersonate, keystore, watch
+from agent.venues import router, wrap
 
-POOL_DEPTH: Mapping[str, str] = {
-    "ETH": "15",
-    "WBTC": "0.75",
-    "USDC": "50000",
-    "USDT": "50000",
-    "DAI": "50000",
+POOL_DEPTH: Mapping[str, Decimal] = {
+    "ETH": Decimal(15),
+    "WBTC": Decimal("0.75"),
+    "USDC": Decimal(50_000),
+    "USDT": Decimal(50_000),
+    "DAI": Decimal(50_000),
 }
 """So much of an asset must be needed to move a pool's price by one percent before the pool has
 a voice: about 50 000 in the unit of account, five times the default `max_run_value`."""
@@ -31,59 +32,44 @@ PRICE_SECONDS = 5
 """Prices are asked for again after this; several steps of one moment share one answer."""
 
 
-def make_node(facts: ChainFacts, clock: Clock, urls: tuple[str, ...] | None = None) -> RpcNode:
-    """The node of a chain; nothing is asked yet."""
+def make_node(facts: ChainFacts, clock: Clock, *, fork: str | None = None) -> RpcNode:
+    """The node of a chain, or of its *fork* at that URL; nothing is asked yet.
+
+    A fork mines when it is sent something, so its head may be old.
+    """
     return RpcNode(
         facts.chain,
-        urls or facts.rpc,
+        facts.rpc if fork is None else (fork,),
         genesis=facts.genesis,
         multicall3=facts.multicall3,
-        max_head_age_seconds=facts.max_head_age_seconds,
+        max_head_age_seconds=facts.max_head_age_seconds if fork is None else None,
         clock=clock,
     )
 
 
 def make_oracles(settings: Settings, io: AdapterIo) -> tuple[Oracle, ...]:
     """Chainlink's feeds and the pools of every chain in use."""
-    chainlink = import_module("agent.oracles.chainlink")
-    pool_twap = import_module("agent.oracles.pool_twap")
-    feeds: dict[str, Any] = {}
-    for facts in settings.chains.values():
+    feeds: dict[str, chainlink.Feed] = {}
+    pools: dict[ChainId, pool_twap.ChainOptions] = {}
+    for chain, facts in settings.chains.items():
         for asset, feed in facts.feeds.items():
-            feeds.setdefault(
-                asset,
-                {
-                    "chain": facts.chain,
-                    "address": feed.address,
-                    "heartbeat": feed.heartbeat_seconds,
-                    "decimals": feed.decimals,
-                },
+            known = chainlink.Feed(
+                chain=chain,
+                address=feed.address,
+                heartbeat_seconds=feed.heartbeat_seconds,
+                decimals=feed.decimals,
             )
-    made: tuple[Oracle, ...] = (
-        chainlink.make({"feeds": feeds}, io),
-        pool_twap.make(_pool_options(settings), io),
+            feeds.setdefault(asset, known)
+        if facts.uniswap is not None:
+            pools[chain] = pool_twap.ChainOptions(
+                factory=facts.uniswap.v3_factory,
+                fee_tiers=tuple(fee for fee, _ in facts.uniswap.v3_fee_tiers),
+                min_depth=POOL_DEPTH,
+            )
+    return (
+        chainlink.make(chainlink.Options(feeds), io),
+        pool_twap.make(pool_twap.Options(pools), io),
     )
-    return made
-
-
-def _pool_options(settings: Settings) -> dict[str, Any]:
-    pairs = []
-    factories = {}
-    for facts in settings.chains.values():
-        if facts.uniswap is None:
-            continue
-        factories[int(facts.chain)] = facts.uniswap.v3_factory
-        tokens = [
-            listing.token.address
-            for listing in facts.listings
-            if listing.role == "spend" and not listing.token.is_native
-        ]
-        pairs += [
-            {"chain": facts.chain, "tokens": (a, b), "fees": facts.uniswap.v3_fee_tiers}
-            for i, a in enumerate(tokens)
-            for b in tokens[i + 1 :]
-        ]
-    return {"pairs": pairs, "factories": factories, "min_depth": POOL_DEPTH}
 
 
 @dataclass(slots=True)
@@ -124,7 +110,6 @@ def make_venues(settings: Settings, io: AdapterIo) -> dict[str, Venue]:
 
 
 def _router(settings: Settings, io: AdapterIo) -> Venue:
-    router = import_module("agent.venues.router")
     chains = {
         chain: router.ChainOptions(
             v2_factory=facts.uniswap.v2_factory,
@@ -139,18 +124,15 @@ def _router(settings: Settings, io: AdapterIo) -> Venue:
         if facts.uniswap is not None
     }
     slippage = settings.policy.limits.max_slippage_bps
-    made: Venue = router.make(router.Options(chains=chains, max_slippage_bps=slippage), io)
-    return made
+    return router.make(router.Options(chains=chains, max_slippage_bps=slippage), io)
 
 
 def _wrap(settings: Settings, io: AdapterIo) -> Venue:
-    wrap = import_module("agent.venues.wrap")
     wrappers = {
         chain: (facts.wrapped.address, facts.code_hashes.get(facts.wrapped.address, ""))
         for chain, facts in settings.chains.items()
     }
-    made: Venue = wrap.make(wrap.Options(wrappers), io)
-    return made
+    return wrap.make(wrap.Options(wrappers), io)
 
 
 _BUILT: Mapping[str, Callable[[Settings, AdapterIo], Venue]] = {"router": _router, "wrap": _wrap}

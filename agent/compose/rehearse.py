@@ -10,6 +10,7 @@ from agent.chain.fork import ForkNode
 from agent.compose.account import Account
 from agent.compose.adapters import impersonator, make_node, make_venues
 from agent.core.fact import Settled
+from agent.core.follow import Rules
 from agent.core.money import ChainId, Token
 from agent.core.plan import Leg, Plan
 from agent.core.snapshot import Snapshot
@@ -84,10 +85,16 @@ def _forks(account: Account, snapshot: Snapshot) -> Iterator[Io]:
         for chain, facts in settings.chains.items():
             block = snapshot.chains[chain].block.number
             url = stack.enter_context(sandbox.fork(chain, facts.rpc[0], block))
-            nodes[chain] = ForkNode(make_node(facts, io.clock, (url,)), url)
+            nodes[chain] = ForkNode(make_node(facts, io.clock, fork=url), url)
         adapters = AdapterIo(nodes, io.clock)
+        # A fork has no other traffic: its first block is as good as its sixth.
+        chains = {
+            chain: replace(rules, rules=Rules(confirmations=1), poll_seconds=0.05)
+            for chain, rules in io.chains.items()
+        }
         yield replace(
             io,
+            chains=chains,
             nodes=nodes,
             venues=make_venues(settings, adapters),
             signer=impersonator(settings),

@@ -171,6 +171,8 @@ def _position(
     if price is not None and price.value.is_finite() and price.value > 0:
         worth = price.value * amount.whole
         role = "outside" if asset is None else policy.role(token) or "outside"
+    elif asset is not None and not amount.raw and policy.role(token) == "count":
+        worth, role = Decimal(0), "count"  # it is never bought, so nobody needs its price
     return Position(token=token, raw=amount.raw, role=role, asset=asset, value=worth, leg=leg)
 
 

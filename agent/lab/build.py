@@ -84,6 +84,7 @@ def _put_tokens(
     plain = own["plain_token"]
     treasury.deploy_at(mainnet.WBTC, plain, "Wrapped BTC", "WBTC", 8, me)
     treasury.deploy_at(mainnet.DAI, plain, "Dai Stablecoin", "DAI", 18, me)
+    treasury.deploy_at(mainnet.WSTETH, plain, "Wrapped liquid staked Ether 2.0", "wstETH", 18, me)
     # The same name and symbol as the real one: only the address tells them apart.
     treasury.deploy_at(mainnet.AIRDROP, plain, "USD Coin", "USDC", 6, me)
     treasury.deploy_at(mainnet.TAXED, own["taxed_token"], "Taxed", "TAX", 18, me)

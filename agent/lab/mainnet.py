@@ -19,6 +19,8 @@ USDC: Final = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"
 USDT: Final = "0xdac17f958d2ee523a2206206994597c13d831ec7"
 WBTC: Final = "0x2260fac5e5542a773aa44fbcfedf7c193bc2c599"
 DAI: Final = "0x6b175474e89094c44da98b954eedeac495271d0f"
+WSTETH: Final = "0x7f39c581f595b53c5cb19bd0b3f8da6c935e2ca0"
+"""Lido's wrapped stETH: here a plain token without pools, so that its balance can be read."""
 
 MULTICALL3: Final = "0xca11bde05977b3631167028862be2a173976ca11"
 V2_FACTORY: Final = "0x5c69bee701ef814a2b6a3edd4b1652cb9cc5aa6f"

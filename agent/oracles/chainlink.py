@@ -7,17 +7,17 @@ heartbeats and bounds, "L2 Sequencer Uptime Feeds" for sequencers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final, NotRequired, TypedDict
+from typing import Any, Final
 
 from agent.core.agree import CLOCK_SKEW_SECONDS, MISSING, STALE
+from agent.core.frozen import empty
 from agent.core.money import Address, ChainId, Token
 from agent.core.price import Opinion, Unpriced
 from agent.core.wording import chain_name, span
 from agent.errors import Unavailable
-from agent.oracles._io import Io
-from agent.ports import Oracle, Read
+from agent.ports import AdapterIo, Read
 from agent.wire.abi import AbiError, Function, functions
 
 NAME: Final = "chainlink"
@@ -97,7 +97,9 @@ class Chainlink:
             try:
                 said += self._read(chain, names, now)
             except Unavailable as fault:
-                said += [_refuse(name, f"was not read: {fault.message}", fault.code) for name in names]
+                said += [
+                    _refuse(name, f"was not read: {fault.message}", fault.code) for name in names
+                ]
         return tuple(said)
 
     def _read(
@@ -122,9 +124,12 @@ class Chainlink:
         said = []
         for index, (name, feed) in enumerate(zip(names, feeds, strict=True)):
             ends = (next(bounds), next(bounds)) if aggregators[index] else (None, None)
-            judged = _judge(feed, answers[3 * index : 3 * index + 2], ends, now)
-            said.append(judged(name))
+            said.append(_opinion(name, feed, (*answers[3 * index : 3 * index + 2], *ends), now))
         return tuple(said)
+
+
+def _refuse(asset: str, why: str, code: str = MISSING) -> Unpriced:
+    return Unpriced(asset, code, f"{NAME} of {asset} {why}")
 
 
 def _values(function: Function, answer: bytes | None) -> tuple[Any, ...] | None:
@@ -137,7 +142,7 @@ def _values(function: Function, answer: bytes | None) -> tuple[Any, ...] | None:
         return None
 
 
-def _sequencer_down(answer: bytes | None, sequencer: _Sequencer, now: int) -> str:
+def _sequencer_down(answer: bytes | None, sequencer: Sequencer, now: int) -> str:
     """Why prices of a rollup do not count now; empty when they do.
 
     Answer 0 means up, and `startedAt` since when; a feed that never started says 0 there.
@@ -150,50 +155,41 @@ def _sequencer_down(answer: bytes | None, sequencer: _Sequencer, now: int) -> st
         return "its sequencer is down"
     up = now - started_at
     if not up > sequencer.grace_seconds:
-        return (
-            f"its sequencer is back for {span(max(0, up))} only, "
-            f"{span(sequencer.grace_seconds)} are waited"
-        )
+        waited = span(sequencer.grace_seconds)
+        return f"its sequencer is back for {span(max(0, up))} only, {waited} are waited"
     return ""
 
 
 def _opinion(
-    feed: _Feed,
-    answers: Sequence[bytes | None],
-    ends: tuple[bytes | None, bytes | None],
-    now: int,
+    asset: str, feed: Feed, answers: Sequence[bytes | None], now: int
 ) -> Opinion | Unpriced:
-    """What one feed says, or why that does not count."""
+    """What one feed says, or why that does not count.
+
+    *answers* are those of `latestRoundData`, `decimals`, `minAnswer` and `maxAnswer`.
+    """
     values, decimals = _values(_ROUND, answers[0]), _values(_DECIMALS, answers[1])
     if values is None or decimals is None:
-        return feed.refuse(f"does not answer on {chain_name(feed.chain)}")
+        return _refuse(asset, f"does not answer on {chain_name(feed.chain)}")
     if decimals != (feed.decimals,):
-        return feed.refuse(f"has {decimals[0]} decimals, {feed.decimals} are configured")
+        return _refuse(asset, f"has {decimals[0]} decimals, {feed.decimals} are configured")
     round_id, answer, _, updated_at, answered_in = values
     if not answer > 0:
-        return feed.refuse(f"says {answer}, which is no price")
+        return _refuse(asset, f"says {answer}, which is no price")
     if not 0 < updated_at <= now + CLOCK_SKEW_SECONDS:
-        return feed.refuse(f"is dated {updated_at}, which is not before now ({now})")
+        return _refuse(asset, f"is dated {updated_at}, which is not before now ({now})")
     if not answered_in >= round_id:
-        return feed.refuse("repeats the answer of an earlier round", STALE)
-    outside = _out_of_bounds(feed, answer, ends)
-    if outside:
-        return feed.refuse(outside)
+        return _refuse(asset, "repeats the answer of an earlier round", STALE)
+    if not feed.unbounded:
+        low, high = (_values(end, raw) for end, raw in zip(_BOUNDS, answers[2:], strict=True))
+        if low is None or high is None:
+            return _refuse(asset, "does not tell its bounds, so its answer may be cut off")
+        if not low[0] < answer < high[0]:
+            bounds = f"{low[0]} to {high[0]}"
+            return _refuse(asset, f"says {answer}, which is not inside its bounds {bounds}")
     return Opinion(
         source=NAME,
-        asset=feed.asset,
+        asset=asset,
         value=Decimal(answer).scaleb(-feed.decimals),
         at=updated_at,
         fresh_until=updated_at + feed.heartbeat_seconds + LATE_SECONDS,
     )
-
-
-def _out_of_bounds(feed: _Feed, answer: int, ends: tuple[bytes | None, bytes | None]) -> str:
-    if feed.unbounded:
-        return ""
-    low, high = _values(_BOUNDS[0], ends[0]), _values(_BOUNDS[1], ends[1])
-    if low is None or high is None:
-        return "does not tell its bounds, so its answer may be cut off"
-    if not low[0] < answer < high[0]:
-        return f"says {answer}, which is not inside its bounds {low[0]} to {high[0]}"
-    return ""

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final, NotRequired, TypedDict
+from itertools import combinations
+from typing import Final
 
 from agent.core.agree import MISSING
 from agent.core.amm.sqrt_price import amount0_down, amount1_down
@@ -19,8 +20,7 @@ from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.price import Ratio, Unpriced
 from agent.core.wording import figure, span
 from agent.errors import Unavailable
-from agent.oracles._io import Io
-from agent.ports import Oracle, Read
+from agent.ports import AdapterIo, Read
 from agent.wire.abi import AbiError, functions
 
 NAME: Final = "pool"
@@ -38,55 +38,37 @@ _OBSERVE = functions("uniswap_v3_pool")["observe(uint32[])"]
 _NO_POOL = "0x" + "00" * 20
 
 
-class PairOptions(TypedDict):
-    """Two tokens of one chain, and the fee tiers (millionths) whose pools may speak."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainOptions:
+    """One chain's factory, the fee tiers (millionths) whose pools may speak, and how deep.
 
-    chain: int
-    tokens: tuple[str, str]
-    fees: Sequence[int]
-
-
-class Options(TypedDict):
-    """Pairs, factories by chain id, and the depth that gives a pool a voice.
-
-    `min_depth` is whole tokens by asset (decimal text): so much of it must be needed to move a
-    pool's price by one percent. A pair of which neither asset is named there has no voice.
-    `window` is seconds.
+    `min_depth` is whole tokens by asset: so much of it must be needed to move a pool's price by
+    one percent. A pair of which neither asset is named there has no voice.
     """
 
-    pairs: Sequence[PairOptions]
-    factories: Mapping[int, str]
-    min_depth: Mapping[str, str]
-    window: NotRequired[int]
-
-
-def make(options: Options, io: Io) -> Oracle:
-    """An oracle over the pools of *options*; nothing is read yet."""
-    pairs = tuple(
-        _Pair(ChainId(pair["chain"]), _ordered(*pair["tokens"]), tuple(sorted(pair["fees"])))
-        for pair in options["pairs"]
-    )
-    factories = {ChainId(chain): Address(at) for chain, at in options["factories"].items()}
-    depth = {asset: Decimal(text) for asset, text in options["min_depth"].items()}
-    return PoolTwap(pairs, factories, depth, options.get("window", WINDOW_SECONDS), io)
+    factory: Address
+    fee_tiers: tuple[int, ...]
+    min_depth: Mapping[str, Decimal]
+    window_seconds: int = WINDOW_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """Token0 and token1 by address, which is how pools order them."""
+class Options:
+    """What is known of each chain's pools."""
 
-    chain: ChainId
-    tokens: tuple[Address, Address]
-    fees: tuple[int, ...]
+    chains: Mapping[ChainId, ChainOptions]
+
+
+def make(options: Options, io: AdapterIo) -> PoolTwap:
+    """An oracle over the pools of *options*; nothing is read yet."""
+    return PoolTwap(options, io)
 
 
 @dataclass(frozen=True, slots=True)
 class _Market:
-    """A pair with the assets that its tokens are forms of."""
+    """Two tokens in the order of pools, by address, with the assets that they are forms of."""
 
-    pair: _Pair
-    token0: Token
-    token1: Token
+    tokens: tuple[Token, Token]
     assets: tuple[str, str]
 
     @property
@@ -104,6 +86,7 @@ class Average:
     tick: Fraction
     liquidity: int
 
+    @property
     def price(self) -> Fraction:
         """Base units of token1 for one base unit of token0, the geometric mean over time.
 
@@ -114,6 +97,7 @@ class Average:
         at_floor = Fraction(sqrt_ratio_at_tick(floor) ** 2, 2**192)
         return at_floor * (1 + (self.tick - floor) / 10_000)
 
+    @property
     def depth(self) -> tuple[int, int]:
         """Base units of token0 and of token1 that move the price by `DEPTH_TICKS`, rounded down."""
         floor = self.tick.numerator // self.tick.denominator
@@ -129,131 +113,117 @@ class Average:
 class PoolTwap:
     """The port `Oracle` over Uniswap v3 pools, in two requests per chain.
 
-    The first finds the pools, the second asks them. Of each pair the deepest pool speaks, and
-    only if it is deep enough: a thin pool has no voice.
+    The first finds the pools of all pairs of tokens, the second asks them. Of each pair the
+    deepest pool speaks, and only if it is deep enough: a thin pool has no voice.
     """
 
-    def __init__(
-        self,
-        pairs: Sequence[_Pair],
-        factories: Mapping[ChainId, Address],
-        min_depth: Mapping[str, Decimal],
-        window_seconds: int,
-        io: Io,
-    ) -> None:
-        self.name = "pool_twap"
-        self._pairs = pairs
-        self._factories = factories
-        self._min_depth = min_depth
-        self._window = window_seconds
-        self._io = io
+    name = "pool_twap"
+
+    def __init__(self, options: Options, io: AdapterIo) -> None:
+        self._chains = options.chains
+        self._nodes = io.nodes
 
     def opinions(
         self, assets: Mapping[str, Sequence[Token]], now: int
     ) -> tuple[Ratio | Unpriced, ...]:
-        """One ratio per pair, and per asset without any the reasons. Raises nothing."""
+        """One ratio per pair, and the reasons for each asset without any. Raises nothing."""
         ratios: list[Ratio] = []
-        silent: dict[str, list[Unpriced]] = {asset: [] for asset in assets}
-        markets = self._markets(assets)
-        for chain in sorted({market.pair.chain for market in markets}):
-            here = [market for market in markets if market.pair.chain == chain]
-            for market, said in zip(here, self._read(chain, here, now), strict=True):
+        silent: dict[str, list[Unpriced]] = {asset: [] for asset in sorted(assets)}
+        for chain, options in sorted(self._chains.items()):
+            markets = _markets(chain, assets)
+            for market, said in zip(markets, self._read(chain, options, markets, now), strict=True):
                 if isinstance(said, Ratio):
                     ratios.append(said)
-                    continue
-                for asset in market.assets:
-                    silent[asset].append(Unpriced(asset, said.code, said.why))
-        spoken = {asset for ratio in ratios for asset in (ratio.base, ratio.quote)}
-        for asset in sorted(set(assets) - spoken):
-            if not silent[asset]:
-                silent[asset].append(Unpriced(asset, MISSING, f"no {NAME} of {asset} is known"))
-        return (*ratios, *(why for asset in sorted(set(assets) - spoken) for why in silent[asset]))
-
-    def _markets(self, assets: Mapping[str, Sequence[Token]]) -> list[_Market]:
-        """The pairs whose tokens are forms of two different *assets*."""
-        forms = {token.key: (token, asset) for asset, own in assets.items() for token in own}
-        markets = []
-        for pair in self._pairs:
-            ends = [forms.get((pair.chain, address)) for address in pair.tokens]
-            if ends[0] is None or ends[1] is None or ends[0][1] == ends[1][1]:
-                continue
-            (token0, asset0), (token1, asset1) = ends[0], ends[1]
-            markets.append(_Market(pair, token0, token1, (asset0, asset1)))
-        return markets
+                else:
+                    for asset in market.assets:
+                        silent[asset].append(Unpriced(asset, said.code, said.why))
+        for ratio in ratios:
+            silent.pop(ratio.base, None)
+            silent.pop(ratio.quote, None)
+        return (
+            *ratios,
+            *(
+                reason
+                for asset, reasons in silent.items()
+                for reason in reasons or [Unpriced(asset, MISSING, f"no {NAME} knows {asset}")]
+            ),
+        )
 
     def _read(
-        self, chain: ChainId, markets: Sequence[_Market], now: int
+        self, chain: ChainId, options: ChainOptions, markets: Sequence[_Market], now: int
     ) -> tuple[Ratio | Unpriced, ...]:
         """What the pools of one chain say, in the order of *markets*."""
+        if not markets:
+            return ()
+        node = self._nodes[chain]
+        find = [
+            Read(options.factory, _GET_POOL.encode(*(t.address for t in market.tokens), fee))
+            for market in markets
+            for fee in options.fee_tiers
+        ]
+        ask = _OBSERVE.encode([options.window_seconds, 0])
         try:
-            pools = self._find(chain, markets)
-            found = [pool for own in pools for pool in own]
-            ask = _OBSERVE.encode([self._window, 0])
-            node = self._io.nodes[chain]
-            answers = iter(node.read([Read(pool, ask) for pool in found]) if found else ())
+            places = [_pool(answer) for answer in node.read(find)]
+            found = [Read(place, ask) for place in places if place is not None]
+            heard = iter(node.read(found) if found else ())
         except Unavailable as fault:
             why = f"{NAME} was not read: {fault.message}"
             return tuple(Unpriced(market.assets[0], fault.code, why) for market in markets)
-        return tuple(
-            self._speak(market, [next(answers) for _ in own], now)
-            for market, own in zip(markets, pools, strict=True)
-        )
+        said = []
+        for index, market in enumerate(markets):
+            own = places[index * len(options.fee_tiers) : (index + 1) * len(options.fee_tiers)]
+            answers = [next(heard) for place in own if place is not None]
+            said.append(_speak(options, market, answers, now))
+        return tuple(said)
 
-    def _find(self, chain: ChainId, markets: Sequence[_Market]) -> list[list[Address]]:
-        """The pools of each market that exist."""
-        factory = self._factories[chain]
-        calls = [
-            Read(factory, _GET_POOL.encode(*market.pair.tokens, fee))
-            for market in markets
-            for fee in market.pair.fees
-        ]
-        answers = iter(self._io.nodes[chain].read(calls))
-        return [
-            [pool for _ in market.pair.fees if (pool := _pool(next(answers)))] for market in markets
-        ]
 
-    def _speak(
-        self, market: _Market, answers: Sequence[bytes | None], now: int
-    ) -> Ratio | Unpriced:
-        """The ratio of the deepest of a market's pools, or why there is none."""
-        averages = [
-            average for answer in answers if (average := read_average(answer, self._window))
-        ]
-        asset = market.assets[0]
-        if not averages:
-            why = (
-                f"{NAME} {market.name} remembers less than {span(self._window)}"
-                if answers
-                else f"there is no {NAME} {market.name}"
+def _markets(chain: ChainId, assets: Mapping[str, Sequence[Token]]) -> list[_Market]:
+    """All pairs of ERC-20s of one chain that are forms of different assets."""
+    forms = sorted(
+        ((token, asset) for asset, own in assets.items() for token in own if token.chain == chain),
+        key=lambda form: form[0].key,
+    )
+    return [
+        _Market((token0, token1), (asset0, asset1))
+        for (token0, asset0), (token1, asset1) in combinations(forms, 2)
+        if asset0 != asset1 and not (token0.is_native or token1.is_native)
+    ]
+
+
+def _speak(
+    options: ChainOptions, market: _Market, answers: Sequence[bytes | None], now: int
+) -> Ratio | Unpriced:
+    """The ratio of the deepest of a market's pools, or why there is none."""
+    window = options.window_seconds
+    averages = [average for answer in answers if (average := read_average(answer, window))]
+    asset0, asset1 = market.assets
+    if not answers:
+        return Unpriced(asset0, MISSING, f"there is no {NAME} {market.name}")
+    if not averages:
+        why = f"{NAME} {market.name} does not remember the last {span(window)}"
+        return Unpriced(asset0, MISSING, why)
+    deepest = max(averages, key=lambda average: average.liquidity)
+    thin = _thin(options, market, deepest)
+    if thin:
+        return Unpriced(asset0, MISSING, thin)
+    token0, token1 = market.tokens
+    whole = deepest.price * Fraction(token0.unit, token1.unit)
+    value = Decimal(whole.numerator) / Decimal(whole.denominator)
+    return Ratio(NAME, asset0, asset1, value, now)
+
+
+def _thin(options: ChainOptions, market: _Market, average: Average) -> str:
+    """Why a pool is too thin to speak; empty when it is not."""
+    if not any(asset in options.min_depth for asset in market.assets):
+        return f"{NAME} {market.name} has no voice: min_depth names neither asset"
+    for asset, token, raw in zip(market.assets, market.tokens, average.depth, strict=True):
+        depth, least = Amount(token, raw).whole, options.min_depth.get(asset)
+        if least is not None and not depth >= least:
+            return (
+                f"{NAME} {market.name} is too thin: {figure(depth)} {asset} move it by 1 %, "
+                f"{figure(least)} are asked for"
             )
-            return Unpriced(asset, MISSING, why)
-        deepest = max(averages, key=lambda average: average.liquidity)
-        thin = self._thin(market, deepest)
-        if thin:
-            return Unpriced(asset, MISSING, thin)
-        whole = deepest.price() * Fraction(market.token0.unit, market.token1.unit)
-        value = Decimal(whole.numerator) / Decimal(whole.denominator)
-        return Ratio(NAME, market.assets[0], market.assets[1], value, now)
-
-    def _thin(self, market: _Market, average: Average) -> str:
-        """Why a pool is too thin to speak; empty when it is not."""
-        wanted = [asset for asset in market.assets if asset in self._min_depth]
-        if not wanted:
-            return f"{NAME} {market.name} has no voice: min_depth names neither asset"
-        ends = (market.token0, market.token1)
-        for asset, token, raw in zip(market.assets, ends, average.depth(), strict=True):
-            depth, least = Amount(token, raw).whole, self._min_depth.get(asset)
-            if least is not None and not depth >= least:
-                return (
-                    f"{NAME} {market.name} is too thin: {figure(depth)} {asset} move it by 1 %, "
-                    f"{figure(least)} are asked for"
-                )
-        return ""
-
-
-def _ordered(one: str, other: str) -> tuple[Address, Address]:
-    low, high = sorted((one, other))
-    return Address(low), Address(high)
+    return ""
 
 
 def _pool(answer: bytes | None) -> Address | None:

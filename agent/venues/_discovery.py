@@ -10,10 +10,6 @@ from agent.ports import Node, Read
 from agent.venues._pools import Place, V2Place, V3Place
 from agent.wire.abi import functions
 
-TICK_SPACINGS = {100: 1, 500: 10, 3000: 60, 10_000: 200}
-"""Tick spacing by fee tier: v3-core's UniswapV3Factory constructor, and the 0.01 % tier that
-Uniswap governance enabled in November 2021."""
-
 _NOBODY = "0x" + "00" * 20
 
 Pair = tuple[Address, Address]
@@ -22,11 +18,11 @@ Pair = tuple[Address, Address]
 
 @dataclass(frozen=True, slots=True)
 class Factories:
-    """The factories of a chain and the fee tiers (hundredths of a bip) to ask V3's for."""
+    """The factories of a chain and the fee tiers to ask V3's for: (fee, tick spacing)."""
 
     v2: Address
     v3: Address
-    tiers: Sequence[int]
+    tiers: Sequence[tuple[int, int]]
 
 
 def pair(one: Address, other: Address) -> Pair:
@@ -45,7 +41,7 @@ def discover(node: Node, factories: Factories, pairs: Iterable[Pair]) -> dict[Pa
         address = _address(next(answers))
         if address is not None:
             places.append(V2Place(address=address, token0=token0, token1=token1))
-        for fee in factories.tiers:
+        for fee, spacing in factories.tiers:
             address = _address(next(answers))
             if address is not None:
                 places.append(
@@ -54,7 +50,7 @@ def discover(node: Node, factories: Factories, pairs: Iterable[Pair]) -> dict[Pa
                         token0=token0,
                         token1=token1,
                         fee=fee,
-                        tick_spacing=TICK_SPACINGS[fee],
+                        tick_spacing=spacing,
                     )
                 )
         found[token0, token1] = places
@@ -66,7 +62,7 @@ def _reads(factories: Factories, tokens: Pair) -> list[Read]:
     v3 = functions("uniswap_v3_factory")["getPool(address,address,uint24)"]
     return [
         Read(factories.v2, v2.encode(*tokens)),
-        *(Read(factories.v3, v3.encode(*tokens, fee)) for fee in factories.tiers),
+        *(Read(factories.v3, v3.encode(*tokens, fee)) for fee, _ in factories.tiers),
     ]
 
 

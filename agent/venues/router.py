@@ -37,8 +37,8 @@ _EXTENSIONS = 4
 class ChainOptions:
     """Uniswap's contracts on one chain; `hubs` are tokens that paths may lead through.
 
-    `fee_tiers` are hundredths of a bip; `code_hash` is what the router's code must hash to,
-    '' where it is not pinned.
+    `fee_tiers` are (fee in hundredths of a bip, tick spacing); `code_hash` is what the
+    router's code must hash to, '' where it is not pinned.
     """
 
     v2_factory: Address
@@ -46,7 +46,7 @@ class ChainOptions:
     swap_router: Address
     wrapped: Address
     hubs: tuple[Address, ...]
-    fee_tiers: tuple[int, ...]
+    fee_tiers: tuple[tuple[int, int], ...]
     code_hash: str = ""
 
 

@@ -149,6 +149,8 @@ class _Stream:
                 raise NotHttpError
             searched = max(0, len(self._held) - len(mark) + 1)
             self._held += self._more()
+        if not (end <= limit):
+            raise NotHttpError
         found, self._held = self._held[:end], self._held[end + len(mark) :]
         return found
 

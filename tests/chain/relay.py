@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Change = Callable[[list[Any], Any], Any]
-"""(params, result) -> result; may return an Error."""
+"""(params, result) -> result; an Error stands for an answer that is one."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,11 @@ class Relay:
             change = self.changes.get(question["method"])
             if change is None:
                 continue
-            result = change(question["params"], answer.pop("result", None))
-            answer.pop("error", None)
+            fault = answer.pop("error", None)
+            found = answer.pop("result", None)
+            if fault is not None:
+                found = Error(fault["code"], fault["message"])
+            result = change(question["params"], found)
             if isinstance(result, Error):
                 answer["error"] = {"code": result.code, "message": result.message}
             else:

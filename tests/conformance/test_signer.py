@@ -37,7 +37,6 @@ from agent.core.intent import SignedTx, UnsignedTx
 from agent.core.money import ChainId
 from agent.errors import KeyMismatch, KeyMissing, KeyNotAllowed, KeyProblem
 from agent.ports import Signer
-from agent.signers import impersonate
 from agent.wire.keccak import keccak256
 
 ROOT = Path(__file__).parents[2]
@@ -265,16 +264,14 @@ def test_watcher_signs_nothing_and_says_what_to_do(tmp_path: Path) -> None:
 def test_impersonation_says_what_to_run_and_is_no_transaction(tmp_path: Path) -> None:
     signer = MAKE["impersonate"](tmp_path)
     signer.unlock()  # type: ignore[attr-defined]
+    signed = signer.sign(reserved())
+    assert isinstance(signed, SignedTx)
     assert (
-        SignedTx(
-            impersonate.PREFIX
-            + f'{{"from":"{ADDRESS}","to":"{TARGET}","value":"0xde0b6b3a7640000",'
-            + f'"data":"{TRANSACTION.data}","gas":"0x1d4c0","maxFeePerGas":"0x6fc23ac00",'
-            + '"maxPriorityFeePerGas":"0x3b9aca00","nonce":"0x7"}',
-            "0x3cd1",
-        ).raw
-        == signer.sign(reserved()).raw
-    )  # type: ignore[union-attr]
+        "impersonate:"
+        f'{{"from":"{ADDRESS}","to":"{TARGET}","value":"0xde0b6b3a7640000",'
+        f'"data":"{TRANSACTION.data}","gas":"0x1d4c0","maxFeePerGas":"0x6fc23ac00",'
+        '"maxPriorityFeePerGas":"0x3b9aca00","nonce":"0x7"}'
+    ) == signed.raw
 
 
 def test_impersonation_hash_covers_every_byte(tmp_path: Path) -> None:

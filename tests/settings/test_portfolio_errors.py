@@ -469,7 +469,7 @@ BEYOND = [
 def test_a_chain_that_is_known_but_not_the_wallets_is_refused(
     minimal, error_of, two_chains, more, expected
 ):
-    assert f"C104 portfolio.toml:11: {expected}" == error_of(
+    assert f"C104 portfolio.toml:12: {expected}" == error_of(
         minimal + "\n" + more, chains=two_chains
     )
 

@@ -22,6 +22,7 @@ from journal_rigs import ACCOUNT, OTHER, step
 from agent.core.fact import Signed, TookOver
 from agent.core.intent import SignedTx
 from agent.errors import AgentError, Broken, DiskFull, Fenced, JournalCorrupt, Locked
+from agent.stores import _lock
 from agent.stores.sqlite import Options, SqliteJournal, make
 
 ROOT = Path(__file__).parents[2]
@@ -690,3 +691,25 @@ def test_child_that_leaves_its_parents_lock_does_not_give_it_back(
         assert 0 == os.waitpid(child, 0)[1]
         with pytest.raises(Locked), journal.hold(ACCOUNT):
             pass
+
+
+def test_lock_file_that_was_let_go_in_a_child_is_not_touched_again(
+    journal: SqliteJournal, folder: Path
+) -> None:
+    with journal.hold(ACCOUNT):
+        _lock._let_go_in_child()
+        said = (folder / "locks" / f"{ACCOUNT}.lock").read_text()
+    assert said == (folder / "locks" / f"{ACCOUNT}.lock").read_text()
+    with journal.hold(ACCOUNT):
+        pass
+
+
+def test_file_that_cannot_be_opened_is_said(
+    filled: SqliteJournal, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("no reason known")
+
+    monkeypatch.setattr("sqlite3.connect", failing)
+    with pytest.raises(Broken, match="cannot be used: no reason known"):
+        SqliteJournal(folder)

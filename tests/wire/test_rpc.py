@@ -27,7 +27,7 @@ from wire.faulty_node import (
     sends,
 )
 
-from agent.wire import post
+from agent.wire import connection, post
 from agent.wire.rpc import READS, Rpc, RpcError, RpcUnavailable
 
 CANARY = "c4n4ryKey7e57"
@@ -362,6 +362,23 @@ def test_forked_process_leaves_the_connections_to_its_parent(
         assert 2 == node.connections
 
 
+def test_call_that_is_interrupted_leaves_no_connection_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*_arguments: Any, **_options: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with faulty_node(echoes) as node:
+        rpc = make(node)
+        rpc.call("eth_chainId")
+        with monkeypatch.context() as patch:
+            patch.setattr(connection, "read_response", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                rpc.call("eth_call", "interrupted")
+        assert ["next"] == rpc.call("eth_call", "next")
+        assert 2 == node.connections
+
+
 def test_node_that_closes_after_each_reply_gets_new_connections() -> None:
     with faulty_node(answers(headers="Connection: close\r\n")) as node:
         rpc = make(node)
@@ -615,7 +632,7 @@ def test_reply_of_200_megabytes_is_refused_in_bounded_memory(headers: str) -> No
 
 
 def test_headers_without_end_are_refused() -> None:
-    with faulty_node(sends(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000)) as node:
+    with faulty_node(sends(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000)) as node:
         assert f"127.0.0.1:{node.port}: reply is not HTTP" == unavailable(make(node)).reason
 
 
