@@ -68,8 +68,8 @@ class Checkout:
             digest.update(f"{name}\0".encode() + (self.root / name).read_bytes())
         return digest.hexdigest()
 
-    def run(self, arguments: list[str], *, failure: str) -> None:
-        """Run a command quietly in our environment; what it said last is shown only if it fails."""
+    def run(self, arguments: list[str], *, failure: str) -> str:
+        """Run a command in our environment and return what it printed; shown only if it fails."""
         environment = {k: v for k, v in os.environ.items() if k not in (*MISPLACING, *FOREIGN)}
         environment["PATH"] = (
             f"{self.venv / 'bin'}{os.pathsep}{environment.get('PATH', os.defpath)}"
@@ -87,6 +87,7 @@ class Checkout:
         )
         if done.returncode != 0:
             raise SetupError(f"{failure}\n{last_words(done.stdout)}")
+        return done.stdout
 
     def pip(self, *arguments: str, failure: str) -> None:
         """Run the environment's own pip, whatever else is active."""
@@ -152,21 +153,18 @@ def make_environment(checkout: Checkout) -> None:
 
 def install_packages(checkout: Checkout, level: str) -> None:
     """Install the locked packages of a level, each file checked against its hash."""
-    wanted, *contained = LEVELS[level]
-    keys = {
-        name: checkout.fingerprint([f"requirements/{name}.txt"]) for name in (wanted, *contained)
-    }
-    if checkout.is_stamped(wanted, keys[wanted]):
+    files = [f"requirements/{name}.txt" for name in LEVELS[level]]
+    keys = {file: checkout.fingerprint([file]) for file in files}
+    if checkout.is_stamped(files[0], keys[files[0]]):
         return
-    say(f"installing the packages of requirements/{wanted}.txt, checked by hash (a minute or so)")
-    locked(checkout, wanted)
-    for name, key in keys.items():
-        checkout.stamp(name, key)
+    say(f"installing the packages of {files[0]}, checked by hash (a minute or so)")
+    install_locked(checkout, files[0])
+    for file, key in keys.items():
+        checkout.stamp(file, key)
 
 
-def locked(checkout: Checkout, name: str) -> None:
+def install_locked(checkout: Checkout, file: str) -> None:
     """Install one requirement file by hash; it is complete, so nothing is resolved."""
-    file = f"requirements/{name}.txt"
     checkout.pip(
         *("install", "--require-hashes", "--no-deps", "--requirement", file),
         failure=f"pip could not install {file}. "
@@ -194,27 +192,29 @@ def install_npm_if_absent(checkout: Checkout) -> None:
     key = found or checkout.fingerprint(["requirements/node.txt"])
     if checkout.is_stamped("npm", key):
         return
-    if not (found and runs(found, "--version")):
-        say("installing npm as a wheel: this machine has none that runs")
-        locked(checkout, "node")
+    if found is None:
+        say("installing npm as a wheel: there is none on this machine")
+        install_locked(checkout, "requirements/node.txt")
     checkout.stamp("npm", key)
 
 
 def prepare_lab(checkout: Checkout) -> None:
-    """Fetch and build what local chains are made of; it keeps its own record in the cache."""
-    checkout.run(
-        [str(checkout.python), "-m", "agent.lab.setup"],
+    """Fetch and build what local chains are made of, unless the cache has it."""
+    lab = checkout.root / "agent" / "lab"
+    made_from = sorted(f for f in lab.rglob("*") if f.suffix in {".py", ".toml", ".vy"})
+    names = [file.relative_to(checkout.root).as_posix() for file in made_from]
+    # The cache belongs to a user, not to this checkout: another one may come, or empty it.
+    user = [os.environ.get(name, "") for name in ("HOME", "XDG_CACHE_HOME")]
+    key = " ".join([checkout.fingerprint(names), *user])
+    if checkout.is_stamped("lab", key) and Path(checkout.stamps.get("world", "/none")).exists():
+        return
+    say("preparing the local chains: pinned contracts, the node, the built world (a minute or so)")
+    output = checkout.run(
+        [str(checkout.python), "-I", "scripts/prepare_lab.py"],
         failure="the local chains could not be prepared",
     )
-
-
-def runs(*command: str) -> bool:
-    """Return whether a command can be started and exits 0."""
-    try:
-        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
-    except OSError:
-        return False
-    return done.returncode == 0
+    checkout.stamp("world", output.splitlines()[-1])
+    checkout.stamp("lab", key)
 
 
 if __name__ == "__main__":

@@ -11,14 +11,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 from statistics import median
 from typing import Any
 
+from agent.chain.multicall import aggregating
 from agent.core.amm import v3
 from agent.core.amm.outcome import OutOfKnownLiquidity, OutOfLiquidity, Refusal, Swapped
 from agent.core.amm.path import Hop, PathQuote, PathRefusal, Pool, quote_path, quote_pool
 from agent.core.amm.sqrt_price import amount0_up, amount1_up
+from agent.core.amm.tick_map import TickMap
 from agent.core.amm.tick_price import MAX_TICK, sqrt_ratio_at_tick
 from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
@@ -28,7 +29,7 @@ from agent.lab.abi import call_bytes
 from agent.lab.build import FOREVER
 from agent.lab.mainnet import TOKENS
 from agent.lab.pools import SPACING
-from agent.lab.puppet import Puppet, tx
+from agent.lab.puppet import Puppet, Tx, tx
 from agent.lab.saved import TREASURY
 from agent.lab.world import World
 from agent.ports import Read
@@ -111,20 +112,26 @@ class Duel:
         self.rng = random.Random(seed)
         self.score = Score()
         self._world = world
-        places = world_places(world) + make_pools(world, self.rng)
+        self._aggregated = aggregating(Address(mainnet.MULTICALL3))
+        self._places = world_places(world) + make_pools(world, self.rng)
         self._at = world.head()[0]
-        state = read_pools(self.read, places, self._at, span_ticks=span_ticks)
+        state = read_pools(self.read, self._places, self._at, span_ticks=span_ticks)
         assert state.missing == {}
         self.pools: dict[Address, Pool] = state.found
 
     def read(self, calls: Sequence[Read], at: Any) -> list[bytes | None]:
-        """Many calls at one block, in as few requests as the local node takes."""
+        """Pool state, through Multicall3."""
+        return self._aggregated(self._world.rpc, calls, hex(at))
+
+    def ask(self, calls: Sequence[Read]) -> list[bytes | None]:
+        """Quotes, each with more gas than a whole multicall would get."""
         asked = [{"to": call.to, "data": call.data, "gas": CALL_GAS} for call in calls]
         answers: list[bytes | None] = []
         for start in range(0, len(asked), QUESTIONS_AT_ONCE):
             part = asked[start : start + QUESTIONS_AT_ONCE]
             replies = self._world.rpc.batch(
-                [("eth_call", [one, hex(at)]) for one in part], timeout_seconds=TIMEOUT_SECONDS
+                [("eth_call", [one, hex(self._at)]) for one in part],
+                timeout_seconds=TIMEOUT_SECONDS,
             )
             for reply in replies:
                 reverted = isinstance(reply, RpcError)
@@ -146,6 +153,22 @@ class Duel:
         self._compare_whole_paths(cases, ours)
         return self.score
 
+    def swap_for_real(self, count: int) -> list[tuple[Pool, Pool]]:
+        """Swap once in each of *count* pools; the pools as the chain and as we say they are."""
+        treasury = Puppet(self._world.rpc, TREASURY)
+        swaps: dict[Address, tuple[Hop, PathQuote]] = {}
+        while len(swaps) < count:
+            case = self._case()
+            quote = self._ours(case)
+            if len(case.hops) == 1 and isinstance(quote, PathQuote) and _is_funded(case):
+                swaps[case.hops[0].pool.address] = case.hops[0], quote
+        treasury.send(*(_real_swap(hop, quote.amount_in) for hop, quote in swaps.values()))
+        moved = {address: quote.hops[0].pool for address, (_, quote) in swaps.items()}
+        places = [place for place in self._places if place.address in swaps]
+        state = read_pools(self.read, places, self._world.head()[0], span_ticks=0)
+        assert state.missing == {}
+        return [(_head(pool), _head(moved[address])) for address, pool in state.found.items()]
+
     def speed(self, count: int) -> Speed:
         """Time about *count* single v3 hops that quote, on both sides."""
         cases = [self._case() for _ in range(count * 4)]
@@ -164,8 +187,8 @@ class Duel:
             name = "0" if crossed == 0 else "1 to 5" if crossed <= 5 else "more"
             ours.setdefault(name, []).append(took)
         calls = [_question(case, 0, []) for case, _ in quoted]
-        alone = [_microseconds(lambda call=call: self.read([call], self._at)) for call in calls]
-        batched = _microseconds(lambda: self.read(calls, self._at)) / len(calls)
+        alone = [_microseconds(lambda call=call: self.ask([call])) for call in calls]
+        batched = _microseconds(lambda: self.ask(calls)) / len(calls)
         return Speed(
             ours=median(took for group in ours.values() for took in group),
             ours_by_crossings={name: median(group) for name, group in sorted(ours.items())},
@@ -226,21 +249,16 @@ class Duel:
     def _contracts(self, cases: Sequence[Case]) -> list[list[Said]]:
         """What the contracts say hop by hop; a list that is too short ends in a revert."""
         said: list[list[Said]] = [[] for _ in cases]
-        for step, version in product(range(3), (V2Pool, V3Pool)):
+        for step in range(3):
             going = [
                 number
                 for number, case in enumerate(cases)
-                if step < len(case.hops)
-                and len(said[number]) == step
-                and isinstance(case.hops[step].pool, version)
+                if step < len(case.hops) and len(said[number]) == step
             ]
-            for start in range(0, len(going), QUESTIONS_AT_ONCE):
-                part = going[start : start + QUESTIONS_AT_ONCE]
-                calls = [_question(cases[number], step, said[number]) for number in part]
-                answers = self.read(calls, self._at)
-                for number, answer in zip(part, answers, strict=True):
-                    if answer is not None:
-                        said[number].append(_said(cases[number].hops[step].pool, answer))
+            calls = [_question(cases[number], step, said[number]) for number in going]
+            for number, answer in zip(going, self.ask(calls), strict=True):
+                if answer is not None:
+                    said[number].append(_said(cases[number].hops[step].pool, answer))
         return said
 
     def _judge(
@@ -280,7 +298,7 @@ class Duel:
             for case, answer in zip(cases, ours, strict=True)
             if len(case.hops) > 1 and isinstance(answer, PathQuote) and "mixed" not in case.kind
         ]
-        answers = self.read([_path_question(case) for case, _ in whole], self._at)
+        answers = self.ask([_path_question(case) for case, _ in whole])
         for (case, quote), answer in zip(whole, answers, strict=True):
             amount = None if answer is None else _path_amount(case, answer)
             self.score.outcomes["quoted, and as a whole path"] += amount == quote.amount_out
@@ -368,6 +386,35 @@ def _place(world: World, pool: str, token0: str, token1: str, fee: int) -> Place
     if fee == 0:
         return V2Place(address=Address(pool), **tokens)
     return V3Place(address=Address(pool), **tokens, fee=fee, tick_spacing=SPACING[fee])
+
+
+def _is_funded(case: Case) -> bool:
+    return case.amount < 2**100 and case.hops[0].token_in in {
+        TOKENS[symbol].address for pair in EXTRA_POOLS for symbol in pair[:2]
+    }
+
+
+def _real_swap(hop: Hop, amount: int) -> Tx:
+    if isinstance(hop.pool, V2Pool):
+        path = [hop.token_in, hop.token_out]
+        return tx(
+            mainnet.SWAP_ROUTER02,
+            "swapExactTokensForTokens(uint256,uint256,address[],address)",
+            *(amount, 0, path, TREASURY),
+        )
+    return tx(
+        mainnet.SWAP_ROUTER02,
+        "exactInputSingle((address,address,uint24,address,uint256,uint256,uint160))",
+        (hop.token_in, hop.token_out, hop.pool.fee, TREASURY, amount, 0, 0),
+    )
+
+
+def _head(pool: Pool) -> Pool:
+    """The pool without what a swap does not change."""
+    if isinstance(pool, V2Pool):
+        return pool
+    nothing = TickMap(spacing=pool.tick_map.spacing, lowest_word=0, highest_word=0, ticks=())
+    return replace(pool, tick_map=nothing)
 
 
 def _question(case: Case, step: int, said: Sequence[Said]) -> Read:

@@ -17,7 +17,7 @@ _WORD = 32
 _NOBODY = "0x" + "00" * 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Move:
     """One log: `source` and `target` are lower-case addresses, `raw` base units."""
 
@@ -62,12 +62,9 @@ def _moves(web3: Web3, abi: str, name: str, logs: list[Any]) -> list[_Move]:
 def _move(event: Any, log: Any) -> _Move:
     if log.get("removed") or len(log["data"]) != _WORD:
         raise bad_reply("a Transfer log that is none")
-    match dict(event.process_log(log)["args"]):
-        case {"from": source, "to": target, "value": int(raw)}:
-            return _Move(source.lower(), target.lower(), raw)
-        case {"dst": target, "wad": int(raw)}:
-            return _Move(_NOBODY, target.lower(), raw)
-        case {"src": source, "wad": int(raw)}:
-            return _Move(source.lower(), _NOBODY, raw)
-        case _:
-            raise bad_reply("a Transfer log that is none")
+    told = event.process_log(log)["args"]
+    return _Move(
+        source=told.get("from", told.get("src", _NOBODY)).lower(),
+        target=told.get("to", told.get("dst", _NOBODY)).lower(),
+        raw=told.get("value", told.get("wad")),
+    )

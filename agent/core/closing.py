@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from agent.core.fact import Outcome
 from agent.core.intent import Delta
@@ -87,3 +88,28 @@ def ending(run: RunState, rest: tuple[Delta, ...], open_allowances: tuple[str, .
     if why is not None:
         return Ending("aborted", why)
     return Ending("done", "every leg arrived")
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a run has cost so far, in the unit of account: network fees, and value lost in swaps."""
+
+    fees: Decimal
+    lost: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """Both together."""
+        return self.fees + self.lost
+
+
+def costs(run: RunState) -> Costs:
+    """The measured cost of a run by its facts; a leg that gained value lowers it."""
+    fees = sum(
+        (known.charged.fee for known in run.intents.values() if known.mined is not None),
+        Decimal(0),
+    )
+    gained = sum(
+        (leg.settled.value for leg in run.legs.values() if leg.settled is not None), Decimal(0)
+    )
+    return Costs(fees, -gained)

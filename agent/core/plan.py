@@ -9,7 +9,8 @@ from typing import Literal
 
 from agent.core.money import Amount, Token
 
-LegKind = Literal["swap", "bridge", "wrap", "unwrap"]
+LegKind = Literal["swap", "bridge", "wrap", "unwrap", "revoke"]
+"""What a leg does; a `revoke` takes the allowance of the spender in its `detail` back."""
 
 
 class PlanError(ValueError):
@@ -41,7 +42,7 @@ class Sell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """One swap, one bridge transfer, one wrap or one unwrap.
+    """One swap, one bridge transfer, one wrap, one unwrap or one revocation.
 
     `expected_out` is indicative, `min_buy` the least that the policy accepts for the
     planned size (base units of `buy`); `after` are legs that must have delivered first;

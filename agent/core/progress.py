@@ -242,6 +242,8 @@ def _leg_step(run: RunState, leg: LegState, now: int, *, ending: bool) -> Step |
     cleanup = _due_step(run, leg) or _revoke_step(run, leg)
     if cleanup is not None:
         return cleanup
+    if leg.leg.kind == "revoke":
+        return None if ending or leg.dues else _ask(run, leg, 0)
     done = act(run, leg)
     if done is not None and done.succeeded and leg.settled is None:
         return Measure(run.id, leg.leg.id, done.intent.chain)
@@ -319,8 +321,7 @@ def _forward_step(run: RunState, leg: LegState, now: int) -> Step | None:
             return None
         arrived[dependency] = brought
     sell_raw = leg.leg.sell.sized(arrived)
-    chain = leg.leg.sell.token.chain
-    ask = Ask(run.id, leg.leg.id, leg.rounds + 1, sell_raw, chain)
+    ask = _ask(run, leg, sell_raw)
     quoted = leg.quoted
     if quoted is None or _voided_in_round(run, leg):
         return ask
@@ -332,6 +333,10 @@ def _forward_step(run: RunState, leg: LegState, now: int) -> Step | None:
         following = quoted.drafts[index + 1 :]
         return Reserve(run.id, leg.leg.id, leg.rounds, index, draft, following)
     return None
+
+
+def _ask(run: RunState, leg: LegState, sell_raw: int) -> Ask:
+    return Ask(run.id, leg.leg.id, leg.rounds + 1, sell_raw, leg.leg.sell.token.chain)
 
 
 def _stale(drafts: tuple[Draft, ...], now: int) -> bool:

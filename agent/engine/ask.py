@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from agent.core.fact import Quoted, Refused
+from agent.core.fact import Due, Quoted, Refused
 from agent.core.guard import Proposal, check
 from agent.core.intent import Draft, Purpose
 from agent.core.money import WHOLE_BPS, Address, Amount, ChainId
@@ -40,7 +40,7 @@ _PURPOSES: dict[str, Purpose] = {
 }
 
 
-def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused, ...] | Later:
+def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused | Due, ...] | Later:
     """Quote a leg, simulate approvals and act in a row, check everything; sign nothing.
 
     Returns Later while the agent is paused: quotes that nobody may sign would only grow old.
@@ -54,6 +54,10 @@ def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused, ...] | Later
     def refused(*refusals: Refusal) -> tuple[Refused, ...]:
         return (Refused(step.run, step.leg, leg.via, refusals, now),)
 
+    if leg.kind == "revoke":
+        granted = Allowance(Address(leg.detail), Amount(leg.sell.token, 0))
+        draft = revocation(step.chain, granted)
+        return (Due(step.run, step.leg, draft, "the owner takes it back", now),)
     place: Venue | Bridge | None = io.venues.get(leg.via) or io.bridges.get(leg.via)
     if place is None:
         return refused(Refusal("G112", f"{leg.via} is not allowed by the policy"))

@@ -6,22 +6,24 @@ It is the fallback, and the yardstick that a better planner is measured against.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
+from functools import cached_property
 from hashlib import sha256
 
 from agent.core.codec import encode
 from agent.core.decide import Rebalance, Rest
 from agent.core.money import NATIVE, WHOLE_BPS, Token
 from agent.core.plan import Plan, Standing, build
+from agent.core.policy import RebalanceTo
 from agent.core.wording import money
 from agent.planning import story
 from agent.planning.board import Board, board
-from agent.planning.goals import Aim, goals
+from agent.planning.goals import goals
 from agent.planning.legs import legs, spendable
 from agent.planning.outlook import Outlook
 from agent.planning.problem import NoPlan, Problem
-from agent.planning.search import Found, Strategy, missed, search
+from agent.planning.search import Found, Strategy, missed, search, shortfall
 
 PLAN_SECONDS = 600
 """How long a plan stands before it must be made again: prices of a plan that a person reads for
@@ -56,53 +58,71 @@ def plan(problem: Problem) -> Plan | NoPlan:
     place = board(problem)
     if isinstance(place, NoPlan):
         return place
-    found = _best(place)
+    tries = _Tries(place)
+    found = _best(tries, place)
     if isinstance(found, NoPlan):
         return found
-    return _plan(place, found, decision)
+    return _plan(tries, place, found, decision)
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """All that was tried to reach one aim."""
+class _Tries:
+    """All strategies on one board, each tried at most once."""
 
-    tried: tuple[Found, ...]
-    by_turnover: bool
+    def __init__(self, place: Board, *, frugal: bool = False) -> None:
+        self._place = place
+        self._frugal = frugal
+        self._bands = goals(place.problem.policy, "edge", stop_at_target=True)
 
-    @property
-    def best(self) -> Found:
-        """Reaches most; of those the cheapest, or the one that moves least; then fewest trades."""
+    @cached_property
+    def to_edge(self) -> tuple[Found, ...]:
+        """Ways back into the bands."""
+        return tuple(self._search(each) for each in TO_EDGE)
 
-        def rank(found: Found) -> tuple[Decimal, Decimal, int]:
+    @cached_property
+    def to_target(self) -> tuple[Found, ...]:
+        """Ways to the exact targets, some after what leaves the bands is done.
+
+        Where not everything can be done the bands go first.
+        """
+        starts = {found.flows: found for found in self.to_edge if found.flows}
+        return tuple(
+            self._search(each, start) for each in TO_TARGET for start in (None, *starts.values())
+        )
+
+    def best(self, wish: RebalanceTo) -> Found:
+        """The one that misses least of the bands, then of the aim.
+
+        Of those it is the cheapest, or to the edge the one that moves least, and then the one
+        with the fewest trades.
+        """
+
+        def rank(found: Found) -> tuple[Decimal, Decimal, Decimal, int]:
             seen = found.outlook
-            price = seen.turnover if self.by_turnover else seen.cost
-            return found.shortfall, price, len(found.flows)
+            price = seen.turnover if wish == "edge" else seen.cost
+            outside = shortfall(missed(self._bands, seen, surely=True))
+            return outside, found.shortfall, price, len(found.flows)
 
-        return min(self.tried, key=rank)
+        return min(self.to_target if wish == "target" else self.to_edge, key=rank)
 
-
-def _choose(place: Board, aim: Aim, *, by_turnover: bool = False, frugal: bool = False) -> Found:
-    strategies = TO_TARGET if aim == "target" else TO_EDGE
-    tried = tuple(search(place, replace(each, frugal=frugal)) for each in strategies)
-    return _Choice(tried, by_turnover).best
+    def _search(self, strategy: Strategy, start: Found | None = None) -> Found:
+        return search(self._place, replace(strategy, frugal=self._frugal), start)
 
 
-def _best(place: Board) -> Found | NoPlan:
+def _best(tries: _Tries, place: Board) -> Found | NoPlan:
     """The best way to what the policy wants, inside its cost limit."""
-    problem = place.problem
-    wish = problem.policy.trigger.rebalance_to
-    aim: Aim = "target" if wish == "target" else "edge"
-    found = _choose(place, aim, by_turnover=wish == "edge")
+    policy = place.problem.policy
+    wish = policy.trigger.rebalance_to
+    found = tries.best(wish)
     if not found.flows:
         return NoPlan(_reasons(place, found))
     if _affordable(place, found.outlook):
         return found
     # Without the trades that are too dear for their size the rest may still be worth doing.
-    frugal = _choose(place, aim, by_turnover=wish == "edge", frugal=True)
+    frugal = _Tries(place, frugal=True).best(wish)
     if frugal.flows and _affordable(place, frugal.outlook):
         return frugal
     cost, traded = money(found.outlook.cost), money(found.outlook.turnover)
-    limit = problem.policy.limits.max_cost_bps
+    limit = policy.limits.max_cost_bps
     return NoPlan(
         (
             f"the plan would cost {cost} to move {traded}, more than max_cost_bps {limit} allows",
@@ -122,7 +142,7 @@ def _reasons(place: Board, found: Found) -> tuple[str, ...]:
     return (*story.unreached(place, found.outlook, found.left), *notes)
 
 
-def _plan(place: Board, found: Found, decision: Rebalance) -> Plan:
+def _plan(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> Plan:
     problem, seen = place.problem, found.outlook
     policy, total = problem.policy, problem.valuation.value
     made = legs(place, seen)
@@ -139,6 +159,7 @@ def _plan(place: Board, found: Found, decision: Rebalance) -> Plan:
         prices=tuple(
             (name, price.value, price.sources)
             for name, price in sorted(problem.prices.by_asset.items())
+            if price.value.is_finite()
         ),
         blocks=tuple(
             (chain, snapshot.block.number, snapshot.block.hash)
@@ -148,7 +169,7 @@ def _plan(place: Board, found: Found, decision: Rebalance) -> Plan:
         made=problem.now,
         expires=problem.now + PLAN_SECONDS,
         why=_why(place, found, decision),
-        alternatives=_alternatives(place, found),
+        alternatives=_alternatives(tries, place, found),
     )
     reserve = {Token(chain, NATIVE, 18, ""): raw for chain, raw in policy.gas_reserve.items()}
     return build(replace(draft, id=fingerprint(draft)), spendable(place), reserve)
@@ -206,13 +227,13 @@ def _why(place: Board, found: Found, decision: Rebalance) -> tuple[str, ...]:
     )
 
 
-def _alternatives(place: Board, found: Found) -> tuple[tuple[str, Decimal], ...]:
+def _alternatives(tries: _Tries, place: Board, found: Found) -> tuple[tuple[str, Decimal], ...]:
     """What other ways would have cost, where they exist and differ."""
     if place.problem.policy.trigger.rebalance_to == "target":
         others = [("pairing by size", search(place, replace(PAIRING, aim="target")))]
     else:
         others = [
-            ("to the exact targets", _choose(place, "target")),
+            ("to the exact targets", tries.best("target")),
             ("pairing by size", search(place, PAIRING)),
         ]
     return tuple(

@@ -51,7 +51,7 @@ class Found:
     @property
     def shortfall(self) -> Decimal:
         """The value by which goals are missed, beyond what they tolerate."""
-        return _shortfall(self.left)
+        return shortfall(self.left)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +84,14 @@ class _Step:
     cost: Decimal
 
 
-def search(board: Board, strategy: Strategy) -> Found:
-    """Add the best trade until nothing is off or nothing helps; then drop what is not needed."""
+def search(board: Board, strategy: Strategy, start: Found | None = None) -> Found:
+    """Add the best trade until nothing is off or nothing helps; then drop what is not needed.
+
+    With *start* its trades are there already.
+    """
     wanted = goals(board.problem.policy, strategy.aim, stop_at_target=strategy.stop_at_target)
     surely = strategy.aim == "edge"
-    flows: tuple[Flow, ...] = ()
-    seen = untouched(board)
+    flows, seen = (start.flows, start.outlook) if start else ((), untouched(board))
     notes: dict[str, None] = {}
     for _ in range(_STEPS_PER_GOAL * len(wanted)):
         notes = {}
@@ -141,7 +143,8 @@ def _pull(goal: Goal, seen: Outlook, *, surely: bool, aims: bool = True) -> _Pul
     )
 
 
-def _shortfall(left: Sequence[tuple[Goal, Decimal]]) -> Decimal:
+def shortfall(left: Sequence[tuple[Goal, Decimal]]) -> Decimal:
+    """The value by which goals are missed, beyond what they tolerate."""
     misses = (abs(value) for goal, value in left if abs(value) > goal.tolerance)
     return sum(misses, Decimal(0))
 
@@ -160,8 +163,8 @@ def _pruned(
         without = outlook(board, rest) if rest else untouched(board)
         if isinstance(without, str):
             continue
-        now = _shortfall(missed(wanted, seen, surely=surely))
-        if _shortfall(missed(wanted, without, surely=surely)) <= now:
+        now = shortfall(missed(wanted, seen, surely=surely))
+        if shortfall(missed(wanted, without, surely=surely)) <= now:
             flows, seen = rest, without
     return flows, seen
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent.core.amm.outcome import OutOfKnownLiquidity
-from agent.core.amm.path import MAX_HOPS, Hop, HopQuote, Pool, quote_pool
+from agent.core.amm import v2, v3
+from agent.core.amm.outcome import OutOfKnownLiquidity, Swapped
+from agent.core.amm.path import MAX_HOPS, Hop, Pool
 from agent.core.amm.v3 import V3Pool
 from agent.core.money import Address
+from agent.core.rounding import mul_div_down
 from agent.venues._discovery import Pair, pair
 
 BASE_GAS = 70_000
@@ -17,6 +19,9 @@ BASE_GAS = 70_000
 V3_HOP_GAS, V2_HOP_GAS, TICK_GAS = 70_000, 60_000, 20_000
 """Gas of a hop and of each initialised tick that it crosses. A V3 swap of one hop takes
 118 000 to 134 000, a V2 one 104 000 to 148 000 (SwapRouter02, measured on local chains)."""
+
+RATE_UNIT = 10**18
+"""Gas is worth little: rates are base units for so many units of gas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +32,14 @@ class Route:
     amount_out: int
     gas: int
 
+    def net(self, gas_rate: int) -> tuple[int, int]:
+        """What is left after gas at *gas_rate*, and then the less gas the better."""
+        return self.amount_out - mul_div_down(self.gas, gas_rate, RATE_UNIT), -self.gas
+
 
 @dataclass(slots=True)
 class Search:
-    """Finds best paths among pools of one block.
+    """Finds best paths among pools of one block; `pools` is keyed by tokens in their order.
 
     `unknown` collects pools (address, bitmap word) whose known ticks ran out in the search:
     their answer is missing, not zero.
@@ -39,26 +48,27 @@ class Search:
     pools: Mapping[Pair, Sequence[Pool]]
     hubs: Sequence[Address]
     unknown: dict[Address, int] = field(default_factory=dict)
+    _paid: dict[tuple[Address, Address, int], tuple[int, int] | None] = field(default_factory=dict)
 
     def best(self, sell: Address, buy: Address, amount: int, gas_rate: int = 0) -> Route | None:
-        """The path that brings most, after *gas_rate* (buy units × 10^18 per gas unit).
+        """The path that brings most after gas, which costs *gas_rate* of *buy* per RATE_UNIT.
 
-        More in is never less out, so the best way to a token in n hops goes through the best
-        way to the one before it: no path needs to be tried twice.
+        More in is never less out, so of all ways to a hub in so many hops only the one that
+        brings most goes on: every other would bring less of everything after it. No token
+        comes twice, so no pool is met as an earlier hop left it.
         """
-        ways: dict[Address, Route] = {sell: Route((), amount, BASE_GAS)}
+        ways = {sell: Route((), amount, BASE_GAS)}
         winners: list[Route] = []
+        between = [hub for hub in self.hubs if hub not in {sell, buy}]
         for left in range(MAX_HOPS - 1, -1, -1):
-            final = self._step(ways, [buy])
-            winners += final.values()
-            if left:
-                between = [hub for hub in self.hubs if hub not in {sell, buy}]
-                ways = self._step(ways, between)
-        return max(
-            winners, key=lambda r: (r.amount_out - r.gas * gas_rate // 10**18, -r.gas), default=None
-        )
+            winners += self._step(ways, (buy,), gas_rate).values()
+            ways = self._step(ways, between, 0) if left else {}
+        return max(winners, key=lambda route: route.net(gas_rate), default=None)
 
-    def _step(self, ways: Mapping[Address, Route], to: Iterable[Address]) -> dict[Address, Route]:
+    def _step(
+        self, ways: Mapping[Address, Route], to: Iterable[Address], gas_rate: int
+    ) -> dict[Address, Route]:
+        """The best way to each token of *to* that is one hop longer than *ways*."""
         found: dict[Address, Route] = {}
         for target in to:
             for token, way in ways.items():
@@ -66,26 +76,29 @@ class Search:
                     continue
                 for pool in self.pools.get(pair(token, target), ()):
                     route = self._through(way, pool, token, target)
-                    if route is not None and route.amount_out > _out(found.get(target)):
+                    best = found.get(target)
+                    if route and (best is None or route.net(gas_rate) > best.net(gas_rate)):
                         found[target] = route
         return found
 
     def _through(self, way: Route, pool: Pool, token: Address, target: Address) -> Route | None:
+        key = (pool.address, token, way.amount_out)
+        if key not in self._paid:
+            self._paid[key] = self._pays(pool, way.amount_out, zero_for_one=token == pool.token0)
+        paid = self._paid[key]
+        if paid is None:
+            return None
         hop = Hop(pool=pool, token_in=token, token_out=target)
-        quote = quote_pool(pool, way.amount_out, zero_for_one=hop.zero_for_one)
-        if isinstance(quote, HopQuote):
-            gas = way.gas + _hop_gas(pool, quote.ticks_crossed)
-            return Route((*way.hops, hop), quote.amount_out, gas)
-        if isinstance(quote, OutOfKnownLiquidity):
-            self.unknown[pool.address] = quote.word
+        return Route((*way.hops, hop), paid[0], way.gas + paid[1])
+
+    def _pays(self, pool: Pool, amount: int, *, zero_for_one: bool) -> tuple[int, int] | None:
+        """What a pool pays for *amount*, and its gas; None for nothing, or a part of the swap."""
+        if not isinstance(pool, V3Pool):
+            paid = v2.amount_out(pool, amount, zero_for_one=zero_for_one)
+            return (paid, V2_HOP_GAS) if isinstance(paid, int) else None
+        swapped = v3.quote_exact_in(pool, amount, zero_for_one=zero_for_one)
+        if isinstance(swapped, Swapped) and swapped.amount_out > 0:
+            return swapped.amount_out, V3_HOP_GAS + swapped.ticks_crossed * TICK_GAS
+        if isinstance(swapped, OutOfKnownLiquidity):
+            self.unknown[pool.address] = swapped.word
         return None
-
-
-def _out(route: Route | None) -> int:
-    return 0 if route is None else route.amount_out
-
-
-def _hop_gas(pool: Pool, ticks_crossed: int) -> int:
-    if isinstance(pool, V3Pool):
-        return V3_HOP_GAS + ticks_crossed * TICK_GAS
-    return V2_HOP_GAS

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.core.amm.path import Pool
 from agent.core.amm.v3 import V3Pool
 from agent.core.layout import Layout
 from agent.core.market import Edge
 from agent.core.money import Address, Amount, Bps, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.quote import Allowance, Call, Quote
+from agent.core.rounding import mul_div_down
+from agent.core.snapshot import Block
 from agent.errors import NoRoute
-from agent.ports import AdapterIo, Node
-from agent.venues._discovery import Factories, Pair, discover, pair
-from agent.venues._paths import Route, Search
-from agent.venues._pools import Place, extended, read_pools
+from agent.ports import AdapterIo
+from agent.venues._book import Book
+from agent.venues._discovery import Factories
+from agent.venues._paths import RATE_UNIT, Route, Search
 from agent.venues._swap_calls import LAYOUTS, swap_call
 
 LADDER_STEPS = 8
@@ -31,6 +32,10 @@ SWAP_SECONDS = 24
 
 _EXTENSIONS = 4
 """How often a quote may read further into tick maps before it says that there is no route."""
+
+_PROBE_WEI = 10**16
+"""Gas coin that is swapped on paper to see what gas is worth: a hundredth of an ether moves no
+pool that matters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,7 @@ class Router:
     def __init__(self, options: Options, io: AdapterIo) -> None:
         self._options = options
         self._io = io
-        self._places: dict[tuple[ChainId, Pair], list[Place]] = {}
+        self._books: dict[ChainId, Book] = {}
 
     @property
     def layouts(self) -> Mapping[str, Layout]:
@@ -87,25 +92,31 @@ class Router:
         self, chain: ChainId, pairs: Sequence[tuple[Token, Token]], sizes: Mapping[Token, int]
     ) -> tuple[Edge, ...]:
         """Ladders of all *pairs* up to their *sizes*, from one reading of all pools."""
-        wanted = [(sell, buy) for sell, buy in pairs if not (sell.is_native or buy.is_native)]
+        wanted = [(sell, buy) for sell, buy in pairs if _is_ours(chain, sell, buy)]
         if chain not in self._options.chains or not wanted:
             return ()
-        tokens = [token.address for both in wanted for token in both]
-        search, _ = self._search(chain, tokens)
-        edges = [self._edge(search, sell, buy, sizes[sell]) for sell, buy in wanted]
+        hubs = self._options.chains[chain].hubs
+        tokens = {token.address for both in wanted for token in both}
+        page = self._book(chain).page({*hubs, *tokens})
+        search = Search(page.pools, hubs)
+        rates = {buy: self._gas_rate(search, page.block, buy) for _, buy in wanted}
+        edges = [self._edge(search, *both, sizes[both[0]], rates[both[1]]) for both in wanted]
         return tuple(edge for edge in edges if edge is not None)
 
-    def _edge(self, search: Search, sell: Token, buy: Token, size: int) -> Edge | None:
+    def _edge(
+        self, search: Search, sell: Token, buy: Token, size: int, gas_rate: int
+    ) -> Edge | None:
         ladder: list[tuple[int, int]] = []
-        route: Route | None = None
+        routes: list[Route] = []
         for step in range(LADDER_STEPS - 1, -1, -1):
             amount = size >> step
-            found = search.best(sell.address, buy.address, amount) if amount else None
+            found = search.best(sell.address, buy.address, amount, gas_rate)
             if found is not None and (not ladder or found.amount_out > ladder[-1][1]):
                 ladder.append((amount, found.amount_out))
-                route = found
-        if route is None:
+                routes.append(found)
+        if not routes:
             return None
+        route = routes[-1]
         return Edge(
             via=self.name,
             sell=sell,
@@ -113,7 +124,7 @@ class Router:
             ladder=tuple(ladder),
             gas=route.gas + APPROVAL_GAS,
             seconds=SWAP_SECONDS,
-            pools=frozenset(hop.pool.address for hop in route.hops),
+            pools=frozenset(hop.pool.address for each in routes for hop in each.hops),
             detail=describe(route),
         )
 
@@ -125,7 +136,7 @@ class Router:
         """
         sell, buy = leg.sell.token, leg.buy
         options = self._options.chains.get(sell.chain)
-        if options is None or sell.is_native or buy.is_native or buy.chain != sell.chain:
+        if options is None or not _is_ours(sell.chain, sell, buy):
             raise _no_route(sell, buy)
         route = self._route(sell, buy, sell_raw)
         slippage = self._options.max_slippage_bps
@@ -149,56 +160,41 @@ class Router:
         )
 
     def _route(self, sell: Token, buy: Token, sell_raw: int) -> Route:
-        node = self._io.nodes[sell.chain]
-        search, block = self._search(sell.chain, [sell.address, buy.address])
-        for _ in range(_EXTENSIONS):
-            rate = self._gas_rate(search, node, sell.chain, buy)
+        """The best path at the newest block; raises NoRoute.
+
+        Only when no pool takes so much within what was read of it, more of them is read: then
+        the quote says honestly how bad it is.
+        """
+        book = self._book(sell.chain)
+        hubs = self._options.chains[sell.chain].hubs
+        page = book.page({sell.address, buy.address, *hubs})
+        for _ in range(1 + _EXTENSIONS):
+            search = Search(page.pools, hubs)
+            rate = self._gas_rate(search, page.block, buy)
             route = search.best(sell.address, buy.address, sell_raw, rate)
+            if route is not None:
+                return route
             if not search.unknown:
                 break
-            search = self._read_further(search, node, block)
-        if route is None:
-            raise _no_route(sell, buy)
-        return route
+            page = book.further(page, search.unknown)
+        raise _no_route(sell, buy)
 
-    def _gas_rate(self, search: Search, node: Node, chain: ChainId, buy: Token) -> int:
-        """What a unit of gas is worth in *buy* × 10^18, by the pools themselves; 0 if unknown."""
-        wrapped = self._options.chains[chain].wrapped
-        price = node.fees().base_fee_per_gas
+    def _gas_rate(self, search: Search, block: Block, buy: Token) -> int:
+        """What RATE_UNIT of gas is worth in *buy*, by the pools themselves; 0 if unknown."""
+        wrapped = self._options.chains[buy.chain].wrapped
         if buy.address == wrapped:
-            return price * 10**18
-        probe = Search(search.pools, search.hubs).best(wrapped, buy.address, 10**16)
-        return 0 if probe is None else probe.amount_out * price * 10**2
+            return block.base_fee_per_gas * RATE_UNIT
+        probe = search.best(wrapped, buy.address, _PROBE_WEI)
+        if probe is None:
+            return 0
+        return mul_div_down(probe.amount_out * RATE_UNIT, block.base_fee_per_gas, _PROBE_WEI)
 
-    def _search(self, chain: ChainId, tokens: Iterable[Address]) -> tuple[Search, int]:
-        options = self._options.chains[chain]
-        node = self._io.nodes[chain]
-        nodes = sorted({*tokens, *options.hubs})
-        pairs = [pair(a, b) for i, a in enumerate(nodes) for b in nodes[i + 1 :]]
-        fresh = [item for item in pairs if (chain, item) not in self._places]
-        factories = Factories(options.v2_factory, options.v3_factory, options.fee_tiers)
-        for item, places in discover(node, factories, fresh).items():
-            self._places[chain, item] = places
-        block = node.block().number
-        places = [place for item in pairs for place in self._places[chain, item]]
-        pools = read_pools(node.read, places, block).found
-        by_pair: dict[Pair, list[Pool]] = {}
-        for pool in pools.values():
-            by_pair.setdefault((pool.token0, pool.token1), []).append(pool)
-        return Search(by_pair, options.hubs), block
-
-    def _read_further(self, search: Search, node: Node, block: int) -> Search:
-        """The same pools with the ticks that the last search ran out of."""
-        pools = {
-            item: [
-                extended(node.read, pool, search.unknown[pool.address], block)
-                if isinstance(pool, V3Pool) and pool.address in search.unknown
-                else pool
-                for pool in found
-            ]
-            for item, found in search.pools.items()
-        }
-        return Search(pools, search.hubs)
+    def _book(self, chain: ChainId) -> Book:
+        if chain not in self._books:
+            options = self._options.chains[chain]
+            factories = Factories(options.v2_factory, options.v3_factory, options.fee_tiers)
+            self._books[chain] = Book(self._io.nodes[chain], factories)
+        return self._books[chain]
 
 
 def describe(route: Route) -> str:
@@ -210,6 +206,11 @@ def describe(route: Route) -> str:
         f"V3 {hop.pool.fee / 10_000:g} %" if isinstance(hop.pool, V3Pool) else "V2"
         for hop in route.hops
     )
+
+
+def _is_ours(chain: ChainId, sell: Token, buy: Token) -> bool:
+    here = sell.chain == buy.chain == chain
+    return here and not (sell.is_native or buy.is_native)
 
 
 def _no_route(sell: Token, buy: Token) -> NoRoute:

@@ -227,11 +227,11 @@ class Rpc:
         return reply["result"]
 
     def _answers(self, reply: JSON, numbers: Sequence[int]) -> list[JSON | RpcError]:
-        if isinstance(reply, dict):
-            refusal = self._answer(reply, 0)
-            raise refusal if isinstance(refusal, RpcError) else self._malformed("not a batch")
         if not isinstance(reply, list):
-            raise self._malformed("not a batch")
+            raise self._refusal(reply, numbers[0])
+        if len(reply) == 1 < len(numbers):
+            # How go-ethereum refuses a batch that is too long: one error, for its first question.
+            raise self._refusal(reply[0], numbers[0])
         by_number: dict[int, JSON] = {}
         for entry in reply:
             number = entry.get("id") if isinstance(entry, dict) else None
@@ -241,6 +241,13 @@ class Rpc:
         if set(by_number) != set(numbers):
             raise self._malformed("a batch that answers other questions")
         return [self._answer(by_number[number], number) for number in numbers]
+
+    def _refusal(self, reply: JSON, number: int) -> RpcError | RpcUnavailable:
+        """Read one answer to many questions, which can only be an error."""
+        refusal = self._answer(reply, number)
+        if isinstance(refusal, RpcError):
+            return refusal
+        return self._malformed("one answer to many questions")
 
     def _error(self, fault: JSON) -> RpcError:
         code = fault.get("code") if isinstance(fault, dict) else None

@@ -20,6 +20,7 @@ from agent.errors import KeyNotAllowed, NoSimulator
 from agent.lab.sandbox import ForkSandbox
 from agent.ports import Node, Read
 from agent.wire.abi import functions
+from agent.wire.rpc import Rpc
 
 UNKNOWN = "0x" + "77" * 32
 
@@ -52,7 +53,7 @@ def unsigned(account: Address, call: Call, nonce: int, **changes: Any) -> str:
 
 
 def test_fork_executes_unsigned_transactions_under_stand_in_hashes(
-    anvil: OnAnvil, fork: ForkNode
+    anvil: OnAnvil, fork: ForkNode, url: str
 ) -> None:
     coin = native(anvil.chain)
     raw = unsigned(anvil.account, pay(anvil.chain, STRANGER, 500), 0)
@@ -63,6 +64,7 @@ def test_fork_executes_unsigned_transactions_under_stand_in_hashes(
         fork.sight(anvil.account, [hashed]).known,
     )
     assert fork.send(raw).accepted
+    Rpc(url).call("anvil_mine", "0x1")
     seen = fork.sight(anvil.account, [hashed, UNKNOWN])
     (receipt, none) = seen.receipts
     assert receipt is not None
@@ -84,13 +86,14 @@ def test_fork_measures_transfers_by_the_stand_in_hash(anvil: OnAnvil, url: str) 
     with closing(ForkNode(over(anvil.world), anvil.world.url)) as fork:
         raw = unsigned(anvil.account, transfer(token, STRANGER, 30), 0)
         assert fork.send(raw).accepted
-        fork.sight(anvil.account, [impersonated_hash(raw)])
+        anvil.mine()
         assert (0, 30) == fork.received(anvil.account, token, impersonated_hash(raw))
 
 
-def test_same_text_twice_is_one_transaction(anvil: OnAnvil, fork: ForkNode) -> None:
+def test_same_text_twice_is_one_transaction(anvil: OnAnvil, fork: ForkNode, url: str) -> None:
     raw = unsigned(anvil.account, pay(anvil.chain, STRANGER, 1), 0)
     assert [True, True] == [fork.send(raw).accepted for _ in range(2)]
+    Rpc(url).call("anvil_mine", "0x1")
     assert 1 == fork.sight(anvil.account, [impersonated_hash(raw)]).nonce
 
 

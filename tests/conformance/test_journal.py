@@ -279,7 +279,7 @@ def test_process_that_is_killed_loses_nothing_acknowledged(
 ) -> None:
     chance = random.Random(7)
     acknowledged = 0
-    for number in range(8):
+    for number in range(6):
         writer = process(store, str(number))
         writer.tell("append", ACCOUNT)
         for _ in range(chance.randrange(1, 40)):

@@ -594,3 +594,13 @@ def test_crash_counting_sees_every_effect():
 
 def load_facts(world: World):
     return world.journal.load(ME)
+
+
+def test_a_revocation_of_the_owner_is_a_run_of_its_own():
+    world = World()
+    wanted = plan(leg("1", "revoke", "owner", Sell(USDC_A, 0), USDC_A, 0))
+    object.__setattr__(wanted.legs[0], "detail", BRIDGE)
+    assert 5 == allowance(world, USDC_A, BRIDGE)
+    ended = start(world, wanted)
+    assert ("done", 0) == (ended.outcome, allowance(world, USDC_A, BRIDGE))
+    assert ["revoke"] == [fact.intent.draft.purpose for fact in facts(world, f.Reserved)]

@@ -18,7 +18,9 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("dev", "lab", "node"):
         (tmp_path / "requirements").mkdir(exist_ok=True)
         (tmp_path / f"requirements/{name}.txt").write_text(f"# {name}\n")
-    (tmp_path / "agent").mkdir()
+    (tmp_path / "agent/lab").mkdir(parents=True)
+    (tmp_path / "agent/lab/packages.toml").write_text("")
+    (tmp_path / "world").write_text("")
     (tmp_path / "agent/__init__.py").write_text("")
     (tmp_path / "pyproject.toml").write_text("")
     return tmp_path
@@ -29,16 +31,16 @@ def commands(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What set-up would have run, instead of running it."""
     ran: list[str] = []
 
-    def run(self: setup.Checkout, arguments: list[str], *, failure: str) -> None:
+    def run(self: setup.Checkout, arguments: list[str], *, failure: str) -> str:
         if "venv" in arguments:
             self.venv.mkdir(exist_ok=True)
             (self.venv / "pyvenv.cfg").touch()
         ran.append(" ".join(arguments[1:]))
+        return f"said before\n{checkout / 'world'}\n"
 
     monkeypatch.setattr(setup, "ROOT", checkout)
     monkeypatch.setattr(setup.Checkout, "run", run)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(setup, "runs", lambda *command: True)
     return ran
 
 
@@ -54,36 +56,40 @@ def _call(
 
 
 def _short(command: str) -> str:
-    names = ("-m venv", "dev.txt", "lab.txt", "node.txt", "--editable", "agent.lab")
+    names = ("-m venv", "dev.txt", "lab.txt", "node.txt", "--editable", "prepare_lab")
     return next(name for name in names if name in command)
 
 
 def test_setup_does_every_step_once(
     checkout: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everything = ["-m venv", "lab.txt", "--editable", "agent.lab"]
+    everything = ["-m venv", "lab.txt", "--editable", "prepare_lab"]
     assert everything == _call(checkout, "lab", commands, monkeypatch)
-    assert ["agent.lab"] == _call(checkout, "lab", commands, monkeypatch)
+    assert [] == _call(checkout, "lab", commands, monkeypatch)
 
 
 def test_setup_for_tests_adds_their_packages_and_covers_the_demo(
     checkout: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _call(checkout, "lab", commands, monkeypatch)
-    assert ["dev.txt", "agent.lab"] == _call(checkout, "dev", commands, monkeypatch)
-    assert ["agent.lab"] == _call(checkout, "lab", commands, monkeypatch)
+    assert ["dev.txt"] == _call(checkout, "dev", commands, monkeypatch)
+    assert [] == _call(checkout, "lab", commands, monkeypatch)
 
 
 @pytest.mark.parametrize(
     ("changed", "step"),
-    [("requirements/lab.txt", "lab.txt"), ("pyproject.toml", "--editable")],
+    [
+        ("requirements/lab.txt", "lab.txt"),
+        ("pyproject.toml", "--editable"),
+        ("agent/lab/packages.toml", "prepare_lab"),
+    ],
 )
 def test_setup_repeats_only_the_step_whose_file_changed(
     changed: str, step: str, checkout: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _call(checkout, "lab", commands, monkeypatch)
     (checkout / changed).write_text("# changed\n")
-    assert [step, "agent.lab"] == _call(checkout, "lab", commands, monkeypatch)
+    assert [step] == _call(checkout, "lab", commands, monkeypatch)
 
 
 def test_setup_starts_over_in_a_checkout_that_was_moved(
@@ -92,8 +98,24 @@ def test_setup_starts_over_in_a_checkout_that_was_moved(
     _call(checkout, "lab", commands, monkeypatch)
     stamp = checkout / ".venv" / setup.STAMP
     stamp.write_text(stamp.read_text().replace(str(checkout), "/elsewhere"))
-    everything = ["-m venv", "lab.txt", "--editable", "agent.lab"]
+    everything = ["-m venv", "lab.txt", "--editable", "prepare_lab"]
     assert everything == _call(checkout, "lab", commands, monkeypatch)
+
+
+def test_setup_prepares_the_lab_again_for_another_user(
+    checkout: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _call(checkout, "lab", commands, monkeypatch)
+    monkeypatch.setenv("HOME", "/home/other")
+    assert ["prepare_lab"] == _call(checkout, "lab", commands, monkeypatch)
+
+
+def test_setup_prepares_the_lab_again_when_its_cache_was_emptied(
+    checkout: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _call(checkout, "lab", commands, monkeypatch)
+    (checkout / "world").unlink()
+    assert ["prepare_lab"] == _call(checkout, "lab", commands, monkeypatch)
 
 
 def test_setup_survives_an_unreadable_stamp(
@@ -101,16 +123,16 @@ def test_setup_survives_an_unreadable_stamp(
 ) -> None:
     _call(checkout, "lab", commands, monkeypatch)
     (checkout / ".venv" / setup.STAMP).write_text("{")
-    assert ["lab.txt", "--editable", "agent.lab"] == _call(checkout, "lab", commands, monkeypatch)
+    assert ["lab.txt", "--editable", "prepare_lab"] == _call(checkout, "lab", commands, monkeypatch)
 
 
 def test_setup_brings_npm_where_there_is_none(
     checkout: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    everything = ["-m venv", "lab.txt", "--editable", "node.txt", "agent.lab"]
+    everything = ["-m venv", "lab.txt", "--editable", "node.txt", "prepare_lab"]
     assert everything == _call(checkout, "lab", commands, monkeypatch)
-    assert ["agent.lab"] == _call(checkout, "lab", commands, monkeypatch)
+    assert [] == _call(checkout, "lab", commands, monkeypatch)
 
 
 def test_setup_leaves_a_folder_alone_that_is_no_environment(

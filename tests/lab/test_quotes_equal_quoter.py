@@ -51,6 +51,14 @@ def test_every_kind_of_outcome_was_met(score: Score) -> None:
     assert score.extensions > 0
 
 
+def test_pools_after_real_swaps_are_as_we_say(world: World, duel: Duel) -> None:
+    snapshot = world.snapshot()
+    pairs = duel.swap_for_real(20)
+    world.revert(snapshot)
+    assert len(pairs) == 20
+    assert [on_chain for on_chain, _ in pairs] == [ours for _, ours in pairs]
+
+
 def test_wrong_liquidity_would_be_noticed(duel: Duel) -> None:
     right = dict(duel.pools)
     for address, pool in right.items():

@@ -77,9 +77,11 @@ def after(made):
 def test_cheapest_plan_repairs_all_with_the_fewest_trades():
     made = planned()
     assert [("swap", "WETH", "WBTC", Decimal("1.36"))] == moves(made)
-    assert {"ETH": Decimal("54.9014"), "USDC": Decimal("25.0009"), "WBTC": Decimal("20.0977")} == {
-        name: share for name, share in after(made).items()
-    }
+    assert {
+        "ETH": Decimal("54.9014"),
+        "USDC": Decimal("25.0009"),
+        "WBTC": Decimal("20.0977"),
+    } == after(made)
 
 
 def test_plan_to_targets_ends_at_the_targets():

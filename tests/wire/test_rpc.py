@@ -214,24 +214,25 @@ def test_error_within_a_batch_is_a_value() -> None:
     assert 3 == found.code
 
 
-def test_refusal_of_a_whole_batch_is_raised() -> None:
-    with (
-        faulty_node(says(ERROR.replace("ID", "null"))) as node,
-        pytest.raises(RpcError, match="nope"),
-    ):
+@pytest.mark.parametrize("reply", [ERROR, f"[{ERROR}]", ERROR.replace("ID", "null")])
+def test_refusal_of_a_whole_batch_is_raised(reply: str) -> None:
+    with faulty_node(says(reply)) as node, pytest.raises(RpcError, match="nope"):
         make(node).batch([("eth_call", []), ("eth_call", [])])
 
 
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
-        ('[{"id":ID,"result":1}]', "a batch that answers other questions"),
+        ('[{"id":ID,"result":1}]', "one answer to many questions"),
+        ('[{"id":ID,"result":1},{"id":0,"result":1}]', "a batch that answers other questions"),
+        ("[]", "a batch that answers other questions"),
         ('[{"id":ID,"result":1},{"id":ID,"result":1}]', "a batch with a missing or repeated id"),
         ('[{"id":ID,"result":1},{"result":1}]', "a batch with a missing or repeated id"),
         ('[{"id":ID,"result":1},1]', "a batch with a missing or repeated id"),
         ('[{"id":ID,"result":1},{"id":true,"result":1}]', "a batch with a missing or repeated id"),
-        ('{"id":ID,"result":1}', "the answer to another question"),
-        ("1", "not a batch"),
+        ('{"id":ID,"result":1}', "one answer to many questions"),
+        ('{"id":0,"result":1}', "the answer to another question"),
+        ("1", "not a JSON-RPC object"),
     ],
 )
 def test_batch_that_does_not_answer_each_question_once_is_refused(reply: str, why: str) -> None:

@@ -1,0 +1,104 @@
+"""What every command is told: the global options, and how to reach settings and the wallet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.cli import output
+
+if TYPE_CHECKING:
+    from agent.compose import Account
+    from agent.core.fact import Fact
+    from agent.core.state import State
+    from agent.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The global options, given before or after the command's name.
+
+    `no_input` never asks, `yes` answers confirmations, `password_fd` is an open file
+    descriptor with a password in its first line, `accept_plain_key` allows a key from the
+    environment.
+    """
+
+    config: Path | None = None
+    chains: Path | None = None
+    overlay: Path | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    no_input: bool = False
+    yes: bool = False
+    password_fd: int | None = None
+    accept_plain_key: bool = False
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person can be asked something."""
+        return not self.no_input and not self.json and sys.stdin.isatty()
+
+    def settings(self) -> Settings:
+        """The wallet's settings; raises ConfigError. Says LOCAL where the chains are local."""
+        from agent.settings import load
+
+        found = load(config=self.config, chains=self.chains, overlay=self.overlay)
+        if found.local and not self.quiet:
+            output.say("LOCAL chains: nothing here is on any public chain")
+        return found
+
+    @contextmanager
+    def account(
+        self, settings: Settings, observe: Callable[[Fact], None] = lambda _fact: None
+    ) -> Iterator[Account]:
+        """The wallet with its ports, closed afterwards."""
+        from agent.compose import open_account
+        from agent.compose.adapters import KeyAccess
+
+        access = KeyAccess(ask=self.password, accept_plain_key=self.accept_plain_key)
+        opened = open_account(settings, access, observe=observe)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def password(self) -> str:
+        """The key's password: from the descriptor, the environment's secret, or a prompt.
+
+        Raises KeyMissing where nobody can be asked.
+        """
+        import getpass
+        import os
+
+        from agent.errors import KeyMissing
+        from agent.settings import variable
+
+        if self.password_fd is not None:
+            with os.fdopen(os.dup(self.password_fd), encoding="utf-8") as stream:
+                return stream.readline().rstrip("\n")
+        given = variable("REBALANCER_PASSWORD")
+        if given is not None:
+            return given
+        if self.no_input or not sys.stdin.isatty():
+            raise KeyMissing(
+                "the key needs its password and nobody can be asked for it",
+                fix="give it by --password-fd, or run this on a terminal",
+            )
+        return getpass.getpass("password of the key: ", stream=sys.stderr)
+
+
+def journal_state(settings: Settings) -> State:
+    """What the wallet's journal says, read beside whoever writes it."""
+    from agent.compose.account import open_journal
+    from agent.engine.tail import load
+
+    journal = open_journal(settings, read_only=True)
+    try:
+        return load(journal, settings.account)
+    finally:
+        journal.close()

@@ -1,0 +1,156 @@
+"""Facts as they become durable, told to people or to programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from agent.cli import output
+from agent.core import fact as f
+
+if TYPE_CHECKING:
+    from agent.cli.context import Context
+    from agent.core.fact import Fact
+
+
+class Teller:
+    """Turns facts into `run` events; remembers what later facts only refer to."""
+
+    def __init__(self, context: Context, run: str) -> None:
+        self._context = context
+        self._run = run
+        self._intents: dict[str, f.Reserved] = {}
+        self._hashes: dict[tuple[str, int], str] = {}
+
+    def __call__(self, fact: Fact) -> None:
+        """Tell one fact."""
+        for kind, body in self._events(fact):
+            if self._context.json:
+                output.line(kind, {"run": self._run, **body})
+            elif not self._context.quiet:
+                output.say(_sentence(kind, body))
+
+    def _events(self, fact: Fact) -> list[tuple[str, dict[str, Any]]]:
+        match fact:
+            case f.Started():
+                self._run = fact.run
+                return [("run.started", {"plan": fact.plan.id, "legs": len(fact.plan.legs)})]
+            case f.TookOver():
+                return [("run.resumed", {"worker": fact.worker})]
+            case f.Quoted():
+                return [("leg.quoted", self._quoted(fact))]
+            case f.Refused():
+                refusals = [{"code": no.code, "why": no.why} for no in fact.refusals]
+                return [("leg.refused", {"leg": fact.leg, "via": fact.via, "refusals": refusals})]
+            case f.Reserved():
+                self._intents[fact.intent.id] = fact
+                kind = [("tx.replaced", self._tx(fact.intent.id, fact.attempt))]
+                return kind if fact.attempt else []
+            case f.Signed():
+                self._hashes[fact.intent, fact.attempt] = getattr(fact.payload, "hash", "")
+                return [("tx.signed", self._tx(fact.intent, fact.attempt))]
+            case f.Submitted():
+                body = self._tx(fact.intent, fact.attempt)
+                return [("tx.submitted", {**body, "accepted": fact.accepted})]
+            case f.Mined():
+                self._hashes[fact.intent, fact.attempt] = fact.receipt.hash
+                body = self._tx(fact.intent, fact.attempt)
+                gas = {"ok": fact.receipt.ok, "gas_used": fact.receipt.gas_used}
+                return [("tx.mined", {**body, **gas, "fee": str(fact.receipt.fee)})]
+            case f.Unmined():
+                return [("tx.unmined", self._tx(fact.intent, 0))]
+            case f.Settled() | f.Arrived():
+                return [("leg.arrived", self._arrived(fact))]
+            case f.ForeignInflow():
+                amount = {"amount": str(fact.amount.raw), "symbol": fact.amount.token.symbol}
+                return [("run.inflow", amount)]
+            case _:
+                return []
+
+    def _quoted(self, fact: f.Quoted) -> dict[str, Any]:
+        from agent.cli import present
+        from agent.core.money import Amount
+
+        quote = fact.quote
+        least = present.amount(Amount(quote.buy, quote.min_amount_out))
+        return {
+            "leg": fact.leg,
+            "via": quote.via,
+            "sell": present.amount(quote.sell),
+            "buy": {
+                **present.amount(Amount(quote.buy, quote.amount_out)),
+                "min_amount": least["amount"],
+            },
+            "route": quote.route,
+        }
+
+    def _tx(self, intent: str, attempt: int) -> dict[str, Any]:
+        from agent.wire.address import chain_name
+
+        parts = intent.split("/")
+        reserved = self._intents.get(intent)
+        body: dict[str, Any] = {"leg": parts[1], "intent": intent, "attempt": attempt}
+        if reserved is not None:
+            body |= {
+                "purpose": reserved.intent.draft.purpose,
+                "chain": chain_name(reserved.intent.chain),
+                "nonce": reserved.intent.nonce,
+            }
+        return {**body, "hash": self._hashes.get((intent, attempt), "")}
+
+    def _arrived(self, fact: f.Settled | f.Arrived) -> dict[str, Any]:
+        from agent.cli import present
+        from agent.core.money import Amount
+
+        if isinstance(fact, f.Arrived):
+            return {"leg": fact.leg, "deltas": [present.amount(fact.amount)]}
+        deltas = [present.amount(Amount(delta.token, delta.raw)) for delta in fact.deltas]
+        return {"leg": fact.leg, "deltas": deltas}
+
+
+_SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "run.started": lambda b: f"run started: plan {b['plan'][:4]}, {b['legs']} legs",
+    "run.resumed": lambda _b: "journal read: going on where it stands",
+    "leg.quoted": lambda b: (
+        f"  {b['leg']}   quoted    {_amount(b['sell'])} → {_amount(b['buy'])}  {b['route']}"
+    ),
+    "leg.refused": lambda b: "\n".join(
+        f"  {b['leg']} ✗ refused   [{no['code']}] {no['why']} · nothing was signed"
+        for no in b["refusals"]
+    ),
+    "tx.replaced": lambda b: f"  {b['leg']}   replaced  nonce {b['nonce']} is offered dearer fees",
+    "tx.signed": lambda b: (
+        f"  {b['leg']} ✍ {b.get('purpose', ''):<9} signed {b['hash'][:10]}…, on disk, not yet sent"
+    ),
+    "tx.submitted": lambda b: (
+        f"  {b['leg']}   sent      {b['hash'][:10]}…"
+        + ("" if b["accepted"] else "  (no clear answer: asking the chain)")
+    ),
+    "tx.mined": lambda b: (
+        f"  {b['leg']} {'✓' if b['ok'] else '✗'} mined     {b['hash'][:10]}…  gas {b['gas_used']:,}"
+    ),
+    "tx.unmined": lambda b: (
+        f"  {b['leg']}   a reorganisation took {b['intent']} away: sending again"
+    ),
+    "leg.arrived": lambda b: (
+        f"  {b['leg']} ✓ got       " + ", ".join(_signed_amount(delta) for delta in b["deltas"])
+    ),
+    "run.inflow": lambda b: f"  a deposit from outside: {b['amount']} base units of {b['symbol']}",
+}
+
+
+def _sentence(kind: str, body: dict[str, Any]) -> str:
+    return _SENTENCES[kind](body)
+
+
+def _amount(body: dict[str, Any]) -> str:
+    from decimal import Decimal
+
+    from agent.core.wording import figure
+
+    return f"{figure(Decimal(body['amount']).scaleb(-body['decimals']))} {body['symbol']}"
+
+
+def _signed_amount(body: dict[str, Any]) -> str:
+    sign = "" if body["amount"].startswith("-") else "+"
+    return sign + _amount(body)

@@ -1,0 +1,60 @@
+"""Data on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+SCHEMA = 1
+"""Version of every JSON object that this program prints."""
+
+
+def document(kind: str, body: Mapping[str, Any]) -> None:
+    """One JSON document of that kind on stdout."""
+    print(json.dumps({"schema": SCHEMA, "kind": kind, **body}, indent=2))
+
+
+def line(kind: str, body: Mapping[str, Any]) -> None:
+    """One JSON object on a line of its own, at once: others read while we run."""
+    print(json.dumps({"schema": SCHEMA, "kind": kind, **body}), flush=True)
+
+
+def show(text: str = "") -> None:
+    """Data for people, on stdout."""
+    print(text)
+
+
+def say(text: str) -> None:
+    """Progress, warnings and prompts, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
+    """Rows in aligned columns, two spaces apart; *right* are columns aligned to the right.
+
+    >>> print(table([("ETH", "1.00"), ("USDC", "12.00")], right=frozenset({1})))
+    ETH    1.00
+    USDC  12.00
+    """
+    lines = [list(row) for row in rows]
+    if not lines:
+        return ""
+    widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in lines
+    )
+
+
+def colour(text: str, code: str) -> str:
+    """*text* in an ANSI colour on a terminal that wants one, plain elsewhere."""
+    from agent.settings import variable
+
+    if not sys.stdout.isatty() or variable("NO_COLOR"):
+        return text
+    return f"\x1b[{code}m{text}\x1b[0m"

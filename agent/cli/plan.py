@@ -1,0 +1,197 @@
+"""`plan`: what would be done, what it costs, and why; signs nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from agent.cli.context import Context
+    from agent.compose import Account
+    from agent.core.plan import Leg, Plan
+    from agent.engine.survey import Look
+    from agent.planning.problem import NoPlan
+    from agent.settings import Settings
+
+EXIT_NEEDED = 3
+
+app = typer.Typer(
+    help="Plan a rebalancing; signs nothing.", rich_markup_mode=None, invoke_without_command=True
+)
+
+
+@app.callback(invoke_without_command=True)
+def plan(
+    ctx: typer.Context,
+    out: Path | None = typer.Option(None, "--out", "-o", help="Write the plan to this file."),
+    exit_code: bool = typer.Option(
+        False, "--exit-code", help="End with 3 when there is something to do."
+    ),
+    explain: bool = typer.Option(False, "--explain", help="Print the whole reasoning."),
+    on_trigger: bool = typer.Option(
+        False, "--on-trigger", help="Plan only when the policy's trigger says so."
+    ),
+) -> None:
+    """Plan a rebalancing: legs, cost, worst case and reasons."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from agent.planning.problem import NoPlan
+
+    context: Context = ctx.obj
+    settings = context.settings()
+    with context.account(settings) as account:
+        seen, found = make(account, asked=not on_trigger)
+        requests = account.requests()
+    tell(context, settings, seen, found, explain=explain, requests=requests)
+    if isinstance(found, NoPlan):
+        return
+    if out is not None:
+        write(found, out)
+    if exit_code:
+        raise typer.Exit(EXIT_NEEDED)
+
+
+@app.command("show")
+def show_file(ctx: typer.Context, file: Path = typer.Argument(..., help="A plan file.")) -> None:
+    """Show a plan that was written to a file."""
+    context: Context = ctx.obj
+    settings = context.settings()
+    tell(context, settings, None, read(file), explain=True, requests=0)
+
+
+def make(account: Account, *, asked: bool) -> tuple[Look, Plan | NoPlan]:
+    """One look at the wallet and the plan that follows from it."""
+    from agent.engine.survey import look, make_plan
+
+    seen = look(account.io, account.state(), asked=asked)
+    return seen, make_plan(account.io, seen)
+
+
+def write(which: Plan, file: Path) -> None:
+    """Write a plan so that `run FILE` can execute it; raises DiskFull."""
+    import json
+
+    from agent.core.codec import encode
+    from agent.errors import DiskFull
+
+    try:
+        file.write_text(json.dumps(encode(which), indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DiskFull(
+            f"{file} could not be written: {error.strerror}", fix="choose another place with -o"
+        ) from None
+
+
+def read(file: Path) -> Plan:
+    """A plan from a file; raises ConfigFileMissing and WrongValue."""
+    import json
+
+    from agent.core import plan as plans
+    from agent.core.codec import Undecodable, decode
+    from agent.errors import ConfigFileMissing, WrongValue
+
+    try:
+        found: plans.Plan = decode(json.loads(file.read_text(encoding="utf-8")), plans.Plan)
+    except OSError as error:
+        raise ConfigFileMissing(
+            f"{file} cannot be read: {error.strerror}", fix="make one: rebalancer plan -o FILE"
+        ) from None
+    except (ValueError, Undecodable) as error:
+        raise WrongValue(
+            f"{file} is not a plan: {error}", fix="make a new one: rebalancer plan -o FILE"
+        ) from None
+    return found
+
+
+def tell(
+    context: Context,
+    settings: Settings,
+    seen: Look | None,
+    found: Plan | NoPlan,
+    *,
+    explain: bool,
+    requests: int,
+) -> None:
+    """Show a plan, or why there is none."""
+    from agent.cli import output, present
+    from agent.planning.problem import NoPlan
+    from agent.wire.address import checksum
+
+    if isinstance(found, NoPlan):
+        if context.json:
+            body: dict[str, Any] = {
+                "id": None,
+                "wallet": checksum(settings.account),
+                "legs": [],
+                "why": list(found.why),
+            }
+            output.document("plan", body)
+        else:
+            output.show("\n".join(found.why))
+        return
+    if context.json:
+        body = present.plan(found, settings.account, dict(settings.policy.asset_of))
+        output.document("plan", {**body, "requests": requests})
+        return
+    output.show(text(found))
+    if explain:
+        output.show("\n".join(reasons(found, seen)))
+
+
+def text(which: Plan) -> str:
+    """A plan as a person reads it."""
+    from agent.cli.output import table
+    from agent.core.wording import money
+
+    rows = [_leg_row(leg) for leg in which.legs]
+    seconds = sum(leg.seconds for leg in which.legs)
+    count = f"{len(which.legs)} leg{'s' if len(which.legs) != 1 else ''}"
+    lines = [
+        f"PLAN {which.id[:4]}   {count}, about {seconds} s   expected cost {money(which.cost)}",
+        table(rows, right=frozenset({6})),
+        f"worst fill allowed {money(-which.worst_case)}"
+        f" · gas if every leg reverts {money(which.gas_if_reverted)}",
+        *(f"why: {why}" for why in which.why),
+    ]
+    return "\n".join(lines)
+
+
+def _leg_row(leg: Leg) -> tuple[str, ...]:
+    from agent.core.money import Amount
+    from agent.core.wording import chain_name, money, whole
+
+    after = f"after {', '.join(leg.after)}" if leg.after else ""
+    return (
+        f"  {leg.id}",
+        chain_name(leg.sell.token.chain),
+        leg.kind,
+        f"{whole(leg.planned_sell)} → {whole(Amount(leg.buy, leg.expected_out))}",
+        f"{leg.via} {leg.detail}".strip(),
+        after,
+        money(leg.cost),
+    )
+
+
+def reasons(which: Plan, seen: Look | None) -> list[str]:
+    """The reasoning behind a plan, line by line."""
+    from agent.core.wording import figure, money, percent
+
+    lines = ["", "PRICES"]
+    lines += [
+        f"  {asset}  {figure(value)}  by {', '.join(sources)}"
+        for asset, value, sources in which.prices
+    ]
+    lines += ["BEFORE AND AFTER"]
+    lines += [
+        f"  {row.asset}  {percent(row.before)} → {percent(row.after)}   "
+        f"target {row.target_bps / 100:g} %, band {row.low_bps / 100:g}–{row.high_bps / 100:g} %"
+        for row in which.standings
+    ]
+    if which.alternatives:
+        lines += ["ALTERNATIVES"]
+        lines += [f"  {what}: {money(cost)}" for what, cost in which.alternatives]
+    if seen is not None:
+        lines += [f"  {drift.sentence}" for drift in getattr(seen.decision, "drifts", ())]
+    return lines

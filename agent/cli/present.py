@@ -1,0 +1,128 @@
+"""Values in the JSON forms of the contract."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from agent.core.fact import Holding
+from agent.core.money import Address, Amount, ChainId, Token
+from agent.core.plan import Leg, Plan
+from agent.core.price import Prices
+from agent.wire.address import account_name, chain_name, checksum, token_name
+
+
+def time_text(unix_seconds: int) -> str:
+    """ISO 8601 in UTC."""
+    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def number(value: Decimal | None) -> str | None:
+    """A decimal as text without an exponent; None stays None."""
+    return None if value is None else f"{value:f}"
+
+
+def cents(value: Decimal | None) -> str | None:
+    """Money rounded to 0.01 as text."""
+    return None if value is None else f"{value:.2f}"
+
+
+def token(which: Token) -> str:
+    """CAIP-19."""
+    return token_name(which.chain, which.address)
+
+
+def amount(which: Amount, prices: Prices | None = None) -> dict[str, Any]:
+    """Base units beside decimals, and the value where it is known."""
+    body: dict[str, Any] = {
+        "token": token(which.token),
+        "symbol": which.token.symbol,
+        "amount": str(which.raw),
+        "decimals": which.token.decimals,
+    }
+    if prices is not None:
+        body["value"] = cents(prices.worth(which))
+    return body
+
+
+def wallet(address: Address, chain: ChainId) -> str:
+    """CAIP-10."""
+    return account_name(chain, address)
+
+
+def leg(which: Leg, prices: dict[str, Decimal], asset_of: dict[Token, str]) -> dict[str, Any]:
+    """One leg of a plan."""
+    sold = which.planned_sell
+
+    def worth(what: Amount) -> str | None:
+        price = prices.get(asset_of.get(what.token, ""))
+        return None if price is None else cents(price * what.whole)
+
+    body: dict[str, Any] = {
+        "id": which.id,
+        "kind": which.kind,
+        "via": which.via,
+        "chain": chain_name(which.sell.token.chain),
+        "sell": {**amount(sold), "value": worth(sold)},
+        "buy": {
+            **amount(Amount(which.buy, which.expected_out)),
+            "min_amount": str(which.min_buy),
+            "value": worth(Amount(which.buy, which.expected_out)),
+        },
+        "after": list(which.after),
+        "gas_cost": number(which.gas_cost),
+        "cost": number(which.cost),
+        "seconds": which.seconds,
+        "detail": which.detail,
+    }
+    if which.kind == "bridge":
+        body["to_chain"] = chain_name(which.buy.chain)
+    return body
+
+
+def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str, Any]:
+    """A plan as other programs read it."""
+    prices = {asset: value for asset, value, _ in which.prices}
+    return {
+        "id": which.id,
+        "wallet": checksum(account),
+        "blocks": {chain_name(ChainId(chain)): height for chain, height, _ in which.blocks},
+        "value": cents(which.value),
+        "assets": [
+            {
+                "asset": row.asset,
+                "before": number(row.before),
+                "after": number(row.after),
+                "target": bps(row.target_bps),
+                "low": bps(row.low_bps),
+                "high": bps(row.high_bps),
+            }
+            for row in which.standings
+        ],
+        "legs": [leg(item, prices, asset_of) for item in which.legs],
+        "cost": number(which.cost),
+        "bound": number(which.bound),
+        "gap": None if which.bound is None else number(which.cost - which.bound),
+        "worst_case": number(which.worst_case),
+        "gas_if_reverted": number(which.gas_if_reverted),
+        "turnover": number(which.turnover),
+        "expires": time_text(which.expires),
+        "policy_hash": which.policy_hash,
+        "prices": [
+            {"asset": asset, "value": number(value), "sources": list(sources)}
+            for asset, value, sources in which.prices
+        ],
+        "why": list(which.why),
+        "alternatives": [{"what": what, "cost": number(cost)} for what, cost in which.alternatives],
+    }
+
+
+def bps(share: int) -> str:
+    """A share in bps as a ratio."""
+    return f"{Decimal(share) / 10_000:f}"
+
+
+def holdings(rows: tuple[Holding, ...]) -> list[dict[str, Any]]:
+    """Balances of a run's start or end."""
+    return [amount(Amount(row.token, row.raw)) for row in rows if row.raw]

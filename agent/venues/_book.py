@@ -1,0 +1,82 @@
+"""The pools of one chain, found once a day and read once per block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from agent.core.amm.path import Pool
+from agent.core.amm.v3 import V3Pool
+from agent.core.money import Address
+from agent.core.snapshot import Block
+from agent.ports import Node
+from agent.venues._discovery import Factories, Pair, discover, pair
+from agent.venues._pools import Place, extended, read_pools
+
+SPAN_TICKS = 2_000
+"""Ticks that are read to each side of a price, about a fifth of it: a path that moves a pool
+further pays on average a tenth too little, which no policy allows."""
+
+FOUND_SECONDS = 86_400
+"""Pools are looked for again after a day; new ones are thin at first and can wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All pools between some tokens at one block, by tokens in their order."""
+
+    block: Block
+    pools: Mapping[Pair, tuple[Pool, ...]]
+
+
+class Book:
+    """Reads pools through a node; asks for nothing that it knows already at that block."""
+
+    def __init__(self, node: Node, factories: Factories) -> None:
+        self._node = node
+        self._factories = factories
+        self._places: dict[Pair, tuple[int, tuple[Place, ...]]] = {}
+        self._read: tuple[str, dict[Address, Pool | None]] = ("", {})
+
+    def page(self, tokens: Iterable[Address]) -> Page:
+        """The pools between *tokens* at the newest block: up to five requests, one when known."""
+        block = self._node.block()
+        pairs = [pair(one, other) for one, other in combinations(sorted(set(tokens)), 2)]
+        places = self._found(pairs, block)
+        states = self._states([place for found in places.values() for place in found], block)
+        pools = {
+            key: tuple(pool for place in found if (pool := states[place.address]) is not None)
+            for key, found in places.items()
+        }
+        return Page(block, pools)
+
+    def further(self, page: Page, unknown: Mapping[Address, int]) -> Page:
+        """The same pools, with those of *unknown* read on from the bitmap words it names."""
+        read, at = self._node.read, page.block.number
+
+        def grown(pool: Pool) -> Pool:
+            if isinstance(pool, V3Pool) and pool.address in unknown:
+                return extended(read, pool, unknown[pool.address], at)
+            return pool
+
+        return Page(page.block, {key: tuple(map(grown, had)) for key, had in page.pools.items()})
+
+    def _found(self, pairs: Iterable[Pair], block: Block) -> dict[Pair, tuple[Place, ...]]:
+        wanted = list(pairs)
+        oldest = block.timestamp - FOUND_SECONDS
+        due = [key for key in wanted if key not in self._places or self._places[key][0] < oldest]
+        for key, places in discover(self._node, self._factories, due).items():
+            self._places[key] = (block.timestamp, tuple(places))
+        return {key: self._places[key][1] for key in wanted}
+
+    def _states(self, places: Iterable[Place], block: Block) -> Mapping[Address, Pool | None]:
+        """Pools by address, None for one that answers nonsense; told apart by the block's hash."""
+        read_at, known = self._read
+        states = dict(known) if read_at == block.hash else {}
+        fresh = [place for place in places if place.address not in states]
+        if fresh:
+            answer = read_pools(self._node.read, fresh, block.number, span_ticks=SPAN_TICKS)
+            states |= dict.fromkeys(answer.missing) | answer.found
+            self._read = (block.hash, states)  # one assignment: threads see the old or the new
+        return states

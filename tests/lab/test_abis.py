@@ -1,0 +1,91 @@
+"""Our interfaces say what the published contracts say, word for word."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import resources
+from agent.lab.compiled import compiled_contracts
+from agent.lab.packages import artifacts
+from agent.wire.abi import canonical_type, interface
+
+ORIGINS = {
+    "erc20": "FiatTokenV2_2",
+    "multicall3": "Multicall3",
+    "quoter_v2": "QuoterV2",
+    "swap_router_02": "SwapRouter02",
+    "uniswap_v2_factory": "UniswapV2Factory",
+    "uniswap_v2_pair": "UniswapV2Pair",
+    "uniswap_v3_factory": "UniswapV3Factory",
+    "uniswap_v3_pool": "UniswapV3Pool",
+    "weth": "WETH9",
+}
+FEEDS = ("feed_proxy", "aggregator")  # contracts of our own: no package has the compiled ones
+NAMES = sorted(file.stem for file in resources.path("abis").glob("*.json"))
+
+
+def meaning(entry: dict[str, Any]) -> dict[str, Any]:
+    """What an entry says to a decoder; compilers add notes for people."""
+    return {
+        "type": entry["type"],
+        "name": entry["name"],
+        "mutability": entry.get("stateMutability"),
+        "anonymous": entry.get("anonymous"),
+        "inputs": [parameter(item) for item in entry["inputs"]],
+        "outputs": [parameter(item) for item in entry.get("outputs", [])],
+    }
+
+
+def parameter(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": item["type"],
+        "indexed": item.get("indexed"),
+        "components": [parameter(part) for part in item.get("components", [])],
+    }
+
+
+def names(items: list[dict[str, Any]]) -> list[str]:
+    """All names of parameters and, inside them, of the fields of tuples."""
+    return [name for item in items for name in (item["name"], *names(item.get("components", [])))]
+
+
+def signature(entry: dict[str, Any]) -> tuple[str, str, tuple[str, ...]]:
+    return entry["type"], entry["name"], tuple(canonical_type(item) for item in entry["inputs"])
+
+
+def published(lab_cache: Path, name: str) -> list[dict[str, Any]]:
+    if name == "chainlink_feed":
+        ours = compiled_contracts(lab_cache)
+        return [entry for feed in FEEDS for entry in ours[feed].abi if entry["type"] == "function"]
+    found = artifacts(lab_cache)[ORIGINS[name]].abi
+    return [dict(entry) for entry in found if entry["type"] in ("function", "event")]
+
+
+def test_every_interface_has_an_origin() -> None:
+    assert sorted([*ORIGINS, "chainlink_feed"]) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_interface_says_what_its_origin_says(name: str, lab_cache: Path) -> None:
+    theirs = {signature(entry): entry for entry in published(lab_cache, name)}
+    for entry in interface(name):
+        origin = theirs[signature(entry)]
+        assert meaning(origin) == meaning(entry)
+        for side in ("inputs", "outputs"):
+            pairs = zip(names(origin.get(side, [])), names(entry.get(side, [])), strict=True)
+            # Getters of public variables have parameters without names; ours say what they are.
+            assert [] == [pair for pair in pairs if pair[0] and pair[0] != pair[1]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_interface_has_no_entry_twice_and_is_sorted(name: str) -> None:
+    found = [(entry["type"] == "event", entry["name"]) for entry in interface(name)]
+    assert sorted(set(found)) == found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_provenance_names_every_interface_and_entry(name: str) -> None:
+    text = resources.text("abis/PROVENANCE.md")
+    section = text.partition(f"`{name}.json`")[2].partition("\n| `")[0]
+    assert [] == [entry["name"] for entry in interface(name) if f"`{entry['name']}`" not in section]
