@@ -6,9 +6,6 @@ from agent.core.money import ChainId
 from agent.errors import BadReply, RateLimited, Unavailable, Unreachable
 from agent.wire.rpc import RpcError, RpcUnavailable
 
-STALE_HEAD = "N106"
-"""Code of a node whose latest block is older than the chain's blocks ever are."""
-
 _LIMIT_CODES = frozenset({-32005, -32029, 429})
 """JSON-RPC codes of "limit exceeded": EIP-1474 has -32005; the others are seen at providers that
 put their HTTP status, or their own number, into the answer."""

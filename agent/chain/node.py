@@ -126,7 +126,7 @@ class RpcNode:
         return tuple(self._ask(lambda node: self._reads(node, calls, _parameter(at))))
 
     def block(self, at: BlockTag = "latest") -> Block:
-        """A block by number or tag; ``Unavailable`` N106 when the latest is too old."""
+        """A block by number or tag; ``StaleHead`` when the latest is too old."""
 
         def question(node: Upstream) -> Block:
             found = header(_only(node, "eth_getBlockByNumber", (_parameter(at), False)))

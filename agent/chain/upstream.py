@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.chain.faults import STALE_HEAD
 from agent.chain.replies import hash_text, header, quantity, value
 from agent.core.money import ChainId
 from agent.core.snapshot import Block
-from agent.errors import Unavailable, WrongChain
+from agent.errors import StaleHead, WrongChain
 from agent.ports import Clock
 from agent.wire.rpc import JSON, Rpc, RpcError
 
@@ -34,7 +33,7 @@ class Identity:
 
 
 class Upstream:
-    """One endpoint; raises ``WrongChain``, or ``Unavailable`` N106 when its head is stale.
+    """One endpoint; raises ``WrongChain`` and ``StaleHead``.
 
     ``overrides`` is what was learned of it: whether ``eth_call`` runs code of ours, None before
     the first try.
@@ -82,11 +81,10 @@ class Upstream:
         limit = self._identity.max_head_age_seconds
         age_seconds = self._clock.now() - head.timestamp
         if limit is not None and not (age_seconds <= limit):
-            raise Unavailable(
+            raise StaleHead(
                 f"{self.host} is behind: its latest block {head.number} of chain "
                 f"{self._identity.chain} is {age_seconds} s old, at most {limit} s is usual",
                 fix="wait until the node has caught up, or add a second RPC URL for this chain",
-                code=STALE_HEAD,
             )
         return head
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from agent.chain.faults import STALE_HEAD, is_limit, joined, refused, unavailable
+from agent.chain.faults import is_limit, joined, refused, unavailable
 from agent.chain.reasons import plain
 from agent.chain.upstream import Upstream
 from agent.core.money import ChainId
-from agent.errors import BadReply, Unavailable
+from agent.errors import BadReply, StaleHead, Unavailable
 from agent.ports import Sent
 from agent.wire.keccak import keccak256
 from agent.wire.rpc import RpcError, RpcUnavailable
@@ -58,9 +58,7 @@ class Upstreams:
             except BadReply as fault:
                 what = f"chain {self._chain}: {member.host}: {fault.message}"
                 raise BadReply(what, fix=fault.fix) from fault
-            except Unavailable as fault:
-                if fault.code != STALE_HEAD:
-                    raise
+            except StaleHead as fault:
                 faults.append(fault)
             else:
                 self._preferred = member
@@ -103,9 +101,7 @@ class Upstreams:
                 said.append(fault.reason)
             except RpcError as fault:
                 said.append(f"{member.host}: {fault.message}")
-            except Unavailable as fault:
-                if fault.code != STALE_HEAD:
-                    raise
+            except StaleHead:
                 found.append(member)  # a node that lags still passes transactions on
             else:
                 found.append(member)

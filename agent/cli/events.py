@@ -28,7 +28,7 @@ class Teller:
             if self._context.json:
                 output.line(kind, {"run": self._run, **body})
             elif not self._context.quiet:
-                output.say(_sentence(kind, body))
+                output.say(sentence(kind, body))
 
     def _events(self, fact: Fact) -> list[tuple[str, dict[str, Any]]]:
         match fact:
@@ -139,8 +139,10 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
-def _sentence(kind: str, body: dict[str, Any]) -> str:
-    return _SENTENCES[kind](body)
+def sentence(kind: str, body: dict[str, Any]) -> str:
+    """An event for people; empty for one that has nothing to tell them."""
+    tell = _SENTENCES.get(kind)
+    return "" if tell is None else tell(body)
 
 
 def _amount(body: dict[str, Any]) -> str:

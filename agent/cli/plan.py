@@ -151,7 +151,7 @@ def text(which: Plan) -> str:
     lines = [
         f"PLAN {which.id[:4]}   {count}, about {seconds} s   expected cost {money(which.cost)}",
         table(rows, right=frozenset({6})),
-        f"worst fill allowed {money(-which.worst_case)}"
+        f"worst fill allowed −{money(which.worst_case)}"
         f" · gas if every leg reverts {money(which.gas_if_reverted)}",
         *(f"why: {why}" for why in which.why),
     ]
@@ -185,7 +185,7 @@ def reasons(which: Plan, seen: Look | None) -> list[str]:
     ]
     lines += ["BEFORE AND AFTER"]
     lines += [
-        f"  {row.asset}  {percent(row.before)} → {percent(row.after)}   "
+        f"  {row.asset}  {percent(row.before / 10_000)} → {percent(row.after / 10_000)}   "
         f"target {row.target_bps / 100:g} %, band {row.low_bps / 100:g}–{row.high_bps / 100:g} %"
         for row in which.standings
     ]

@@ -23,6 +23,11 @@ def number(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:f}"
 
 
+def micros(value: Decimal) -> str:
+    """Money rounded to a millionth as text."""
+    return f"{value:.6f}"
+
+
 def cents(value: Decimal | None) -> str | None:
     """Money rounded to 0.01 as text."""
     return None if value is None else f"{value:.2f}"
@@ -92,8 +97,8 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
         "assets": [
             {
                 "asset": row.asset,
-                "before": number(row.before),
-                "after": number(row.after),
+                "before": ratio(row.before),
+                "after": ratio(row.after),
                 "target": bps(row.target_bps),
                 "low": bps(row.low_bps),
                 "high": bps(row.high_bps),
@@ -116,6 +121,11 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
         "why": list(which.why),
         "alternatives": [{"what": what, "cost": number(cost)} for what, cost in which.alternatives],
     }
+
+
+def ratio(share_bps: Decimal) -> str:
+    """A share in bps, fractions of one included, as a ratio."""
+    return f"{share_bps / 10_000:.6f}"
 
 
 def bps(share: int) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from agent.cli.context import Context
     from agent.compose import Account
+    from agent.core.fact import Fact
     from agent.core.plan import Plan
     from agent.core.snapshot import Snapshot
     from agent.core.state import RunState
@@ -38,27 +40,50 @@ def run(
     wait: float = typer.Option(BUDGET_SECONDS, "--wait", help="Seconds to wait before exit 9."),
 ) -> None:
     """Rebalance the wallet."""
+    wish = Wish(
+        plan=plan, dry_run=dry_run, asked=not on_trigger, rehearse=not no_rehearsal, wait=wait
+    )
+    raise typer.Exit(rebalance(ctx.obj, wish))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a run is asked to do: a plan file or None, and how far and how long to go."""
+
+    plan: Path | None = None
+    dry_run: bool = False
+    asked: bool = True
+    rehearse: bool = True
+    wait: float = BUDGET_SECONDS
+
+
+def rebalance(context: Context, wish: Wish, observe: Callable[[Fact], None] | None = None) -> int:
+    """Everything that `run` does; returns its exit code. *observe* hears of each fact first."""
     from agent.cli.events import Teller
     from agent.engine.loop import session
 
-    context: Context = ctx.obj
     settings = context.settings()
     teller = Teller(context, "")
-    with context.account(settings, teller) as account, session(worker(), account.io) as held:
+
+    def heard(fact: Fact) -> None:
+        teller(fact)
+        if observe is not None:
+            observe(fact)
+
+    with context.account(settings, heard) as account, session(worker(), account.io) as held:
         refuse_open(held)
-        found, snapshot = _plan(context, settings, account, plan, asked=not on_trigger)
+        found, snapshot = _plan(context, settings, account, wish.plan, asked=wish.asked)
         if found is None or snapshot is None:
-            return
-        if not no_rehearsal:
+            return 0
+        if wish.rehearse:
             rehearse_or_refuse(context, account, found, snapshot)
-        if dry_run:
+        if wish.dry_run:
             finish_dry(context, found)
-            return
+            return 0
         confirm(context, settings, found)
         run_id = uuid.uuid4().hex[:8]
         held.start(run_id, found, snapshot)
-        code = follow(context, account, held, run_id, wait)
-    raise typer.Exit(code)
+        return follow(context, account, held, run_id, wish.wait)
 
 
 def worker() -> str:
@@ -167,7 +192,7 @@ def confirm(context: Context, settings: Settings, found: Plan) -> None:
     for leg in found.legs:
         output.say(_intent(leg))
     output.say(
-        f"Cost {found.cost:,.2f} · worst fill allowed {-found.worst_case:,.2f}"
+        f"Cost {found.cost:,.2f} · worst fill allowed −{found.worst_case:,.2f}"
         f" · gas if every leg reverts {found.gas_if_reverted:,.2f}"
     )
     output.say(f"Exact allowances, back to 0. Type the first 4 characters of plan {word}:")
@@ -219,8 +244,8 @@ def summary(
         "run": run_id,
         "outcome": outcome,
         "why": ended.why,
-        "cost": present.number(spent.total),
-        "network_fees": present.number(spent.fees),
+        "cost": present.micros(spent.total),
+        "network_fees": present.micros(spent.fees),
         "planned_cost": present.number(run.plan.cost),
         "before": present.holdings(run.started.before),
         "after": present.holdings(closed.after) if closed is not None else [],
@@ -235,7 +260,7 @@ def summary(
 def sentence(body: dict[str, Any]) -> str:
     """The end of a run for people."""
     head = f"run {body['run']}: {body['outcome']}, {body['why']}"
-    costs = f"cost {body['cost']}, planned {body['planned_cost']}"
+    costs = f"cost {Decimal(body['cost']):,.2f}, planned {Decimal(body['planned_cost']):,.2f}"
     tails = {
         "waiting": "you may close this terminal: `rebalancer resume` goes on",
         "needs_human": f"look at it: rebalancer status {body['run']}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 from types import MappingProxyType
 
 from agent.core.fees import money as fee_value
@@ -16,39 +17,63 @@ from agent.planning.goals import Cell
 from agent.planning.ladder import is_sound
 from agent.planning.problem import NoPlan, Problem
 
+_Order = tuple[tuple[int, str], tuple[int, str], str, str, tuple[tuple[int, int], ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Way:
+    """An edge with the cells it leads from and to, and the prices of its two ends.
+
+    There is one object per edge, and it is compared as such. `fair` is base units of what is
+    bought for one base unit sold, by independent prices.
+    """
+
+    edge: Edge
+    sell: Cell
+    buy: Cell
+    sell_price: Decimal
+    buy_price: Decimal
+    fair: Fraction
+
+    @property
+    def name(self) -> str:
+        """The edge in a sentence."""
+        return f"{self.edge.sell.symbol} to {self.edge.buy.symbol} by {self.edge.via}"
+
+    def sold_value(self, raw: int) -> Decimal:
+        """The value of *raw* base units of what is sold."""
+        return self.sell_price * Amount(self.edge.sell, raw).whole
+
+    def bought_value(self, raw: int) -> Decimal:
+        """The value of *raw* base units of what is bought."""
+        return self.buy_price * Amount(self.edge.buy, raw).whole
+
+    def fair_out(self, raw: int) -> int:
+        """Base units that *raw* is worth, rounded down."""
+        return raw * self.fair.numerator // self.fair.denominator
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """Holdings by what may be spent of them, usable edges, and values before any trade.
+    """Holdings by what may be spent of them, usable ways, and values before any trade.
 
     `free` is base units of ERC-20s that may be spent, `native_free` of gas coins that may be
     wrapped (beyond gas reserve and what is kept, before fees) where coin and wrapped form are
-    one asset, `native_held` of all gas coins.
+    one asset, `native_held` of all gas coins; `coins` are the gas coins that were read.
     `asset_of` knows the wrapped form of a gas coin even where only the coin is listed; such a
     form is only passed through, and stands in `transit`.
     """
 
     problem: Problem
     prices: Prices
-    edges: tuple[Edge, ...]
+    ways: tuple[Way, ...]
     asset_of: Mapping[Token, str]
     transit: frozenset[Token]
     free: Mapping[Token, int]
     native_free: Mapping[ChainId, int]
     native_held: Mapping[ChainId, int]
     start: Mapping[Cell, Decimal]
-
-    def cell(self, token: Token) -> Cell:
-        """The cell that *token* counts for."""
-        return self.asset_of[token], token.chain
-
-    def worth(self, token: Token, raw: int) -> Decimal:
-        """The value of *raw* base units of a token that has a price."""
-        return self.unit_price(token) * Amount(token, raw).whole
-
-    def unit_price(self, token: Token) -> Decimal:
-        """The price of a token that has one."""
-        return self.prices.by_asset[self.prices.asset_of[token]].value
+    coins: Mapping[ChainId, Token]
 
     def gas_value(self, chain: ChainId, gas: int) -> Decimal:
         """What *gas* units cost on *chain* now."""
@@ -61,9 +86,8 @@ class Board:
         return max(0, reserve - self.native_held.get(chain, 0))
 
     def native(self, chain: ChainId) -> Token:
-        """The gas coin of *chain*, as the policy names it where it does."""
-        coin = Token(chain, NATIVE, 18, "native")
-        return next((token for token in self.problem.snapshot.balances if token == coin), coin)
+        """The gas coin of *chain*, named as in the snapshot where it was read."""
+        return self.coins.get(chain) or Token(chain, NATIVE, 18, "native")
 
 
 def board(problem: Problem) -> Board | NoPlan:
@@ -81,16 +105,18 @@ def board(problem: Problem) -> Board | NoPlan:
             known.setdefault(token, coin)
     prices = replace(problem.prices, asset_of=MappingProxyType(known))
     free, native_free = _free(problem, asset_of)
+    coins = {t: raw for t, raw in problem.snapshot.balances.items() if t.is_native}
     return Board(
         problem=problem,
         prices=prices,
-        edges=_usable(problem, prices, asset_of, transit),
+        ways=_usable(problem, prices, asset_of, transit),
         asset_of=asset_of,
         transit=transit,
         free=free,
         native_free=native_free,
-        native_held={t.chain: raw for t, raw in problem.snapshot.balances.items() if t.is_native},
+        native_held={coin.chain: raw for coin, raw in coins.items()},
         start=problem.valuation.by_asset_on_chain,
+        coins={coin.chain: coin for coin in coins},
     )
 
 
@@ -128,22 +154,33 @@ def _usable(
     prices: Prices,
     asset_of: Mapping[Token, str],
     transit: frozenset[Token],
-) -> tuple[Edge, ...]:
+) -> tuple[Way, ...]:
     """Edges between different assets whose both ends may be traded, in an order of their own."""
+    usable: dict[_Order, Way] = {}
 
-    def tradable(token: Token) -> bool:
+    def price(token: Token) -> Decimal | None:
+        """The price of a token that may be traded."""
         spend = token in transit or problem.policy.role(token) == "spend"
-        price = prices.of(token)
-        priced = price is not None and price.value.is_finite() and price.value > 0
-        return token in asset_of and not token.is_native and spend and priced
+        found = prices.of(token)
+        if found is None or token not in asset_of or token.is_native or not spend:
+            return None
+        return found.value if found.value.is_finite() and found.value > 0 else None
 
-    usable = {
-        (edge.sell.key, edge.buy.key, edge.via, edge.detail, edge.ladder): edge
-        for edge in problem.edges
-        if tradable(edge.sell)
-        and tradable(edge.buy)
-        and edge.sell.chain == edge.buy.chain
-        and asset_of[edge.sell] != asset_of[edge.buy]
-        and is_sound(edge)
-    }
-    return tuple(edge for _, edge in sorted(usable.items()))
+    for edge in problem.edges:
+        sell_price, buy_price = price(edge.sell), price(edge.buy)
+        if sell_price is None or buy_price is None or not is_sound(edge):
+            continue
+        sell, buy = ((asset_of[token], token.chain) for token in (edge.sell, edge.buy))
+        if sell[0] == buy[0] or sell[1] != buy[1]:
+            continue
+        worth = Fraction(sell_price) / edge.sell.unit, Fraction(buy_price) / edge.buy.unit
+        key = edge.sell.key, edge.buy.key, edge.via, edge.detail, edge.ladder
+        usable[key] = Way(
+            edge=edge,
+            sell=sell,
+            buy=buy,
+            sell_price=sell_price,
+            buy_price=buy_price,
+            fair=worth[0] / worth[1],
+        )
+    return tuple(usable[key] for key in sorted(usable))

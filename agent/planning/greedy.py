@@ -84,10 +84,8 @@ class _Tries:
 
         Where not everything can be done the bands go first.
         """
-        starts = {found.flows: found for found in self.to_edge if found.flows}
-        return tuple(
-            self._search(each, start) for each in TO_TARGET for start in (None, *starts.values())
-        )
+        starts = (None, self.best("cheapest"))
+        return tuple(self._search(each, start) for each in TO_TARGET for start in starts)
 
     def best(self, wish: RebalanceTo) -> Found:
         """The one that misses least of the bands, then of the aim.
@@ -218,7 +216,7 @@ def _why(place: Board, found: Found, decision: Rebalance) -> tuple[str, ...]:
     held = found.notes[:_MOST_NOTES] if left else ()
     return (
         decision.why,
-        *story.funding(place, seen),
+        *story.funding(seen),
         *story.unreached(place, seen, left),
         *held,
         *story.single_sources(place, seen),

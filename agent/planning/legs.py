@@ -35,10 +35,10 @@ def legs(board: Board, seen: Outlook) -> tuple[Leg, ...]:
     made: list[Leg] = list(wraps.values())
     left = dict(board.free)
     for trade in seen.trades:
-        wrap = wraps.get(trade.edge.sell.chain)
-        have = left.get(trade.edge.sell, 0)
+        wrap = wraps.get(trade.way.edge.sell.chain)
+        have = left.get(trade.way.edge.sell, 0)
         made.append(_swap(trade, have, wrap, ids.next()))
-        left[trade.edge.sell] = max(0, have - trade.raw)
+        left[trade.way.edge.sell] = max(0, have - trade.raw)
     for chain, raw in seen.unwraps.items():
         wrapped = board.problem.wrapped[chain]
         swaps = [leg for leg in made if leg.kind == "swap" and leg.buy == wrapped]
@@ -64,7 +64,7 @@ def _wrap(board: Board, seen: Outlook, chain: ChainId, raw: int, leg_id: str) ->
 
 
 def _swap(trade: Trade, have: int, wrap: Leg | None, leg_id: str) -> Leg:
-    edge = trade.edge
+    edge = trade.way.edge
     sell = Sell(edge.sell, trade.raw)
     if wrap is not None and wrap.buy == edge.sell and have < trade.raw:
         sell = Sell(edge.sell, have, (wrap.id,), trade.raw)
@@ -109,7 +109,7 @@ def _unwrap(board: Board, seen: Outlook, amount: Amount, passing: list[Leg], leg
 
 def _quickest(seen: Outlook, chain: ChainId) -> int:
     """The usual duration of a plain transaction: that of the quickest swap."""
-    return min(t.edge.seconds for t in seen.trades if t.edge.sell.chain == chain)
+    return min(t.way.edge.seconds for t in seen.trades if t.way.edge.sell.chain == chain)
 
 
 def _cents(value: Decimal) -> Decimal:

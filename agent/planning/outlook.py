@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from types import MappingProxyType
 
 from agent.core.fees import MAX_BASE_FEE_GROWTH
 from agent.core.frozen import empty
-from agent.core.market import Edge
 from agent.core.money import WHOLE_BPS, Amount, ChainId, raw_up
 from agent.core.rounding import mul_div_up
-from agent.core.wording import chain_name, percent, whole
-from agent.planning.board import Board
+from agent.core.wording import chain_name, percent, percent_of_bps, whole
+from agent.planning.board import Board, Way
 from agent.planning.goals import Cell
 from agent.planning.ladder import bought
 
@@ -27,9 +27,9 @@ UNWRAP_GAS = 46_000
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Base units to sell along one edge."""
+    """Base units to sell along one way."""
 
-    edge: Edge
+    way: Way
     raw: int
 
 
@@ -37,7 +37,7 @@ class Flow:
 class Trade:
     """A flow with what it brings: base units expected and at least, values, gas included not."""
 
-    edge: Edge
+    way: Way
     raw: int
     expected: int
     least: int
@@ -52,21 +52,43 @@ class Trade:
         return self.sold_value - self.expected_value + self.gas_cost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Outlook:
     """Where a set of trades leads.
 
     `wraps` and `unwraps` are base units of the gas coin by chain; `gas_costs` the value of all
-    gas by chain. `expected` and `least` are values by cell when every trade brings what is
-    expected, and when each brings only its minimum.
+    gas by chain.
     """
 
+    board: Board
     trades: tuple[Trade, ...]
     wraps: Mapping[ChainId, int]
     unwraps: Mapping[ChainId, int]
     gas_costs: Mapping[ChainId, Decimal]
-    expected: Mapping[Cell, Decimal]
-    least: Mapping[Cell, Decimal]
+
+    @cached_property
+    def expected(self) -> Mapping[Cell, Decimal]:
+        """Values by cell when every trade brings what is expected."""
+        return self._after(at_least=False)
+
+    @cached_property
+    def least(self) -> Mapping[Cell, Decimal]:
+        """Values by cell when every trade brings only its minimum."""
+        return self._after(at_least=True)
+
+    def _after(self, *, at_least: bool) -> Mapping[Cell, Decimal]:
+        """Values by cell after the trades; gas comes out of the gas coin, where that counts."""
+        cells = dict(self.board.start)
+        for done in self.trades:
+            sell, buy = done.way.sell, done.way.buy
+            came = done.least_value if at_least else done.expected_value
+            cells[sell] = cells.get(sell, Decimal(0)) - done.sold_value
+            cells[buy] = cells.get(buy, Decimal(0)) + came
+        for chain, cost in self.gas_costs.items():
+            asset = self.board.asset_of.get(self.board.native(chain))
+            if asset is not None:
+                cells[asset, chain] = cells.get((asset, chain), Decimal(0)) - cost
+        return MappingProxyType(cells)
 
     @property
     def gas(self) -> Decimal:
@@ -97,51 +119,43 @@ def trade(board: Board, flow: Flow, earlier: Sequence[Trade] = ()) -> Trade | st
     What earlier trades pushed through a pool of the same edge counts as if it had gone along
     this edge: the first part of the ladder is used up.
     """
-    edge = flow.edge
-    used = _used(board, edge, earlier)
+    way, edge = flow.way, flow.way.edge
+    used = _used(way, earlier)
     start, end = bought(edge, used), bought(edge, used + flow.raw)
-    name = name_of(edge)
     if start is None or end is None:
-        return f"{name} is not offered for as much as {whole(Amount(edge.sell, flow.raw))}"
+        return f"{way.name} is not offered for as much as {whole(Amount(edge.sell, flow.raw))}"
     limits = board.problem.policy.limits
-    expected = end - start
-    fair = board.prices.fair(Amount(edge.sell, flow.raw), edge.buy) or 0
+    expected, fair = end - start, way.fair_out(flow.raw)
     by_price = mul_div_up(fair, WHOLE_BPS - limits.max_price_impact_bps, WHOLE_BPS)
     if not (0 < by_price <= expected):
         off = percent(1 - Decimal(expected) / fair) if fair else "far"
-        limit = percent(Decimal(limits.max_price_impact_bps) / WHOLE_BPS)
-        return f"{name} pays {off} less than independent prices (limit {limit})"
+        limit = percent_of_bps(limits.max_price_impact_bps)
+        return f"{way.name} pays {off} less than independent prices (limit {limit})"
     by_quote = mul_div_up(expected, WHOLE_BPS - limits.max_slippage_bps, WHOLE_BPS)
     least = max(by_price, by_quote)
     return Trade(
-        edge=edge,
+        way=way,
         raw=flow.raw,
         expected=expected,
         least=least,
-        sold_value=board.worth(edge.sell, flow.raw),
-        expected_value=board.worth(edge.buy, expected),
-        least_value=board.worth(edge.buy, least),
+        sold_value=way.sold_value(flow.raw),
+        expected_value=way.bought_value(expected),
+        least_value=way.bought_value(least),
         gas_cost=board.gas_value(edge.sell.chain, edge.gas),
     )
-
-
-def name_of(edge: Edge) -> str:
-    """An edge in a sentence."""
-    return f"{edge.sell.symbol} to {edge.buy.symbol} by {edge.via}"
 
 
 def untouched(board: Board) -> Outlook:
     """Where no trade at all leads."""
     none: Mapping[ChainId, int] = empty()
-    return Outlook(
-        trades=(), wraps=none, unwraps=none, gas_costs={}, expected=board.start, least=board.start
-    )
+    return Outlook(board=board, trades=(), wraps=none, unwraps=none, gas_costs={})
 
 
-def _used(board: Board, edge: Edge, earlier: Sequence[Trade]) -> int:
+def _used(way: Way, earlier: Sequence[Trade]) -> int:
     """Base units of the edge's ladder that earlier trades through its pools have used up."""
-    value = sum((t.sold_value for t in earlier if t.edge.pools & edge.pools), Decimal(0))
-    return raw_up(value / board.unit_price(edge.sell), edge.sell)
+    pools = way.edge.pools
+    value = sum((t.sold_value for t in earlier if t.way.edge.pools & pools), Decimal(0))
+    return raw_up(value / way.sell_price, way.edge.sell) if value else 0
 
 
 def outlook(board: Board, flows: Sequence[Flow]) -> Outlook | str:
@@ -154,20 +168,19 @@ def outlook(board: Board, flows: Sequence[Flow]) -> Outlook | str:
         trades.append(priced)
     wraps, unwraps = _wraps(board, trades)
     gas: dict[ChainId, int] = {}
-    for chain in sorted({done.edge.sell.chain for done in trades}):
-        own = sum(done.edge.gas for done in trades if done.edge.sell.chain == chain)
+    for chain in sorted({done.way.edge.sell.chain for done in trades}):
+        own = sum(done.way.edge.gas for done in trades if done.way.edge.sell.chain == chain)
         gas[chain] = own + WRAP_GAS * (chain in wraps) + UNWRAP_GAS * (chain in unwraps)
         missing = _starved(board, chain, gas[chain], wraps.get(chain, 0))
         if missing:
             return missing
     gas_costs = {chain: board.gas_value(chain, units) for chain, units in gas.items()}
     return Outlook(
+        board=board,
         trades=tuple(trades),
         wraps=MappingProxyType(wraps),
         unwraps=MappingProxyType(unwraps),
         gas_costs=MappingProxyType(gas_costs),
-        expected=_after(board, trades, gas_costs, at_least=False),
-        least=_after(board, trades, gas_costs, at_least=True),
     )
 
 
@@ -178,15 +191,15 @@ def _wraps(board: Board, trades: Sequence[Trade]) -> tuple[dict[ChainId, int], d
     something to do on that chain.
     """
     wraps, unwraps = {}, {}
-    for chain in sorted({done.edge.sell.chain for done in trades}):
+    for chain in sorted({done.way.edge.sell.chain for done in trades}):
         wrapped = board.problem.wrapped.get(chain)
         if wrapped is None:
             continue
-        sold = sum(done.raw for done in trades if done.edge.sell == wrapped)
+        sold = sum(done.raw for done in trades if done.way.edge.sell == wrapped)
         have = board.free.get(wrapped, 0)
         if sold > have:
             wraps[chain] = sold - have
-        passing = sum(done.expected for done in trades if done.edge.buy == wrapped)
+        passing = sum(done.expected for done in trades if done.way.edge.buy == wrapped)
         refill = min(max(0, have - sold), board.reserve_gap(chain))
         unwrap = passing if wrapped in board.transit else refill * (chain in board.native_free)
         if unwrap > 0:
@@ -213,24 +226,3 @@ def _starved(board: Board, chain: ChainId, gas: int, wrap: int) -> str:
             "which would touch the gas reserve"
         )
     return ""
-
-
-def _after(
-    board: Board,
-    trades: Sequence[Trade],
-    gas_costs: Mapping[ChainId, Decimal],
-    *,
-    at_least: bool,
-) -> Mapping[Cell, Decimal]:
-    """Values by cell after the trades; gas is paid out of the gas coin, where that counts."""
-    cells = dict(board.start)
-    for done in trades:
-        sell, buy = board.cell(done.edge.sell), board.cell(done.edge.buy)
-        came = done.least_value if at_least else done.expected_value
-        cells[sell] = cells.get(sell, Decimal(0)) - done.sold_value
-        cells[buy] = cells.get(buy, Decimal(0)) + came
-    for chain, cost in gas_costs.items():
-        coin = board.native(chain)
-        if coin in board.asset_of:
-            cells[board.cell(coin)] = cells.get(board.cell(coin), Decimal(0)) - cost
-    return MappingProxyType(cells)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from agent.core.market import Edge
 from agent.core.money import WHOLE_BPS, raw_down, raw_up
 from agent.core.wording import money
-from agent.planning.board import Board
+from agent.planning.board import Board, Way
 from agent.planning.goals import Aim, Cell, Goal, goals
 from agent.planning.ladder import largest
-from agent.planning.outlook import Flow, Outlook, name_of, outlook, untouched
+from agent.planning.outlook import Flow, Outlook, outlook, untouched
 
 _STEPS_PER_GOAL = 6
 """Brake: a repaired part is touched again only because costs moved its edges, by less each
@@ -91,12 +90,13 @@ def search(board: Board, strategy: Strategy, start: Found | None = None) -> Foun
     """
     wanted = goals(board.problem.policy, strategy.aim, stop_at_target=strategy.stop_at_target)
     surely = strategy.aim == "edge"
+    members = _members(board, wanted)
     flows, seen = (start.flows, start.outlook) if start else ((), untouched(board))
     notes: dict[str, None] = {}
     for _ in range(_STEPS_PER_GOAL * len(wanted)):
         notes = {}
         pulls = [_pull(goal, seen, surely=surely) for goal in wanted]
-        steps = list(_steps(_Stage(board, strategy, flows, seen), pulls, notes))
+        steps = list(_steps(_Stage(board, strategy, flows, seen), pulls, members, notes))
         if not steps:
             break
         best = min(steps, key=lambda step: _rank(step, strategy))
@@ -159,7 +159,7 @@ def _pruned(
 ) -> tuple[tuple[Flow, ...], Outlook]:
     """Drop trades, the dearest first, without which nothing is missed by more."""
     for done in sorted(seen.trades, key=lambda trade: -trade.cost):
-        rest = tuple(flow for flow in flows if flow.edge != done.edge)
+        rest = tuple(flow for flow in flows if flow.way is not done.way)
         without = outlook(board, rest) if rest else untouched(board)
         if isinstance(without, str):
             continue
@@ -185,35 +185,44 @@ class _Stage:
     seen: Outlook
 
 
-def _steps(stage: _Stage, pulls: Sequence[_Pull], notes: dict[str, None]) -> Iterator[_Step]:
+def _members(board: Board, wanted: Sequence[Goal]) -> Mapping[Cell, frozenset[int]]:
+    """Which goals hold each cell that may be traded, by their index."""
+    cells = {cell for way in board.ways for cell in (way.sell, way.buy)}
+    return {
+        cell: frozenset(index for index, goal in enumerate(wanted) if goal.holds(cell))
+        for cell in cells
+    }
+
+
+def _steps(
+    stage: _Stage,
+    pulls: Sequence[_Pull],
+    members: Mapping[Cell, frozenset[int]],
+    notes: dict[str, None],
+) -> Iterator[_Step]:
     """All single trades that repair something, and notes about those that must not be done."""
     board = stage.board
-    needs: dict[tuple[Cell, Cell], _Need | None] = {}
-    for edge in board.edges:
-        ends = board.cell(edge.sell), board.cell(edge.buy)
-        if ends not in needs:
-            needs[ends] = _need(pulls, *ends)
-        need = needs[ends]
+    for way in board.ways:
+        sell, buy = members[way.sell], members[way.buy]
+        need = _need([pulls[i] for i in sell - buy], [pulls[i] for i in buy - sell])
         if need is None:
             continue
-        falling = board.problem.falling.get(board.asset_of[edge.buy])
-        step = falling or _step(_Attempt(stage, edge), need)
+        falling = board.problem.falling.get(way.buy[0])
+        step = falling or _step(_Attempt(stage, way), need)
         if isinstance(step, str):
             notes[step] = None
         else:
             yield step
 
 
-def _need(pulls: Sequence[_Pull], sell: Cell, buy: Cell) -> _Need | None:
-    """How much selling from one cell into another would help, None when it would not."""
-    giving = [pull for pull in pulls if pull.goal.holds(sell) and not pull.goal.holds(buy)]
-    taking = [pull for pull in pulls if pull.goal.holds(buy) and not pull.goal.holds(sell)]
+def _need(giving: Sequence[_Pull], taking: Sequence[_Pull]) -> _Need | None:
+    """How much selling helps goals that lose by it and goals that win, None when it does not."""
     surplus = max((pull.surplus for pull in giving), default=Decimal(0))
     deficit = max((pull.deficit for pull in taking), default=Decimal(0))
-    most = min((*(pull.give for pull in giving), *(pull.take for pull in taking)))
-    if not (most > 0 and (surplus > 0 or deficit > 0)):
+    if not (surplus > 0 or deficit > 0):
         return None
-    return _Need(surplus=surplus, deficit=deficit, most=most)
+    most = min((*(pull.give for pull in giving), *(pull.take for pull in taking)))
+    return _Need(surplus=surplus, deficit=deficit, most=most) if most > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,28 +230,28 @@ class _Attempt:
     """One edge, to be added to flows that are already chosen, or widened if it is there."""
 
     stage: _Stage
-    edge: Edge
+    way: Way
 
     @property
     def already(self) -> int:
         """Base units that are sold along the edge so far."""
-        return sum(flow.raw for flow in self.stage.flows if flow.edge == self.edge)
+        return sum(flow.raw for flow in self.stage.flows if flow.way is self.way)
 
     @property
     def available(self) -> int:
         """Base units that are not sold yet, with what can be wrapped to them."""
-        board, token = self.stage.board, self.edge.sell
-        sold = sum(flow.raw for flow in self.stage.flows if flow.edge.sell == token)
+        board, token = self.stage.board, self.way.edge.sell
+        sold = sum(flow.raw for flow in self.stage.flows if flow.way.edge.sell == token)
         is_wrapped = board.problem.wrapped.get(token.chain) == token
         native = board.native_free.get(token.chain, 0) if is_wrapped else 0
         return board.free.get(token, 0) + native - sold
 
     def with_more(self, more: int) -> tuple[Flow, ...]:
         """The flows with *more* base units along the edge."""
-        wider = Flow(self.edge, self.already + more)
+        wider = Flow(self.way, self.already + more)
         if not self.already:
             return (*self.stage.flows, wider)
-        return tuple(wider if flow.edge == self.edge else flow for flow in self.stage.flows)
+        return tuple(wider if flow.way is self.way else flow for flow in self.stage.flows)
 
     def ahead(self, more: int) -> Outlook | str:
         """Where that leads, or why it must not be done."""
@@ -254,24 +263,24 @@ class _Attempt:
         for done in seen.trades:
             if not done.cost * WHOLE_BPS <= done.sold_value * limit:
                 costs = f"{money(done.cost)} for {money(done.sold_value)}"
-                return f"{name_of(done.edge)} costs {costs} (limit {limit} bps)"
+                return f"{done.way.name} costs {costs} (limit {limit} bps)"
         return seen
 
 
 def _step(attempt: _Attempt, need: _Need) -> _Step | str:
     """The trade along an edge that serves *need*, or why there is none."""
-    stage, edge = attempt.stage, attempt.edge
+    stage, way = attempt.stage, attempt.way
     limits = stage.board.problem.policy.limits
-    price = stage.board.unit_price(edge.sell)
+    token, price = way.edge.sell, way.sell_price
     room = limits.max_run_value - stage.seen.turnover
-    cap = min(raw_down(min(need.most, room) / price, edge.sell), attempt.available)
-    floor = 1 if attempt.already else max(1, raw_up(limits.min_trade / price, edge.sell))
+    cap = min(raw_down(min(need.most, room) / price, token), attempt.available)
+    floor = 1 if attempt.already else max(1, raw_up(limits.min_trade / price, token))
     if not cap >= floor:
         if room < min(need.most, limits.min_trade):
             return f"max_run_value of {money(limits.max_run_value)} is used up"
-        most = money(stage.board.worth(edge.sell, max(0, cap)))
-        return f"{name_of(edge)} could move {most}, less than min_trade {money(limits.min_trade)}"
-    raw = min(cap, max(floor, raw_up(_size(stage, need) / price, edge.sell)))
+        most = money(way.sold_value(max(0, cap)))
+        return f"{way.name} could move {most}, less than min_trade {money(limits.min_trade)}"
+    raw = min(cap, max(floor, raw_up(_size(stage, need) / price, token)))
     ahead = attempt.ahead(raw)
     if isinstance(ahead, str):
         why = ahead
@@ -279,7 +288,7 @@ def _step(attempt: _Attempt, need: _Need) -> _Step | str:
         ahead = attempt.ahead(raw) if raw >= floor else why
         if isinstance(ahead, str):
             return why
-    value = stage.board.worth(edge.sell, raw)
+    value = way.sold_value(raw)
     repaired = min(value, need.surplus) + min(value, need.deficit)
     return _Step(attempt.with_more(raw), ahead, repaired, ahead.cost - stage.seen.cost)
 

@@ -12,12 +12,12 @@ from agent.planning.goals import Goal
 from agent.planning.outlook import Outlook
 
 
-def funding(board: Board, seen: Outlook) -> tuple[str, ...]:
+def funding(seen: Outlook) -> tuple[str, ...]:
     """What each sold asset pays for."""
     sold: dict[str, dict[str, Decimal]] = {}
     for trade in seen.trades:
-        bought = sold.setdefault(board.asset_of[trade.edge.sell], {})
-        name = board.asset_of[trade.edge.buy]
+        bought = sold.setdefault(trade.way.sell[0], {})
+        name = trade.way.buy[0]
         bought[name] = bought.get(name, Decimal(0)) + trade.sold_value
     return tuple(
         f"{asset} funds {listed([f'{money(value)} of {name}' for name, value in bought.items()])}"
@@ -80,7 +80,7 @@ def single_sources(board: Board, seen: Outlook) -> tuple[str, ...]:
     names = {
         board.prices.asset_of[token]
         for trade in seen.trades
-        for token in (trade.edge.sell, trade.edge.buy)
+        for token in (trade.way.edge.sell, trade.way.edge.buy)
     }
     alone = sorted(name for name in names if not board.prices.by_asset[name].independent)
     if not alone:

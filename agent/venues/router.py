@@ -167,17 +167,16 @@ class Router:
         """
         book = self._book(sell.chain)
         hubs = self._options.chains[sell.chain].hubs
-        page = book.page({sell.address, buy.address, *hubs})
-        for _ in range(1 + _EXTENSIONS):
+        page, extensions = book.page({sell.address, buy.address, *hubs}), 0
+        while True:
             search = Search(page.pools, hubs)
             rate = self._gas_rate(search, page.block, buy)
             route = search.best(sell.address, buy.address, sell_raw, rate)
             if route is not None:
                 return route
-            if not search.unknown:
-                break
-            page = book.further(page, search.unknown)
-        raise _no_route(sell, buy)
+            if not search.unknown or extensions == _EXTENSIONS:
+                raise _no_route(sell, buy)
+            page, extensions = book.further(page, search.unknown), extensions + 1
 
     def _gas_rate(self, search: Search, block: Block, buy: Token) -> int:
         """What RATE_UNIT of gas is worth in *buy*, by the pools themselves; 0 if unknown."""
@@ -215,8 +214,8 @@ def _is_ours(chain: ChainId, sell: Token, buy: Token) -> bool:
 
 def _no_route(sell: Token, buy: Token) -> NoRoute:
     return NoRoute(
-        f"no Uniswap pools lead from {sell.symbol} to {buy.symbol} on chain {sell.chain}",
-        fix="allow another venue, or leave this asset as it is",
+        f"no Uniswap pools take this much {sell.symbol} for {buy.symbol} on chain {sell.chain}",
+        fix="allow another venue, sell less at once, or leave this asset as it is",
     )
 
 

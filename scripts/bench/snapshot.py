@@ -8,8 +8,8 @@ chain or on three at once, and every balance is checked. web3 is measured with i
 its best settings; it reads no block hash, no code hash and no chain id of the balances' block.
 
 Cold is a new client with new connections (imports done before), warm is the median of the rounds
-after it. CPU is that of this process; nodes and proxies are processes of their own. Ends with 1 if
-a goal is missed.
+after it; a slow way gets fewer of them. CPU is that of this process; nodes and proxies are
+processes of their own. The goals are compared with web3's defaults. Ends with 1 if one is missed.
 """
 
 import argparse
@@ -169,6 +169,8 @@ WAYS: dict[str, Callable[[Sequence[Site]], Client]] = {
     "web3 batch": web3_batch,
 }
 BASELINE = "web3 contract call"
+ENOUGH_SECONDS = 10.0  # of warm rounds of one way
+FEWEST_ROUNDS = 3
 
 
 def in_parallel(read: Callable[[Any, Any], Balances], *pairs: Sequence[Any]) -> list[Balances]:
@@ -244,11 +246,16 @@ def measure(way: str, sites: Sequence[Site], wires: Sequence[Wire], *, rounds: i
         {NATIVE: NATIVE_WEI} | {token: int(token, 16) ^ int(ACCOUNT, 16) for token in site.tokens}
         for site in sites
     ]
-    walls, cpus, requests, sizes = [], [], [], []
+    walls: list[float] = []
+    cpus: list[float] = []
+    requests: list[int] = []
+    sizes: list[float] = []
     client: Client | None = None
     for wire in wires:
         wire.seen()
-    for _ in range(rounds + 1):
+    for done in range(rounds + 1):
+        if done > FEWEST_ROUNDS and sum(walls) > ENOUGH_SECONDS * 1000:
+            break
         wall, cpu = time.perf_counter(), time.process_time()
         client = client or WAYS[way](sites)
         found = client()
@@ -276,7 +283,7 @@ def measure(way: str, sites: Sequence[Site], wires: Sequence[Wire], *, rounds: i
 
 def verdict(ours: Case, others: Sequence[Case]) -> dict[str, Any]:
     """Compare the product with the goals and with the other ways, at one size."""
-    baseline = min(case.cpu_ms for case in others if case.way.startswith(BASELINE))
+    baseline = next(case.cpu_ms for case in others if case.way == BASELINE)
     return {
         "chains": ours.chains,
         "tokens": ours.tokens,
@@ -313,7 +320,7 @@ def main() -> int:
         print(json.dumps(document(cases, verdicts, passed=passed), indent=1))
     else:
         print_table(cases)
-        print("all goals are met" if passed else f"missed: {verdicts}")
+        print("all goals are met" if passed else f"missed: {json.dumps(verdicts)}")
     return 0 if passed else 1
 
 

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 from chain.scripted import Scripted, header
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.chain.fees import MOST_PER_GAS, next_block
 from agent.core.fees import FeeQuote
 from agent.errors import BadReply
 from agent.wire.rpc import RpcError
+
+patient = settings(deadline=None)
 
 NO_METHOD = RpcError(-32601, "the method eth_feeHistory does not exist")
 
@@ -49,6 +51,7 @@ def test_empty_blocks_say_nothing_about_tips() -> None:
     )
 
 
+@patient
 @given(st.lists(st.integers(0, MOST_PER_GAS), max_size=20))
 def test_priority_fee_is_one_that_was_paid_or_one_wei(tips: list[int]) -> None:
     quote = next_block(node(history([7] * (len(tips) + 1), tips))).fees

@@ -7,7 +7,7 @@ import pytest
 from chain.scripted import Scripted, header
 from eth_abi.abi import decode as abi_decode
 from eth_abi.abi import encode as abi_encode
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.chain.multicall import (
@@ -23,6 +23,8 @@ from agent.errors import BadReply
 from agent.ports import Read
 from agent.wire.keccak import selector
 from agent.wire.rpc import RpcError
+
+patient = settings(deadline=None)
 
 MULTICALL3 = Address("0xca11bde05977b3631167028862be2a173976ca11")
 SHAPE = ["(address,bool,bytes)[]"]
@@ -57,18 +59,21 @@ def test_selector_is_aggregate3s() -> None:
     assert selector("aggregate3((address,bool,bytes)[])") == "0x" + AGGREGATE3.hex()
 
 
+@patient
 @given(st.lists(reads, max_size=12))
 def test_calls_are_encoded_as_the_reference_encodes_them(calls: list[Read]) -> None:
     expected = abi_encode(SHAPE, [[(c.to, True, bytes.fromhex(c.data[2:])) for c in calls]])
     assert "0x" + (AGGREGATE3 + expected).hex() == encode_aggregate(calls)
 
 
+@patient
 @given(answers)
 def test_answers_are_read_as_the_reference_wrote_them(results: list[tuple[bool, bytes]]) -> None:
     raw = abi_encode(ANSWER, [results])
     assert [data if ok else None for ok, data in results] == decode_aggregate(raw, len(results))
 
 
+@patient
 @given(answers, st.data())
 def test_answer_that_is_cut_or_altered_is_refused_or_of_the_same_length(
     results: list[tuple[bool, bytes]], data: st.DataObject

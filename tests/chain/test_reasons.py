@@ -1,11 +1,13 @@
 """Reasons of a revert: what a contract may have written, made safe to show."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.chain.reasons import MAX_REASON_CHARS, plain, revert_reason
 from agent.wire.abi import encode, selector
+
+patient = settings(deadline=None)
 
 
 def error(text: str) -> bytes:
@@ -39,6 +41,7 @@ def test_reason_that_is_no_text_is_shown_by_its_selector() -> None:
     assert "custom error 0x08c379a0" == revert_reason(raw, "")
 
 
+@patient
 @given(st.binary(max_size=300), st.text(max_size=300))
 def test_reason_is_short_and_printable_whatever_stands_there(raw: bytes, said: str) -> None:
     for start in (b"", error("")[:4], panic(0)[:4]):
@@ -47,6 +50,7 @@ def test_reason_is_short_and_printable_whatever_stands_there(raw: bytes, said: s
         assert reason.isprintable()
 
 
+@patient
 @given(st.text(max_size=400), st.integers(0, 300))
 def test_plain_text_obeys_its_length(text: str, at_most: int) -> None:
     assert len(plain(text, at_most=at_most)) <= at_most

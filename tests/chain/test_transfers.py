@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from chain.scripted import Scripted, block_hash
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.chain.client import web3_over
@@ -14,6 +14,8 @@ from agent.chain.transfers import received
 from agent.core.money import NATIVE, Address, ChainId, Token
 from agent.errors import BadReply
 from agent.wire.keccak import keccak256
+
+quick = settings(max_examples=25, deadline=None)
 
 CHAIN = ChainId(1)
 ACCOUNT, OTHER, NOBODY = (Address("0x" + byte * 20) for byte in ("ac", "57", "00"))
@@ -61,6 +63,7 @@ def read(*logs: Any, account: Address = ACCOUNT, **changes: Any) -> tuple[int, i
 amounts = st.integers(0, 2**256 - 1)
 
 
+@quick
 @given(
     st.lists(
         st.tuples(st.sampled_from([ACCOUNT, OTHER]), st.sampled_from([ACCOUNT, OTHER]), amounts),

@@ -215,7 +215,7 @@ def test_journal_can_be_closed_twice(journal: Journal) -> None:
 @pytest.mark.parametrize("handles", [1, 2])
 def test_threads_that_race_win_each_position_once(open_one: Open, handles: int) -> None:
     opened = [open_one() for _ in range(handles)]
-    barrier = threading.Barrier(4)
+    barrier = threading.Barrier(4, timeout=60)
     won: list[tuple[int, str]] = []
 
     def go(worker: int) -> None:

@@ -474,7 +474,7 @@ def test_reader_sees_a_file_without_tables_as_empty_until_they_are_there(
 
 def test_many_that_open_a_new_journal_at_once_all_get_it(folder: Path) -> None:
     for number in range(10):
-        place, barrier = folder.with_name(f"state{number}"), threading.Barrier(6)
+        place, barrier = folder.with_name(f"state{number}"), threading.Barrier(6, timeout=60)
         results: list[object] = []
 
         def go(
