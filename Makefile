@@ -4,6 +4,8 @@
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
+# Tests spend their time in Python and in local chains; each worker has a chain of its own.
+WORKERS ?= 2
 PY = $(VENV)/bin/python
 export PYTHON
 
@@ -17,7 +19,7 @@ demo: setup ## set up, then show everything on private local chains (ARGS="--jso
 	@$(VENV)/bin/rebalancer demo $(ARGS)
 
 test: setup-dev lint ## set up, check, then run every test with branch coverage
-	@$(PY) -m pytest --cov --cov-report=json:coverage.json
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=json:coverage.json
 	@$(PY) scripts/coverage_gate.py coverage.json
 
 check: setup-dev lint house ## style, types, import contracts and house rules

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 
 from agent.core.decide import History, decide
 from agent.core.market import Edge
@@ -134,15 +135,20 @@ def edge(
 ) -> Edge:
     """An edge over a constant-product pool of *depth* (value of one side) at fair prices."""
     worth = quoted or prices()
-    sell_price, buy_price = worth.of(sell).value, worth.of(buy).value
-    reserve_in = whole(sell, "1") * Decimal(depth) / sell_price
-    reserve_out = whole(buy, "1") * Decimal(depth) / buy_price
-    ladder = []
+    unit_in, unit_out = (whole(t, "1") / worth.of(t).value for t in (sell, buy))
+    ladder = _ladder(unit_in, unit_out, Decimal(depth), Decimal(most), fee_bps)
+    return Edge(via, sell, buy, ladder, gas, 12, frozenset(pools), f"{fee_bps} bps")
+
+
+@cache
+def _ladder(unit_in, unit_out, depth, most, fee_bps):
+    reserve_in, reserve_out = unit_in * depth, unit_out * depth
+    points = []
     for step in range(1, 41):
-        raw_in = int(whole(sell, "1") * Decimal(most) / sell_price * step * step / 1600)
+        raw_in = int(unit_in * most * step * step / 1600)
         paid = Decimal(raw_in) * (10_000 - fee_bps) / 10_000
-        ladder.append((raw_in, int(reserve_out * paid / (reserve_in + paid))))
-    return Edge(via, sell, buy, tuple(ladder), gas, 12, frozenset(pools), f"{fee_bps} bps")
+        points.append((raw_in, int(reserve_out * paid / (reserve_in + paid))))
+    return tuple(points)
 
 
 def edges(*tokens: Token, **options) -> tuple[Edge, ...]:

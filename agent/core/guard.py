@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Callable
 
-from agent.core.intent import Draft
-from agent.core.money import NATIVE, Address, Amount, Token
-from agent.core.plan import Leg
-from agent.core.policy import Limits
-from agent.core.price import Prices
-from agent.core.quote import Call, Meaning, Quote
-from agent.core.simulated import Simulated
+from agent.core.money import Amount, Token
+from agent.core.proposal import Proposal
+from agent.core.quote import Call, Meaning
+from agent.core.rounding import mul_div_down
 from agent.core.verdict import Refusal, Verdict
+
+__all__ = ["RULES", "Proposal", "Rule", "check"]
 
 MAX_DEADLINE_SECONDS = 300
 """A swap that could be mined later than this after the quote is a free option for others."""
+
+MAX_ORDER_SECONDS = 86_400
+"""A signed order waits for a solver, and for other signers where a wallet has several."""
 
 MAX_CLOCK_SKEW_SECONDS = 60
 """Chain time and our clock may differ by this much; the expiry of quotes rests on both."""
@@ -24,93 +24,7 @@ MAX_CLOCK_SKEW_SECONDS = 60
 MAX_GAS_LIMIT = 15_000_000
 """Half of a usual mainnet block: no call of ours is that large, a gas burner is."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """What is about to be done for one leg, and all that the rules may look at.
-
-    `drafts` are the approvals and, last, the act; `meanings` belong to them in order, each
-    decoded from the draft's own bytes; `simulated` ran them in a row. `min_out` is the least
-    that independent prices and the plan allow, in base units. `targets` are the addresses
-    that may be called or may spend, with the code hash they must have ('' where none is
-    pinned); `code_hashes` what is found on chain. Times are unix seconds. `canary` limits
-    the value of a first use, None when there is no limit.
-    """
-
-    account: Address
-    leg: Leg
-    sell_raw: int
-    quote: Quote
-    drafts: tuple[Draft, ...]
-    meanings: tuple[Meaning | Refusal, ...]
-    simulated: Simulated
-    prices: Prices
-    limits: Limits
-    min_out: int
-    targets: Mapping[Address, str]
-    code_hashes: Mapping[Address, str]
-    account_code_hash: str
-    chain_time: int
-    clock_time: int
-    native: Token
-    canary: Decimal | None = None
-    value: Decimal | None = None
-
-    @property
-    def act(self) -> Meaning | Refusal:
-        """What the act means as a whole: nested calls in a row read as one."""
-        last = self.meanings[-1]
-        return last if isinstance(last, Refusal) else whole(last)
-
-    @property
-    def is_order(self) -> bool:
-        """Whether the act is a signed message that others execute."""
-        return not isinstance(self.quote.payload, Call)
-
-    @property
-    def approvals(self) -> tuple[tuple[Draft, Meaning | Refusal], ...]:
-        """The drafts before the act with their meanings."""
-        return tuple(zip(self.drafts[:-1], self.meanings[:-1], strict=True))
-
-
 Rule = Callable[[Proposal], tuple[Refusal, ...]]
-
-
-def whole(meaning: Meaning) -> Meaning | Refusal:
-    """One meaning for a row of nested calls that hand their output on to each other.
-
-    Each call but the last must keep its output in the router, and the next must sell just
-    that, all of it (amount 0 means the router's own balance); otherwise G111.
-    """
-    if not meaning.inner:
-        return meaning
-    parts = [whole(part) for part in meaning.inner]
-    done: list[Meaning] = []
-    for part in parts:
-        if isinstance(part, Refusal):
-            return part
-        if done and not _continues(done[-1], part, meaning.target):
-            return Refusal("G111", f"{part.name} does not continue {done[-1].name}")
-        done.append(part)
-    first, last = done[0], done[-1]
-    return Meaning(
-        target=meaning.target,
-        selector=meaning.selector,
-        name=" + ".join(part.name for part in done),
-        recipient=last.recipient,
-        sell=first.sell,
-        amount_in=first.amount_in,
-        buy=last.buy,
-        min_out=last.min_out,
-        value=meaning.value,
-        spender=next((part.spender for part in done if part.spender is not None), None),
-        deadline=meaning.deadline,
-    )
-
-
-def _continues(before: Meaning, after: Meaning, router: Address) -> bool:
-    handed_on = before.buy is not None and before.recipient == router
-    return handed_on and after.sell == before.buy and after.amount_in == 0
 
 
 def understood(p: Proposal) -> tuple[Refusal, ...]:
@@ -152,9 +66,20 @@ def code_pinned(p: Proposal) -> tuple[Refusal, ...]:
         elif pinned and found != pinned:
             why = f"{address} has other code than it must have ({found[:10]}…)"
             refusals.append(Refusal("G104", why))
-    called = {draft.payload.to for draft in p.drafts if isinstance(draft.payload, Call)}
-    unseen = called - set(p.code_hashes)
-    return (*refusals, *(Refusal("G104", f"the code of {a} was not read") for a in unseen))
+    needed = {draft.payload.to for draft in p.drafts if isinstance(draft.payload, Call)}
+    needed |= {m.spender for _, m in p.approvals if isinstance(m, Meaning) and m.spender}
+    unseen = sorted(needed - set(p.code_hashes))
+    return (*refusals, *(Refusal("G104", f"the code of {each} was not read") for each in unseen))
+
+
+def chain_matches(p: Proposal) -> tuple[Refusal, ...]:
+    """Everything happens on the chain of what the leg sells."""
+    wanted = p.leg.sell.token.chain
+    found = {chain for draft in p.drafts for chain in (draft.chain, draft.payload.chain)}
+    return tuple(
+        Refusal("G106", f"a call is for chain {chain}, the leg for chain {wanted}")
+        for chain in sorted(found - {wanted})
+    )
 
 
 def recipient_is_wallet(p: Proposal) -> tuple[Refusal, ...]:
@@ -166,18 +91,14 @@ def recipient_is_wallet(p: Proposal) -> tuple[Refusal, ...]:
 
 
 def tokens_match(p: Proposal) -> tuple[Refusal, ...]:
-    """The call sells and buys what the leg says."""
+    """The call sells and buys what the leg says; bytes that do not name a token say nothing."""
     m = p.act
     if isinstance(m, Refusal):
         return ()
-    wanted = (_contract(p.leg.sell.token), _contract(p.leg.buy))
-    if (m.sell, m.buy) == wanted:
+    wanted = (p.leg.sell.token.address, p.leg.buy.address)
+    if (m.sell, m.buy) == wanted and p.quote.buy == p.leg.buy:
         return ()
     return (Refusal("G106", f"the call swaps {m.sell} for {m.buy}, the leg says otherwise"),)
-
-
-def _contract(token: Token) -> Address | None:
-    return None if token.address == NATIVE else token.address
 
 
 def amount_matches(p: Proposal) -> tuple[Refusal, ...]:
@@ -185,9 +106,11 @@ def amount_matches(p: Proposal) -> tuple[Refusal, ...]:
     m = p.act
     if isinstance(m, Refusal):
         return ()
-    sent = m.value if p.leg.sell.token.is_native else m.amount_in
-    if sent == p.sell_raw and p.quote.sell == Amount(p.leg.sell.token, p.sell_raw):
+    sold = p.leg.sell.token
+    said = {m.value, m.amount_in} - {None} if sold.is_native else {m.amount_in}
+    if said == {p.sell_raw} and p.quote.sell == Amount(sold, p.sell_raw) and p.sell_raw > 0:
         return ()
+    sent = m.value if sold.is_native else m.amount_in
     return (Refusal("G107", f"the call sells {sent} base units, the leg {p.sell_raw}"),)
 
 
@@ -197,72 +120,72 @@ def value_matches(p: Proposal) -> tuple[Refusal, ...]:
     wanted = p.sell_raw if p.leg.sell.token.is_native else 0
     if isinstance(m, Refusal) or m.value == wanted:
         return ()
-    return (Refusal("G108", f"the call sends {m.value} wei along, {wanted} belong to the leg"),)
+    sent = Amount(p.native, m.value).whole
+    why = f"the call sends {sent} {p.native.symbol} along, {wanted} base units belong to the leg"
+    return (Refusal("G108", why),)
 
 
 def minimum_enforced(p: Proposal) -> tuple[Refusal, ...]:
     """The bytes themselves guarantee the least output; a wrap is one to one by its contract."""
     m = p.act
-    if isinstance(m, Refusal) or p.leg.kind in {"wrap", "unwrap"}:
+    if isinstance(m, Refusal) or p.is_wrap:
         return ()
-    least = max(p.min_out, p.quote.min_amount_out)
+    least = p.guaranteed
     if m.min_out is not None and m.min_out > 0 and m.min_out >= least:
         return ()
     return (Refusal("G109", f"the call guarantees {m.min_out} base units, at least {least} must"),)
 
 
 def deadline_short(p: Proposal) -> tuple[Refusal, ...]:
-    """A swap carries a deadline that is near."""
+    """A swap carries a deadline that is near, and the quote does not outlive it."""
     m = p.act
-    if isinstance(m, Refusal) or p.leg.kind != "swap" or p.is_order:
+    if isinstance(m, Refusal) or p.leg.kind != "swap":
         return ()
     if m.deadline is None:
         return (Refusal("G110", "the call has no deadline"),)
+    longest = MAX_ORDER_SECONDS if p.is_order else MAX_DEADLINE_SECONDS
     ahead = m.deadline - p.chain_time
-    if 0 < ahead <= MAX_DEADLINE_SECONDS and p.quote.expires <= m.deadline:
-        return ()
-    return (Refusal("G110", f"the deadline is {ahead} s away, at most {MAX_DEADLINE_SECONDS}"),)
+    if not (0 < ahead <= longest):
+        return (Refusal("G110", f"the deadline is {ahead} s away, not 1 to {longest} s"),)
+    if not (p.quote.expires <= m.deadline):
+        late = p.quote.expires - m.deadline
+        return (Refusal("G110", f"the quote outlives the deadline of its call by {late} s"),)
+    return ()
 
 
 def impact_bounded(p: Proposal) -> tuple[Refusal, ...]:
     """The quote itself is not worse than independent prices and the plan allow."""
-    if p.quote.amount_out >= p.min_out and p.min_out > 0:
+    if p.quote.amount_out >= p.acceptable > 0:
         return ()
-    symbol = p.leg.buy.symbol
-    return (
-        Refusal(
-            "G204",
-            f"{p.leg.via} offers {Amount(p.leg.buy, p.quote.amount_out).whole} {symbol}, "
-            f"independent prices and the plan want at least "
-            f"{Amount(p.leg.buy, p.min_out).whole}",
-        ),
-    )
+    buy = p.leg.buy
+    offered, wanted = (Amount(buy, raw).whole for raw in (p.quote.amount_out, p.acceptable))
+    why = f"independent prices and the plan want at least {wanted}"
+    return (Refusal("G204", f"{p.leg.via} offers {offered} {buy.symbol}, {why}"),)
 
 
 def slippage_bounded(p: Proposal) -> tuple[Refusal, ...]:
     """The quote's minimum is not further below its output than the policy's slippage."""
-    least = p.quote.amount_out * (10_000 - p.limits.max_slippage_bps) // 10_000
-    if p.quote.min_amount_out >= least:
+    kept = 10_000 - p.limits.max_slippage_bps
+    if p.quote.min_amount_out >= mul_div_down(p.quote.amount_out, kept, 10_000):
         return ()
-    return (
-        Refusal(
-            "G205",
-            f"the minimum {p.quote.min_amount_out} is more than "
-            f"{p.limits.max_slippage_bps} bps below the quote",
-        ),
-    )
+    why = f"the minimum {p.quote.min_amount_out} is too far below the quote {p.quote.amount_out}"
+    return (Refusal("G205", f"{why} (limit {p.limits.max_slippage_bps} bps)"),)
 
 
 def priced_twice(p: Proposal) -> tuple[Refusal, ...]:
     """Money moves only on prices that two independent sources agree on."""
-    if p.leg.kind in {"wrap", "unwrap"}:
+    if p.is_wrap:
         return ()
-    refusals = []
-    for token in (p.leg.sell.token, p.leg.buy):
-        price = p.prices.of(token)
-        if price is None or not price.independent:
-            refusals.append(Refusal("G206", f"{token.symbol} has no price from two sources"))
-    return tuple(refusals)
+    return tuple(
+        Refusal("G206", f"{token.symbol} has no price from two sources")
+        for token in (p.leg.sell.token, p.leg.buy)
+        if not _is_priced_twice(p, token)
+    )
+
+
+def _is_priced_twice(p: Proposal, token: Token) -> bool:
+    price = p.prices.of(token)
+    return price is not None and price.independent
 
 
 def account_plain(p: Proposal) -> tuple[Refusal, ...]:
@@ -298,25 +221,29 @@ def simulation_matches(p: Proposal) -> tuple[Refusal, ...]:
     if not p.simulated.ok or p.is_order:
         return ()
     refusals = []
-    sold = -p.simulated.deltas.get(p.leg.sell.token, 0)
-    got = p.simulated.deltas.get(p.leg.buy, 0)
+    sell, buy = p.leg.sell.token, p.leg.buy
+    sold = -p.simulated.deltas.get(sell, 0)
+    got = p.simulated.deltas.get(buy, 0)
     if sold != p.sell_raw:
-        why = f"{sold} base units of {p.leg.sell.token.symbol} leave instead of {p.sell_raw}"
+        why = f"{sold} base units of {sell.symbol} leave instead of {p.sell_raw}"
         refusals.append(Refusal("S102", why))
-    least = max(p.min_out, p.quote.min_amount_out)
-    if p.leg.kind != "bridge" and not (got >= least):
-        why = f"only {got} base units of {p.leg.buy.symbol} arrive in the simulation"
+    if p.leg.kind != "bridge" and not (got >= p.guaranteed):
+        why = f"only {got} base units of {buy.symbol} arrive in the simulation"
         refusals.append(Refusal("S102", why))
-    others = {p.leg.sell.token, p.leg.buy}
     for token, raw in p.simulated.deltas.items():
-        if token not in others and not (raw >= 0):
+        if token not in {sell, buy} and not (raw >= 0):
             refusals.append(Refusal("S102", f"{-raw} base units of {token.symbol} leave too"))
     return tuple(refusals)
 
 
 def allowance_used_up(p: Proposal) -> tuple[Refusal, ...]:
-    """Nothing of an allowance is left after the act."""
-    if not p.simulated.ok or p.is_order or not any(p.simulated.allowances):
+    """Nothing of an allowance is left after the act, and each was looked at."""
+    if not p.simulated.ok or p.is_order:
+        return ()
+    asked = sum(draft.allowance is not None for draft in p.drafts)
+    if len(p.simulated.allowances) != asked:
+        return (Refusal("S103", "what is left of an allowance was not read"),)
+    if not any(p.simulated.allowances):
         return ()
     return (Refusal("S103", f"an allowance of {max(p.simulated.allowances)} base units is left"),)
 
@@ -324,15 +251,19 @@ def allowance_used_up(p: Proposal) -> tuple[Refusal, ...]:
 def gas_sane(p: Proposal) -> tuple[Refusal, ...]:
     """Gas limits cover what the simulation used and are not those of a gas burner."""
     limits = [draft.gas_limit for draft in p.drafts if isinstance(draft.payload, Call)]
-    pairs = zip(limits, p.simulated.gas_used, strict=False)
-    if all(used < limit for limit, used in pairs) and all(x <= MAX_GAS_LIMIT for x in limits):
+    used = p.simulated.gas_used
+    if not all(limit <= MAX_GAS_LIMIT for limit in limits):
+        return (Refusal("G306", f"a gas limit of {max(limits)} (limit {MAX_GAS_LIMIT})"),)
+    if not p.simulated.ok:
         return ()
-    return (Refusal("G306", f"gas limits {limits} do not fit used {p.simulated.gas_used}"),)
+    if len(used) == len(limits) and all(u < limit for u, limit in zip(used, limits, strict=True)):
+        return ()
+    return (Refusal("G306", f"gas limits {limits} do not fit the gas used {list(used)}"),)
 
 
 def canary_first(p: Proposal) -> tuple[Refusal, ...]:
     """The first use of a venue or bridge moves at most a little."""
-    if p.canary is None or p.leg.kind in {"wrap", "unwrap"}:
+    if p.canary is None or p.is_wrap:
         return ()
     if p.value is not None and p.value <= p.canary:
         return ()
@@ -345,6 +276,7 @@ RULES: tuple[Rule, ...] = (
     target_allowed,
     allowance_exact,
     code_pinned,
+    chain_matches,
     recipient_is_wallet,
     tokens_match,
     amount_matches,

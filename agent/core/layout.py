@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,8 +24,9 @@ class Layout:
     sold and whose last is bought: either packed as Uniswap V3 does (20 bytes of token, 3 of
     fee, and so on) or an array of addresses. `inner` points to an array of nested calls to
     the same contract. `stands` maps pseudo addresses (lower-case hex) to what they mean.
-    `target_is` says that the contract called is itself the token sold or bought (a wrapper);
-    `wallet_only` marks functions that pay whoever calls them.
+    `target_is` says that the contract called is itself the token sold or bought and the gas coin
+    the other one (a wrapper); `wallet_only` marks functions that pay whoever calls them.
+    `zeros` point to arguments that must be zero, since nobody reads what else they would do.
     """
 
     signature: str
@@ -38,9 +40,10 @@ class Layout:
     hops: Path | None = None
     hops_form: Literal["packed", "addresses"] = "addresses"
     inner: Path | None = None
-    stands: dict[str, Stand] = field(default_factory=lambda: dict(empty()))
+    stands: Mapping[str, Stand] = field(default_factory=empty)
     target_is: Literal["", "sell", "buy"] = ""
     wallet_only: bool = False
+    zeros: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:

@@ -21,7 +21,7 @@ from agent.errors import BadReply, NoRoute
 from agent.ports import Bridge, Node, Venue
 from agent.wire import calldata, erc20
 
-SIMULATION_GAS = 3_000_000
+SIMULATION_GAS = 1_500_000
 """Gas limit of each call in the first simulation, which finds out what it needs: a three-hop
 swap takes under 600 000 (measured on the local chain), so a call that needs more is odd."""
 

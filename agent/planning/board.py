@@ -98,12 +98,10 @@ def board(problem: Problem) -> Board | NoPlan:
         if not (problem.gas_prices.get(chain, 0) > 0 and price.is_finite() and price > 0):
             return NoPlan((f"gas on {chain_name(chain)} has no price, so no cost is known",))
     asset_of, transit = _assets(problem)
-    known = {**problem.prices.asset_of}
-    for token in transit:
-        coin = known.get(Token(token.chain, NATIVE, 18, ""))
-        if coin is not None:
-            known.setdefault(token, coin)
-    prices = replace(problem.prices, asset_of=MappingProxyType(known))
+    named = problem.prices.asset_of
+    coins_named = {t: named.get(Token(t.chain, NATIVE, 18, "")) for t in transit}
+    priced = {t: name for t, name in coins_named.items() if name is not None}
+    prices = replace(problem.prices, asset_of=MappingProxyType({**priced, **named}))
     free, native_free = _free(problem, asset_of)
     coins = {t: raw for t, raw in problem.snapshot.balances.items() if t.is_native}
     return Board(

@@ -8,6 +8,9 @@ from itertools import pairwise
 from agent.core.market import Edge
 from agent.core.rounding import mul_div_down
 
+_PRECISION = 1_000
+"""A size is found to within this part of itself: finer is below what a pool moves in a block."""
+
 
 def is_sound(edge: Edge) -> bool:
     """Whether the ladder is whole numbers that grow, and the gas is known."""
@@ -37,13 +40,15 @@ def bought(edge: Edge, raw: int) -> int | None:
 
 
 def largest(limit: int, fits: Callable[[int], bool]) -> int:
-    """The largest whole number up to *limit* that fits, when all below it do too; else 0.
+    """A number up to *limit* that fits, the largest to within a thousandth; 0 when none does.
+
+    All numbers below one that fits should fit too. The answer has been seen to fit.
 
     >>> largest(100, lambda number: number * number < 50)
     7
     """
     low, high = 0, limit + 1
-    while high - low > 1:
+    while high - low > 1 + low // _PRECISION:
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle) else (low, middle)
     return low

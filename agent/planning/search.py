@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import takewhile
 
 from agent.core.money import WHOLE_BPS, raw_down, raw_up
 from agent.core.wording import money
 from agent.planning.board import Board, Way
 from agent.planning.goals import Aim, Cell, Goal, goals
 from agent.planning.ladder import largest
-from agent.planning.outlook import Flow, Outlook, outlook, untouched
+from agent.planning.outlook import Flow, Outlook, outlook, trade, untouched
 
 _STEPS_PER_GOAL = 6
 """Brake: a repaired part is touched again only because costs moved its edges, by less each
@@ -160,11 +161,12 @@ def _pruned(
     """Drop trades, the dearest first, without which nothing is missed by more."""
     for done in sorted(seen.trades, key=lambda trade: -trade.cost):
         rest = tuple(flow for flow in flows if flow.way is not done.way)
-        without = outlook(board, rest) if rest else untouched(board)
-        if isinstance(without, str):
-            continue
+        without = outlook(board, rest)
         now = shortfall(missed(wanted, seen, surely=surely))
-        if shortfall(missed(wanted, without, surely=surely)) <= now:
+        if (
+            not isinstance(without, str)
+            and shortfall(missed(wanted, without, surely=surely)) <= now
+        ):
             flows, seen = rest, without
     return flows, seen
 
@@ -253,6 +255,12 @@ class _Attempt:
             return (*self.stage.flows, wider)
         return tuple(wider if flow.way is self.way else flow for flow in self.stage.flows)
 
+    def fits(self, more: int) -> bool:
+        """Whether *more* base units along the way lead anywhere."""
+        earlier = list(takewhile(lambda done: done.way is not self.way, self.stage.seen.trades))
+        alone = trade(self.stage.board, Flow(self.way, self.already + more), earlier)
+        return not (isinstance(alone, str) or isinstance(self.ahead(more), str))
+
     def ahead(self, more: int) -> Outlook | str:
         """Where that leads, or why it must not be done."""
         board = self.stage.board
@@ -274,17 +282,19 @@ def _step(attempt: _Attempt, need: _Need) -> _Step | str:
     token, price = way.edge.sell, way.sell_price
     room = limits.max_run_value - stage.seen.turnover
     cap = min(raw_down(min(need.most, room) / price, token), attempt.available)
-    floor = 1 if attempt.already else max(1, raw_up(limits.min_trade / price, token))
+    # Widening a trade by dust would go on for ever; a new one has its own least size.
+    least = stage.board.problem.policy.dust if attempt.already else limits.min_trade
+    floor = max(1, raw_up(least / price, token))
     if not cap >= floor:
-        if room < min(need.most, limits.min_trade):
+        if room < min(need.most, least):
             return f"max_run_value of {money(limits.max_run_value)} is used up"
         most = money(way.sold_value(max(0, cap)))
-        return f"{way.name} could move {most}, less than min_trade {money(limits.min_trade)}"
+        return f"{way.name} could move {most} more, less than the least of {money(least)}"
     raw = min(cap, max(floor, raw_up(_size(stage, need) / price, token)))
     ahead = attempt.ahead(raw)
     if isinstance(ahead, str):
         why = ahead
-        raw = largest(raw, lambda more: not isinstance(attempt.ahead(more), str))
+        raw = largest(raw, attempt.fits)
         ahead = attempt.ahead(raw) if raw >= floor else why
         if isinstance(ahead, str):
             return why

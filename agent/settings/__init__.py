@@ -1,6 +1,6 @@
 """Frozen settings out of chains.toml, portfolio.toml and the environment, read only here."""
 
-from agent.settings.chain_facts import ChainFacts, Feed, PoolTwap, TokenFacts, Uniswap
+from agent.settings.chain_facts import ChainFacts, Feed, TokenFacts, Uniswap
 from agent.settings.choices import Origin
 from agent.settings.environment import Environment, Paths, Secret, find_paths, variable
 from agent.settings.loading import load, load_chains_only
@@ -13,7 +13,6 @@ __all__ = [
     "Feed",
     "Origin",
     "Paths",
-    "PoolTwap",
     "Secret",
     "Settings",
     "SignerSpec",

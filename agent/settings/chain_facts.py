@@ -67,19 +67,6 @@ class Uniswap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolTwap:
-    """When pools are heard as a source of prices.
-
-    `min_depth` is whole tokens by asset: what it must take to move a pool's price by 1 %.
-    """
-
-    window_seconds: int
-    min_depth: Mapping[str, Decimal]
-    source: str
-    checked: Checked
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainFacts:
     """One chain. `rpc` may hold keys and is in no repr; `genesis` is the hash of block 0.
 
@@ -103,7 +90,6 @@ class ChainFacts:
     listings: tuple[TokenFacts, ...]
     feeds: Mapping[str, Feed]
     uniswap: Uniswap | None
-    pool_twap: PoolTwap | None
     code_hashes: Mapping[Address, str]
     source: str
     checked: Checked

@@ -15,7 +15,6 @@ from agent.settings.chain_facts import (
     Checked,
     Feed,
     FeeModel,
-    PoolTwap,
     TokenFacts,
     Uniswap,
 )
@@ -65,7 +64,7 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
     listings = _listings(table, chain)
     by_symbol = {listing.token.symbol: listing.token for listing in listings[1:]}
     assets = {listing.asset for listing in listings}
-    uniswap, pool_twap = table.get("uniswap"), table.get("pool_twap")
+    uniswap = table.get("uniswap")
     return ChainFacts(
         chain=chain,
         name=kinds.text(table.need("name")),
@@ -83,7 +82,6 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
         listings=listings,
         feeds=_feeds(table, assets),
         uniswap=None if uniswap is None else _uniswap(uniswap, by_symbol),
-        pool_twap=None if pool_twap is None else _pool_twap(pool_twap, assets),
         code_hashes=_code_hashes(table),
         source=_source(table),
         checked=_checked(table),
@@ -131,7 +129,8 @@ def _feeds(table: Value, assets: set[str]) -> Mapping[str, Feed]:
     rows = table.get("feeds")
     feeds: dict[str, Feed] = {}
     for asset, row in ({} if rows is None else rows.table()).items():
-        _refuse_unknown_asset(row, asset, assets)
+        if asset not in assets:
+            raise row.wrong(f'no token is a form of "{asset}"{did_you_mean(asset, assets)}')
         unbounded = row.get("unbounded")
         feeds[asset] = Feed(
             asset=asset,
@@ -165,23 +164,6 @@ def _fee_tier(item: Value) -> tuple[int, int]:
     if len(parts) != 2:
         raise item.wrong("a fee and its tick spacing are wanted, such as [3000, 60]")
     return _fee(parts[0]), _tick_spacing(parts[1])
-
-
-def _pool_twap(row: Value, assets: set[str]) -> PoolTwap:
-    depths = row.need("min_depth").table()
-    for asset, value in depths.items():
-        _refuse_unknown_asset(value, asset, assets)
-    return PoolTwap(
-        window_seconds=kinds.whole(60, 86_400)(row.need("window_seconds")),
-        min_depth=MappingProxyType({name: kinds.decimal(at) for name, at in depths.items()}),
-        source=_source(row),
-        checked=_checked(row),
-    )
-
-
-def _refuse_unknown_asset(value: Value, asset: str, assets: set[str]) -> None:
-    if asset not in assets:
-        raise value.wrong(f'no token is a form of "{asset}"{did_you_mean(asset, assets)}')
 
 
 def _code_hashes(table: Value) -> Mapping[Address, str]:

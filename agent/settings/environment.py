@@ -100,14 +100,12 @@ def variable(name: str) -> str | None:
 class Paths:
     """Folders of this user; none of them is created here.
 
-    `state` holds journals and must be private, `cache` can be deleted at any time; `home`
-    is where other programs' key stores lie.
+    `state` holds journals and must be private, `cache` can be deleted at any time.
     """
 
     state: Path
     cache: Path
     user_config: Path
-    home: Path
 
 
 def find_paths(environment: Environment | None = None) -> Paths:
@@ -129,7 +127,6 @@ def find_paths(environment: Environment | None = None) -> Paths:
         state=state,
         cache=platformdirs.user_cache_path("rebalancer", appauthor=False),
         user_config=platformdirs.user_config_path("rebalancer", appauthor=False) / "config.toml",
-        home=Path(environment.of_process("HOME") or Path.home()),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from agent.stores._private import check_private_file, private_file, private_fold
 FILE = "journal.sqlite3"
 VERSION = 1
 """Of the tables; a file with another one is left alone."""
+
+_PAUSE_SECONDS = 0.01
+"""Between two looks at a file that was busy."""
 
 _TABLES = (
     "CREATE TABLE facts (account TEXT NOT NULL, seq INTEGER NOT NULL, line TEXT NOT NULL,"
@@ -206,6 +210,17 @@ class SqliteJournal:
         return self._connection
 
     def _open(self) -> _Connected:
+        patience = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                return self._opened()
+            except Locked:
+                # To switch to the write-ahead log SQLite does not wait by itself.
+                if not (time.monotonic() < patience):
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+
+    def _opened(self) -> _Connected:
         for suffix in ("", "-wal", "-shm"):
             check_private_file(self._path.with_name(FILE + suffix))
         mode = "ro" if self._read_only else "rw"

@@ -33,6 +33,7 @@ V3_SINGLE = Layout(
     recipient=(0, 3),
     amount_in=(0, 4),
     min_out=(0, 5),
+    zeros=((0, 6),),  # a limit of the price would leave a part unsold
     stands=_STANDS,
 )
 V3_PATH = Layout(

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from agent.core.layout import Layout, Path
-from agent.core.money import Address
-from agent.core.quote import Call, Meaning, TypedMessage
+from agent.core.money import NATIVE, Address
+from agent.core.quote import Call, Meaning
 from agent.core.verdict import Refusal
 from agent.wire.abi import AbiError, decode, encode
 from agent.wire.erc20 import APPROVE
 from agent.wire.keccak import selector
+from agent.wire.order import order_meaning
+
+__all__ = ["APPROVAL", "MAX_BYTES", "MAX_DEPTH", "by_selector", "meaning", "order_meaning"]
 
 MAX_DEPTH = 4
 """Nested calls deeper than this are refused: no router of ours needs more than one level."""
+
+MAX_BYTES = 32_768
+"""Longer calldata is refused unread. A route over a hundred pools is shorter; and arrays that
+overlap on purpose decode to some hundred times their size before they are refused."""
+
+_CALLDATA = re.compile(r"0x(?:[0-9a-f]{2}){4,}")
+_ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 
 _ADDRESS_BYTES, _FEE_BYTES = 20, 3
 """A V3 path packs 20 bytes of token and 3 bytes of fee in turn (Uniswap v3-periphery Path)."""
@@ -34,74 +45,105 @@ _OWN = by_selector(APPROVAL)
 def meaning(call: Call, layouts: Mapping[str, Layout], *, account: Address) -> Meaning | Refusal:
     """What *call* does when *account* sends it, by *layouts* and ERC-20's `approve`.
 
-    A refusal (G101) when a selector is unknown, when the bytes are not exactly what their
-    decoded fields encode to, or when calls are nested too deep.
+    A refusal (G101) when a selector is unknown or the bytes are not exactly what their decoded
+    fields encode to; G111 when a nested call is none of *layouts* or nested too deep.
     """
-    known = {**_OWN, **layouts}
-    return _meaning(call.to, call.value, call.data, known, account=account, depth=1)
+    if not (_ADDRESS.fullmatch(call.to) and len(call.data) <= 2 + 2 * MAX_BYTES):
+        return Refusal("G101", "the call has no address or is far too long")
+    if not _CALLDATA.fullmatch(call.data):
+        return Refusal("G101", f"the call to {call.to} has no calldata that could be read")
+    reader = _Reader(call.to, layouts, account)
+    return reader.read(call.data, value=call.value, depth=1)
 
 
-def _meaning(
-    to: Address,
-    value: int,
-    data: str,
-    layouts: Mapping[str, Layout],
-    *,
-    account: Address,
-    depth: int,
-) -> Meaning | Refusal:
-    four = data[:10]
-    layout = layouts.get(four)
-    if layout is None:
-        return Refusal("G101", f"the call to {to} has an unknown selector {four or 'none'}")
-    body = bytes.fromhex(data[10:])
-    try:
-        values = decode(layout.types, body)
-        exact = encode(layout.types, values) == body
-    except AbiError as error:
-        return Refusal("G101", f"{layout.name} on {to} cannot be decoded: {error}")
-    if not exact:
-        return Refusal("G101", f"{layout.name} on {to} carries bytes that no field explains")
-    inner = _inner(to, values, layout, layouts, account=account, depth=depth)
-    if isinstance(inner, Refusal):
-        return inner
-    sell, buy = _tokens(values, layout, to)
-    return Meaning(
-        target=to,
-        selector=four,
-        name=layout.name,
-        recipient=_recipient(values, layout, to, account),
-        sell=sell,
-        amount_in=_at(values, layout.amount_in),
-        buy=buy,
-        min_out=_at(values, layout.min_out),
-        value=value,
-        spender=_at(values, layout.spender),
-        deadline=_at(values, layout.deadline),
-        inner=inner,
-    )
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads calls of one contract that one account sends."""
+
+    to: Address
+    layouts: Mapping[str, Layout]
+    account: Address
+
+    def read(self, calldata: str, *, value: int, depth: int) -> Meaning | Refusal:
+        four = calldata[:10]
+        # An approval can only be a call of its own: nested, a router would grant its own tokens.
+        known = {**self.layouts, **_OWN} if depth == 1 else self.layouts
+        layout = known.get(four)
+        if layout is None:
+            code, what = ("G101", "call") if depth == 1 else ("G111", "nested call")
+            return Refusal(code, f"the {what} to {self.to} has the unknown selector {four}")
+        try:
+            values = _exact(layout, bytes.fromhex(calldata[10:]))
+            sell, buy = self._tokens(values, layout)
+            inner = self._inner(values, layout, depth)
+        except AbiError as error:
+            return Refusal("G101", f"{layout.name} on {self.to} cannot be decoded: {error}")
+        if isinstance(inner, Refusal):
+            return inner
+        return Meaning(
+            target=self.to,
+            selector=four,
+            name=layout.name,
+            recipient=self._recipient(values, layout),
+            sell=sell,
+            amount_in=_at(values, layout.amount_in),
+            buy=buy,
+            min_out=_at(values, layout.min_out),
+            value=value,
+            spender=_at(values, layout.spender),
+            deadline=_at(values, layout.deadline),
+            inner=inner,
+        )
+
+    def _inner(
+        self, values: tuple[Any, ...], layout: Layout, depth: int
+    ) -> tuple[Meaning, ...] | Refusal:
+        if layout.inner is None:
+            return ()
+        calls = _at(values, layout.inner)
+        if not calls:
+            raise AbiError("it nests no calls")
+        if depth >= MAX_DEPTH:
+            return Refusal("G111", f"calls on {self.to} are nested deeper than {MAX_DEPTH}")
+        found = []
+        for item in calls:
+            nested = self.read("0x" + item.hex(), value=0, depth=depth + 1)
+            if isinstance(nested, Refusal):
+                return nested
+            found.append(nested)
+        return tuple(found)
+
+    def _recipient(self, values: tuple[Any, ...], layout: Layout) -> Address | None:
+        if layout.wallet_only:
+            return self.account
+        said = _at(values, layout.recipient)
+        stand = layout.stands.get(said)
+        if stand is not None:
+            return self.account if stand == "sender" else self.to
+        return None if said is None else Address(said)
+
+    def _tokens(
+        self, values: tuple[Any, ...], layout: Layout
+    ) -> tuple[Address | None, Address | None]:
+        if layout.target_is:
+            return (self.to, NATIVE) if layout.target_is == "sell" else (NATIVE, self.to)
+        if layout.hops is None:
+            return _at(values, layout.sell), _at(values, layout.buy)
+        route = _at(values, layout.hops)
+        tokens = _unpacked(route) if layout.hops_form == "packed" else route
+        if len(tokens) < 2:
+            raise AbiError("its route has no two tokens")
+        return Address(tokens[0]), Address(tokens[-1])
 
 
-def _inner(
-    to: Address,
-    values: tuple[Any, ...],
-    layout: Layout,
-    layouts: Mapping[str, Layout],
-    *,
-    account: Address,
-    depth: int,
-) -> tuple[Meaning, ...] | Refusal:
-    if layout.inner is None:
-        return ()
-    if depth >= MAX_DEPTH:
-        return Refusal("G111", f"calls on {to} are nested deeper than {MAX_DEPTH}")
-    found = []
-    for item in _at(values, layout.inner):
-        nested = _meaning(to, 0, "0x" + item.hex(), layouts, account=account, depth=depth + 1)
-        if isinstance(nested, Refusal):
-            return nested
-        found.append(nested)
-    return tuple(found)
+def _exact(layout: Layout, body: bytes) -> tuple[Any, ...]:
+    """The arguments, if *body* is just what they encode to: no other bytes, no other order."""
+    values = decode(layout.types, body)
+    if encode(layout.types, values) != body:
+        raise AbiError("it carries bytes that no field explains")
+    if any(_at(values, path) != 0 for path in layout.zeros):
+        raise AbiError("a field that must be zero is not")
+    return values
 
 
 def _at(values: Any, path: Path | None) -> Any:
@@ -109,66 +151,13 @@ def _at(values: Any, path: Path | None) -> Any:
         return None
     for index in path:
         values = values[index]
-    return values.lower() if isinstance(values, str) else values
+    return values
 
 
-def _recipient(
-    values: tuple[Any, ...], layout: Layout, to: Address, account: Address
-) -> Address | None:
-    if layout.wallet_only:
-        return account
-    said = _at(values, layout.recipient)
-    stand = layout.stands.get(said) if said is not None else None
-    if stand is not None:
-        return account if stand == "sender" else to
-    return None if said is None else Address(said)
-
-
-def _tokens(
-    values: tuple[Any, ...], layout: Layout, to: Address
-) -> tuple[Address | None, Address | None]:
-    if layout.target_is:
-        return (to, None) if layout.target_is == "sell" else (None, to)
-    if layout.hops is None:
-        return _at(values, layout.sell), _at(values, layout.buy)
-    route = _at(values, layout.hops)
-    if layout.hops_form == "addresses":
-        return (Address(route[0].lower()), Address(route[-1].lower())) if route else (None, None)
+def _unpacked(route: bytes) -> list[str]:
+    """The tokens of a packed V3 path, none when its length is not that of a path."""
     hop_bytes = _ADDRESS_BYTES + _FEE_BYTES
-    if len(route) < hop_bytes + _ADDRESS_BYTES or (len(route) - _ADDRESS_BYTES) % hop_bytes:
-        return None, None
-    return (
-        Address("0x" + route[:_ADDRESS_BYTES].hex()),
-        Address("0x" + route[-_ADDRESS_BYTES:].hex()),
-    )
-
-
-_ORDER_FIELDS = frozenset(
-    {"sellToken", "buyToken", "receiver", "sellAmount", "buyAmount", "validTo"}
-)
-"""The fields of a CoW order that move money (GPv2Order.sol of cowprotocol/contracts); a venue
-that signs the others too adds them with their only allowed values."""
-
-
-def order_meaning(message: TypedMessage) -> Meaning | Refusal:
-    """What a signed order allows others to do, from the message's own content."""
-    try:
-        content = json.loads(message.content)
-        order, contract = content["message"], content["domain"]["verifyingContract"]
-        if set(order) != _ORDER_FIELDS or content["domain"]["chainId"] != message.chain:
-            return Refusal("G101", "the order has other fields or another chain than it may have")
-        if int(order["validTo"]) != message.valid_to:
-            return Refusal("G101", "the order is valid longer than it says")
-        return Meaning(
-            target=Address(contract),
-            selector=message.kind,
-            name=message.kind,
-            recipient=Address(order["receiver"]),
-            sell=Address(order["sellToken"]),
-            amount_in=int(order["sellAmount"]),
-            buy=Address(order["buyToken"]),
-            min_out=int(order["buyAmount"]),
-            deadline=int(order["validTo"]),
-        )
-    except (ValueError, KeyError, TypeError):
-        return Refusal("G101", "the order cannot be decoded")
+    if len(route) % hop_bytes != _ADDRESS_BYTES:
+        return []
+    starts = range(0, len(route), hop_bytes)
+    return ["0x" + route[start : start + _ADDRESS_BYTES].hex() for start in starts]

@@ -45,5 +45,5 @@ def test_hash_is_lower_case_and_whole() -> None:
 
 def test_error_in_a_batch_is_raised_where_its_value_is_needed() -> None:
     assert "0x1" == value("0x1")
-    with pytest.raises(RpcError, match="^nope"):
+    with pytest.raises(RpcError, match=r"^nope"):
         value(RpcError(-1, "nope"))

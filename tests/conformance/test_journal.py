@@ -199,6 +199,18 @@ def test_head_depends_on_facts_and_account_and_on_nothing_else(
     assert all(heads[0] == other for other in heads)
 
 
+def test_heads_are_those_that_journals_already_have(journal: Journal) -> None:
+    heads = [journal.head(ACCOUNT)]
+    for number in range(2):
+        journal.append(ACCOUNT, number, step(number))
+        heads.append(journal.head(ACCOUNT))
+    assert [
+        "83ae84b453d2d2907de139f2c875f3e9ed0a12aebedf7619b91befd8c265229c",
+        "cdc79975a89e77bdf672d03860a918f2b42519bf6017580e0e78136691349b80",
+        "dbc41256cf97edfdaa7dde64805c803ccbb5d7e0b652ab3e1f15225f5e79bb0e",
+    ] == heads
+
+
 def test_fact_that_has_no_json_form_leaves_no_trace(journal: Journal) -> None:
     with pytest.raises(TypeError):
         journal.append(ACCOUNT, 0, Confirmed("i", 1.5))  # type: ignore[arg-type]

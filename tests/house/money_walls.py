@@ -22,8 +22,8 @@ _TALKATIVE = {"open", "print", "input", "eval", "exec", "compile", "__import__",
 
 # The only module that reads the time of day; everything else is given a Clock.
 CLOCK_ADAPTERS = ("wire.clock",)
-# Rooms that wait for sockets and processes, by time that only runs forward.
-WAITING_ROOMS = ("wire", "chain", "lab")
+# Rooms that wait for sockets, processes and locks, by time that only runs forward.
+WAITING_ROOMS = ("wire", "chain", "stores", "lab", "cli")
 _TIME_OF_DAY = {
     *(f"time.{name}" for name in ("time", "time_ns", "localtime", "gmtime", "ctime", "strftime")),
     *(f"datetime.datetime.{name}" for name in ("now", "utcnow", "today")),

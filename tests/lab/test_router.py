@@ -42,7 +42,7 @@ ROUTES = [
     (("USDT", 20_000), "WBTC", options(tiers=()), [V2, V2]),
     (("WETH", 20_000), "USDC", options(has_v2=False), [V3_FIVE]),
     (("USDC", 1_000_000), "DAI", options(has_v2=False), [V3_ONE]),
-    (("WETH", 20_000), "DAI", options(has_v2=False, tiers=(ONE, THIRTY)), [V3_ONE, V3_ONE]),
+    (("WETH", 20_000), "DAI", options(has_v2=False, tiers=(ONE, THIRTY)), [V3_THIRTY, V3_ONE]),
     (("WBTC", 20_000), "DAI", options(has_v2=False), [V3_FIVE, V3_FIVE, V3_ONE]),
     (("WETH", 50_000), "USDT", options(tiers=(ONE,)), [V2, V3_ONE]),
     (("USDC", 2000), "WBTC", options(tiers=(ONE,)), [V3_ONE, V2]),
@@ -90,7 +90,7 @@ def test_executed_swap_pays_exactly_what_was_quoted(
         assert 0 == on.allowance(sell)
         assert {0} == on.in_router()
         # The estimate chooses between paths and feeds the plan's cost: near is enough.
-        assert on.gas_used * 2 // 3 < quote.gas < on.gas_used * 4 // 3
+        assert on.gas_used // 2 < quote.gas < on.gas_used * 4 // 3
 
 
 @pytest.mark.parametrize(("sell", "buy"), [*permutations(SYMBOLS, 2)])
@@ -235,11 +235,15 @@ def test_quote_is_firm_within_the_slippage_and_the_deadline(chain: World) -> Non
 
 
 def test_thin_market_is_quoted_honestly_for_the_guard_to_refuse(chain: World) -> None:
-    """Seven million dollars against a pool of a few: further than was read at first."""
-    with trader(chain, options(tiers=(ONE,), hubs=(), has_v2=False)) as on:
-        quote = on.quote("WETH", "USDC", worth("WETH", 7_000_000))
+    """Two millions against a pool for one: further than was read of it at first."""
+    with trader(chain, options(tiers=(FIVE,), hubs=(), has_v2=False)) as on:
+        raw = worth("USDC", 2_000_000)
+        pair = (token("USDC"), token("DAI"))
+        (edge,) = on.router.survey(CHAIN, [pair], {pair[0]: raw})
+        assert raw > edge.ladder[-1][0]
+        quote = on.quote("USDC", "DAI", raw)
         assert path_on_quoter(chain, quote, route(on, quote)) == quote.amount_out
-        assert quote.amount_out < worth("USDC", 5_000_000)
+        assert worth("DAI", 1_700_000) < quote.amount_out < worth("DAI", 1_800_000)
 
 
 def test_more_than_all_liquidity_has_no_route(chain: World) -> None:

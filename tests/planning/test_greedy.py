@@ -136,7 +136,7 @@ def test_edges_that_share_a_pool_use_it_up_together():
 
 
 def test_trade_is_never_smaller_than_the_policy_allows():
-    held = holdings(ETH="14.69", WBTC="0.2667", USDC="20100")
+    held = holdings(ETH="14.69", WBTC="0.2667", USDC="20000")
     own = policy(limits=limits(min_trade=Decimal(500)))
     made = planned(held, policy=own)
     assert all(leg.planned_sell.whole * 3000 >= 500 for leg in made.legs)
@@ -146,7 +146,7 @@ def test_plan_is_refused_where_the_least_trade_is_too_large():
     own = policy(
         limits=limits(min_trade=Decimal(50_000)),
     )
-    assert "less than min_trade 50,000.00" in refused(policy=own)[-1]
+    assert "less than the least of 50,000.00" in refused(policy=own)[-1]
 
 
 # ---- wraps ----------------------------------------------------------------------------------
@@ -220,6 +220,20 @@ def test_gas_coin_of_another_asset_is_not_wrapped_for_this_one():
     assert {"swap"} == {leg.kind for leg in made.legs}
     none = holdings(ETH="0.05", WETH="16", WBTC="0.2", USDC="20000")
     assert {"swap"} == {leg.kind for leg in planned(none, policy=policy(assets=own)).legs}
+
+
+def test_gas_coin_that_is_an_asset_of_its_own_is_not_wrapped_for_another():
+    own = assets(("COIN", (ETH,)), ("ETH", (WETH,)), ("WBTC", (WBTC,)), ("USDC", (USDC,)))
+    targets = {"COIN": Target(Bps(1_000), Bps(1_000)), "ETH": Target(Bps(2_000), Bps(500)),
+               "WBTC": Target(Bps(2_000), Bps(500)), "USDC": Target(Bps(5_000), Bps(500))}  # fmt: skip
+    held = holdings(ETH="3", WETH="16", WBTC="0.2", USDC="20000")
+    made = planned(held, policy=policy(assets=own, targets=targets))
+    assert {"swap"} == {leg.kind for leg in made.legs}
+
+
+def test_chain_whose_wrapped_coin_is_not_known_still_swaps():
+    made = planned(wrapped={})
+    assert [("swap", "WETH", "WBTC", Decimal("1.36"))] == moves(made)
 
 
 def test_gas_coin_without_a_wrapped_form_is_not_sold():

@@ -26,6 +26,7 @@ from portfolios import (
 )
 
 from agent.core.decide import History, Rest, decide
+from agent.core.policy import Range
 from agent.core.price import Prices
 from agent.core.value import value
 from agent.planning.greedy import plan
@@ -52,6 +53,7 @@ def test_exact_targets_need_pairs_from_what_is_above_to_what_is_below():
 
 def test_bands_let_everything_give_and_take_that_is_not_at_its_edge():
     assert {("WETH", "USDC"), ("WETH", "WBTC")} == names(needed())
+    assert names(needed()) == names(needed(by_chain={CHAIN: Range()}))
     held = holdings(ETH="16", WBTC="0.2", USDC="21000")
     assert ("USDC", "WBTC") in names(needed(held))
 

@@ -76,12 +76,6 @@ def test_ethereum_has_the_contracts_that_the_router_works_with(ethereum):
     assert list(ethereum.code_hashes) == [ethereum.multicall3]
 
 
-def test_ethereum_hears_only_deep_pools(ethereum):
-    assert ethereum.pool_twap.window_seconds == 1_800
-    assert set(ethereum.pool_twap.min_depth) == set(ethereum.feeds)
-    assert ethereum.pool_twap.min_depth["WBTC"] == Decimal("1.5")
-
-
 def test_ethereum_is_told_apart_and_reached(ethereum):
     assert ethereum.caip2 == "eip155:1"
     assert ethereum.name == "Ethereum"
@@ -238,18 +232,6 @@ MISTAKES = [
         + ".uniswap.v3_fee_tiers: a fee and its tick spacing are wanted, such as [3000, 60]",
     ),
     (
-        "min_depth = { ETH",
-        "min_depth = { ETC",
-        "C104 c.toml:{line}: "
-        + CHAIN
-        + '.pool_twap.min_depth.ETC: no token is a form of "ETC", did you mean "ETH"?',
-    ),
-    (
-        "window_seconds = 1800",
-        "window_seconds = 1",
-        "C104 c.toml:{line}: " + CHAIN + ".pool_twap.window_seconds: 1 is not between 60 and 86400",
-    ),
-    (
         'description = "DAI / USD"',
         'description = "DAI / USD"\nunbounded = 1',
         "C103 c.toml:{line+1}: "
@@ -299,7 +281,7 @@ def test_no_entry_goes_without_its_source(say):
     sourced = [
         number for number, row in enumerate(rows) if row.startswith(("source =", "checked ="))
     ]
-    assert len(sourced) == 2 * (1 + 6 + 5 + 1 + 1 + 1)
+    assert len(sourced) == 2 * (1 + 6 + 5 + 1 + 1)
     for number in sourced:
         key = rows[number].split(" ")[0]
         header = next(row for row in reversed(rows[:number]) if row.startswith("["))
@@ -327,7 +309,6 @@ def test_a_chain_may_go_without_feeds_router_and_code_hashes(folder):
     facts = load_chains_only(chains=Path("c.toml"), environ={}).chains[ETHEREUM]
     assert facts.feeds == {}
     assert facts.uniswap is None
-    assert facts.pool_twap is None
     assert facts.code_hashes == {}
 
 

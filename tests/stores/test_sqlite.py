@@ -713,3 +713,14 @@ def test_file_that_cannot_be_opened_is_said(
     monkeypatch.setattr("sqlite3.connect", failing)
     with pytest.raises(Broken, match="cannot be used: no reason known"):
         SqliteJournal(folder)
+
+
+def test_new_file_that_stays_busy_is_locked(folder: Path, file: Path) -> None:
+    folder.mkdir(mode=0o700)
+    file.touch(mode=0o600)
+    with hand(file) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Locked, match="is busy"):
+            SqliteJournal(folder, busy_seconds=0.03)
+        connection.execute("ROLLBACK")
+    SqliteJournal(folder, busy_seconds=0.03).close()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from amm_pools import POOL, TOKEN_A, TOKEN_B, unhurried, v2_pool, v3_pool, v3_pools
-from hypothesis import given
+from hypothesis import given, settings
 
 from agent.core.amm.path import Pool
 from agent.core.amm.tick_map import TickMap, first_word, last_word
@@ -71,7 +71,7 @@ class Chain:
         return encode(["uint128", "int128", "uint256"], [1, ticks[tick], 0])
 
 
-@unhurried
+@settings(unhurried, max_examples=20)  # each reads thousands of words
 @given(v3_pools())
 def test_pool_read_as_a_whole_is_the_pool(pool):
     chain = Chain(pool, RESERVES)

@@ -189,14 +189,14 @@ def as_contract(outcome):
     return outcome
 
 
-@settings(unhurried, max_examples=400)
+@settings(unhurried, max_examples=200)
 @given(v3_pools(), amounts(), st.booleans())
 def test_exact_input_equals_the_literal_walk(pool, amount, is_down):
     expected = contract_or_none(pool, amount, None, is_down=is_down)
     assert expected == as_contract(quote_exact_in(pool, amount, zero_for_one=is_down))
 
 
-@settings(unhurried, max_examples=400)
+@settings(unhurried, max_examples=200)
 @given(v3_pools(), amounts(), st.booleans())
 def test_exact_output_equals_the_literal_walk(pool, amount, is_down):
     expected = contract_or_none(pool, -amount, None, is_down=is_down)
@@ -209,7 +209,7 @@ def test_exact_output_equals_the_literal_walk(pool, amount, is_down):
 distances = st.tuples(st.integers(-500, 70_000), st.integers(-1, 1))
 
 
-@settings(unhurried, max_examples=300)
+@settings(unhurried, max_examples=200)
 @given(v3_pools(), amounts(), st.booleans(), st.booleans(), distances)
 def test_swap_to_a_price_limit_equals_the_literal_walk(
     pool, amount, is_down, is_exact_in, distance

@@ -1,0 +1,130 @@
+"""What is about to be done for one leg, and all that the guard may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from agent.core.intent import Draft
+from agent.core.money import WHOLE_BPS, Address, Amount, Token
+from agent.core.plan import Leg
+from agent.core.policy import Limits
+from agent.core.price import Prices
+from agent.core.quote import Call, Meaning, Quote
+from agent.core.rounding import mul_div_down
+from agent.core.simulated import Simulated
+from agent.core.verdict import Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What is about to be done for one leg, and all that the rules may look at.
+
+    `drafts` are the approvals and, last, the act; `meanings` belong to them in order, each
+    decoded from the draft's own bytes; `simulated` ran them in a row. `min_out` is the least
+    that independent prices and the plan allow, in base units. `targets` are the addresses
+    that may be called or may spend, with the code hash they must have ('' where none is
+    pinned); `code_hashes` what is found on chain. Times are unix seconds. `canary` limits
+    the value of a first use, None when there is no limit; `value` is what the leg sells is
+    worth, None when unknown.
+    """
+
+    account: Address
+    leg: Leg
+    sell_raw: int
+    quote: Quote
+    drafts: tuple[Draft, ...]
+    meanings: tuple[Meaning | Refusal, ...]
+    simulated: Simulated
+    prices: Prices
+    limits: Limits
+    min_out: int
+    targets: Mapping[Address, str]
+    code_hashes: Mapping[Address, str]
+    account_code_hash: str
+    chain_time: int
+    clock_time: int
+    native: Token
+    canary: Decimal | None = None
+    value: Decimal | None = None
+
+    @property
+    def act(self) -> Meaning | Refusal:
+        """What the act means as a whole: nested calls in a row read as one."""
+        last = self.meanings[-1]
+        return last if isinstance(last, Refusal) else whole(last)
+
+    @property
+    def is_order(self) -> bool:
+        """Whether the act is a signed message that others execute."""
+        return not isinstance(self.drafts[-1].payload, Call)
+
+    @property
+    def is_wrap(self) -> bool:
+        """Whether the gas coin and its wrapper are exchanged: one to one, so without prices."""
+        return self.leg.kind in {"wrap", "unwrap"}
+
+    @property
+    def fair_least(self) -> int:
+        """The least base units to buy by the prices and limits given here, 0 without a price.
+
+        The guard does not take this from whoever proposes: `min_out` may only be stricter.
+        """
+        if self.is_wrap:
+            return self.sell_raw
+        fair = self.prices.fair(Amount(self.leg.sell.token, self.sell_raw), self.leg.buy)
+        if fair is None:
+            return 0
+        return mul_div_down(fair, WHOLE_BPS - self.limits.max_price_impact_bps, WHOLE_BPS)
+
+    @property
+    def acceptable(self) -> int:
+        """The least base units to buy that independent prices and the plan allow."""
+        return max(self.min_out, self.fair_least)
+
+    @property
+    def guaranteed(self) -> int:
+        """The least base units that the bytes must enforce: also what was quoted as minimum."""
+        return max(self.acceptable, self.quote.min_amount_out)
+
+    @property
+    def approvals(self) -> tuple[tuple[Draft, Meaning | Refusal], ...]:
+        """The drafts before the act with their meanings."""
+        return tuple(zip(self.drafts[:-1], self.meanings[:-1], strict=True))
+
+
+def whole(meaning: Meaning) -> Meaning | Refusal:
+    """One meaning for a row of nested calls that hand their output on to each other.
+
+    Each call but the last must keep its output in the router, and the next must sell just
+    that, all of it (amount 0 means the router's own balance); otherwise G111.
+    """
+    if not meaning.inner:
+        return meaning
+    parts = [whole(part) for part in meaning.inner]
+    done: list[Meaning] = []
+    for part in parts:
+        if isinstance(part, Refusal):
+            return part
+        if done and not _continues(done[-1], part, meaning.target):
+            return Refusal("G111", f"{part.name} does not continue {done[-1].name}")
+        done.append(part)
+    first, last = done[0], done[-1]
+    return Meaning(
+        target=meaning.target,
+        selector=meaning.selector,
+        name=" + ".join(part.name for part in done),
+        recipient=last.recipient,
+        sell=first.sell,
+        amount_in=first.amount_in,
+        buy=last.buy,
+        min_out=last.min_out,
+        value=meaning.value,
+        deadline=meaning.deadline,
+    )
+
+
+def _continues(before: Meaning, after: Meaning, router: Address) -> bool:
+    handed_on = before.buy is not None and before.recipient == router
+    return handed_on and after.sell == before.buy and after.amount_in == 0
