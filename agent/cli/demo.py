@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -105,9 +104,9 @@ def _play(show: Show, home: Path, *, keep: bool) -> int:
 
 
 def _act(show: Show, wallet: LocalWallet) -> int:
-    from agent.settings import load
+    from agent.settings import load, process_variables
 
-    settings = load(environ={**os.environ, **wallet.variables})
+    settings = load(environ={**process_variables(), **wallet.variables})
     context = show.context
     with context.account(settings) as account:
         seen, found = _look_and_plan(show, account)
@@ -188,9 +187,11 @@ def _rehearse(show: Show, account: Any, found: Plan, seen: Look) -> None:
 
 
 def _child(wallet: LocalWallet, *arguments: str) -> subprocess.Popen[str]:
+    from agent.settings import process_variables
+
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
-        env={**os.environ, **wallet.variables},
+        env={**process_variables(), **wallet.variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,10 +18,9 @@ def simulate(
     plan: Path | None = typer.Argument(None, help="A plan file; a new plan when not given."),
 ) -> None:
     """Run a plan on forks of the wallet's chains and compare with what was planned."""
-    from agent.cli import output, present
+    from agent.cli import output
     from agent.cli.plan import make, read
     from agent.compose import rehearse
-    from agent.core.money import Amount
     from agent.engine.survey import read as read_snapshot
     from agent.errors import SimulationFailed
     from agent.planning.problem import NoPlan
@@ -44,29 +43,7 @@ def simulate(
             return
         rehearsal = rehearse(account, found, snapshot)
     if context.json:
-        legs = [
-            {
-                "id": leg.leg.id,
-                "ok": leg.ok,
-                "expected": str(leg.expected),
-                "simulated": str(leg.simulated),
-                "gas_used": leg.gas_used,
-                **({"revert": leg.why} if leg.why else {}),
-            }
-            for leg in rehearsal.legs
-        ]
-        after = [present.amount(Amount(t, raw)) for t, raw in rehearsal.after.items() if raw]
-        output.document(
-            "simulate",
-            {
-                "plan": found.id,
-                "ok": rehearsal.ok,
-                "why": rehearsal.why,
-                "method": rehearsal.method,
-                "legs": legs,
-                "after": after,
-            },
-        )
+        output.document("simulate", document(found.id, rehearsal))
     else:
         output.show(text(rehearsal))
     if not rehearsal.ok:
@@ -77,6 +54,31 @@ def simulate(
             code="S104",
             fix="plan again in a moment: rebalancer plan",
         )
+
+
+def document(plan_id: str, rehearsal: Rehearsal) -> dict[str, Any]:
+    """A rehearsal for programs."""
+    from agent.cli import present
+    from agent.core.money import Amount
+
+    return {
+        "plan": plan_id,
+        "ok": rehearsal.ok,
+        "why": rehearsal.why,
+        "method": rehearsal.method,
+        "legs": [
+            {
+                "id": leg.leg.id,
+                "ok": leg.ok,
+                "expected": str(leg.expected),
+                "simulated": str(leg.simulated),
+                "gas_used": leg.gas_used,
+                **({"revert": leg.why} if leg.why else {}),
+            }
+            for leg in rehearsal.legs
+        ],
+        "after": [present.amount(Amount(t, raw)) for t, raw in rehearsal.after.items() if raw],
+    }
 
 
 def text(rehearsal: Rehearsal) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 
 from agent.core.fact import Due, Quoted, Refused
@@ -50,31 +51,36 @@ def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused | Due, ...] |
     paused = io.paused()
     if paused is not None:
         return Later(now + io.chains[step.chain].poll_seconds, f"paused: {paused}")
-
-    def refused(*refusals: Refusal) -> tuple[Refused, ...]:
-        return (Refused(step.run, step.leg, leg.via, refusals, now),)
-
     if leg.kind == "revoke":
         granted = Allowance(Address(leg.detail), Amount(leg.sell.token, 0))
         draft = revocation(step.chain, granted)
         return (Due(step.run, step.leg, draft, "the owner takes it back", now),)
+    found = _firm(step, leg, io, canary=None if leg.via in state.vias else io.canary)
+    if isinstance(found, Quoted):
+        return (found,)
+    return (Refused(step.run, step.leg, leg.via, found, now),)
+
+
+def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tuple[Refusal, ...]:
+    """A firm quote that every rule of the guard accepts, or all that speaks against it."""
     place: Venue | Bridge | None = io.venues.get(leg.via) or io.bridges.get(leg.via)
     if place is None:
-        return refused(Refusal("G112", f"{leg.via} is not allowed by the policy"))
+        return (Refusal("G112", f"{leg.via} is not allowed by the policy"),)
     prices = io.prices()
     sell = Amount(leg.sell.token, step.sell_raw)
     floor = least_out(leg, sell, prices, io.policy.limits.max_price_impact_bps)
     if floor is None:
-        return refused(unpriced(leg, prices))
+        return (unpriced(leg, prices),)
     node = io.nodes[step.chain]
     chain_time = node.block().timestamp
     try:
         quote = place.quote(leg, step.sell_raw, io.account, floor, chain_time)
     except NoRoute as error:
-        return refused(Refusal(error.code, error.message))
+        return (Refusal(error.code, error.message),)
     drafts, revoke = _drafts(leg, quote, node, io.account)
     simulated = simulate(node, io.account, drafts, leg)
     drafts = _with_gas(drafts, simulated)
+    hashes = node.code_hashes((*_addresses(drafts), io.account))
     verdict = check(
         Proposal(
             account=io.account,
@@ -88,28 +94,26 @@ def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused | Due, ...] |
             limits=io.policy.limits,
             min_out=floor,
             targets=place.targets(step.chain),
-            code_hashes=node.code_hashes(_addresses(drafts)),
-            account_code_hash=node.code_hashes((io.account,))[io.account],
+            code_hashes={a: found for a, found in hashes.items() if a != io.account},
+            account_code_hash=hashes[io.account],
             chain_time=chain_time,
-            clock_time=now,
+            clock_time=io.clock.now(),
             native=io.chains[step.chain].native,
-            canary=None if leg.via in state.vias else io.canary,
+            canary=canary,
             value=prices.worth(sell),
         )
     )
     if not verdict.ok:
-        return refused(*verdict.refusals)
-    return (
-        Quoted(
-            run=step.run,
-            leg=step.leg,
-            round=step.round,
-            sell_raw=step.sell_raw,
-            quote=quote,
-            drafts=drafts,
-            revoke=revoke,
-            at=now,
-        ),
+        return verdict.refusals
+    return Quoted(
+        run=step.run,
+        leg=step.leg,
+        round=step.round,
+        sell_raw=step.sell_raw,
+        quote=quote,
+        drafts=drafts,
+        revoke=revoke,
+        at=io.clock.now(),
     )
 
 

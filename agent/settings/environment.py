@@ -91,6 +91,11 @@ class Environment:
                 )
 
 
+def process_variables() -> dict[str, str]:
+    """All variables of this process, to start another one with."""
+    return dict(os.environ)
+
+
 def variable(name: str) -> str | None:
     """One variable of the process, for what is neither policy nor secret; empty is absent."""
     return os.environ.get(name) or None

@@ -94,7 +94,9 @@ class KeystoreSigner:
 
     def _usable(self) -> Key:
         options = self._options
-        local_rule(options.address, local=options.local, generated=options.generated)
+        # The marks in our own folder count whatever the caller knows of.
+        marked = options.generated | generated(options.folders)
+        local_rule(options.address, local=options.local, generated=marked)
         if self._key is None:
             self._key = _unlocked(options.key, options.folders, options.ask, options.address)
         return self._key

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,8 +33,12 @@ class _LockFile:
                 os.ftruncate(self._descriptor, 0)
                 os.pwrite(self._descriptor, text.encode(), 0)
 
-    def said(self) -> str:
-        return os.pread(self._descriptor, 200, 0).decode(errors="replace")
+    def holder(self) -> str:
+        """Who wrote there, and since when: the file's own time; for people, it decides nothing."""
+        said = os.pread(self._descriptor, 20, 0).decode("ascii", "replace")
+        since = datetime.fromtimestamp(os.fstat(self._descriptor).st_mtime, UTC)
+        who = f"process {said}" if said.isdecimal() else "another process"
+        return f"{who} since {since:%Y-%m-%dT%H:%M:%SZ}"
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -83,7 +85,7 @@ def _take(lock_file: _LockFile, account: Address) -> None:
         lock_file.lock()
     except BlockingIOError:
         raise Locked(
-            f"{account} is held by {_holder(lock_file.said())}",
+            f"{account} is held by {lock_file.holder()}",
             fix="wait until it is done, or stop it; its lock ends with it",
         ) from None
     except OSError as error:
@@ -91,14 +93,4 @@ def _take(lock_file: _LockFile, account: Address) -> None:
             f"the lock of {account} cannot be taken: {error.strerror}",
             fix="put the state folder on a local disk",
         ) from error
-    lock_file.say(json.dumps({"pid": os.getpid(), "since": int(time.time())}))
-
-
-def _holder(said: str) -> str:
-    """Who wrote *said*; the lock decides, this is for people."""
-    try:
-        holder = json.loads(said)
-        since = datetime.fromtimestamp(int(holder["since"]), UTC)
-        return f"process {int(holder['pid'])} since {since:%Y-%m-%dT%H:%M:%SZ}"
-    except (ValueError, TypeError, KeyError, OverflowError, OSError):
-        return "another process"
+    lock_file.say(str(os.getpid()))

@@ -23,17 +23,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
-
 # Forked children inherit these imports instead of paying for them one by one.
 import eth_abi  # noqa: F401
 import eth_account  # noqa: F401
 import web3  # noqa: F401
 
 from agent.compose import open_account
-from agent.compose.adapters import KeyAccess
+from agent.compose.adapters import KeyAccess, key_folders
 from agent.compose.local import PORTFOLIO, THROWAWAY_SCRYPT_N
-from agent.compose.adapters import key_folders
 from agent.core.money import Amount
 from agent.core.plan import Plan
 from agent.core.snapshot import Snapshot
@@ -280,11 +277,12 @@ def naive(rig: Rig, home: Path, at: int, mode: str) -> int:
     record = home / "done.json"
     done = json.loads(record.read_text()) if record.exists() else 0
     leg = rig.plan.legs[0]
+    from decimal import Decimal
+
     from agent.core.fact import Reserved
     from agent.core.fees import offer
     from agent.core.intent import Charges, Draft, Intent, UnsignedTx
     from agent.core.quote import Call
-    from decimal import Decimal
 
     for number in range(done, rig.intents):
         sight = inner.sight(account.io.account, ())
@@ -374,7 +372,7 @@ def racer(rig: Rig, home: Path, *, locked: bool) -> int:
                 return 0
         except (Busy, Fenced, Unavailable):
             time.sleep(0.01)
-        except Exception as error:  # noqa: BLE001  a loser may find the run started under it
+        except Exception as error:
             if "not finished" not in str(error):
                 raise
     return 72
@@ -423,7 +421,8 @@ def races(rig: Rig, rounds: int, mark: str) -> tuple[list[dict[str, Any]], str]:
 def paper_pairs(step: int) -> dict[str, Any]:
     """Every pair of crash points of the two-chain run on paper ports."""
     sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "tests" / "engine")]
-    from crash_rig import balances, effects, live as paper_live
+    from crash_rig import balances, effects
+    from crash_rig import live as paper_live
     from paper_world import World as Paper
     from paper_world import rich_plan
 

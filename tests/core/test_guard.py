@@ -29,6 +29,7 @@ from proposals import (
     WETH,
     Kind,
     approval,
+    call_data,
     codes,
     honest,
     order,
@@ -41,10 +42,14 @@ from proposals import (
 
 from agent.core.guard import MAX_GAS_LIMIT, RULES, Proposal, check
 from agent.core.money import Amount
+from agent.core.plan import Sell
 from agent.core.policy import Limits
 from agent.core.proposal import whole
 from agent.core.quote import Call, Meaning
 from agent.core.verdict import Refusal, Verdict
+from agent.venues._swap_calls import MULTICALL
+from agent.wire.abi import encode, selector
+from agent.wire.erc20 import APPROVE
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -201,15 +206,10 @@ def test_pseudo_address_of_the_caller_is_the_wallet() -> None:
     assert [] == refusals(with_data(honest("v2"), swap_data("v2", to="0x" + "00" * 19 + "01")))
 
 
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"buy": DAI}, f"the call swaps {WETH.address} for {USDC.address}, the leg says otherwise"),
-    ],
-)
-def test_tokens_other_than_the_leg_s_are_refused(changes: Any, why: str) -> None:
-    bad = with_leg(honest(), **changes)
-    assert f"G106 {why}" in refusals(bad)
+@pytest.mark.parametrize("changes", [{"buy": DAI}, {"sell": Sell(DAI, SOLD)}])
+def test_tokens_other_than_the_leg_s_are_refused(changes: Any) -> None:
+    why = f"the call swaps {WETH.address} for {USDC.address}, the leg says otherwise"
+    assert f"G106 {why}" in refusals(with_leg(honest(), **changes))
 
 
 def test_quote_of_another_token_than_the_leg_buys_is_refused() -> None:
@@ -252,7 +252,7 @@ def test_wrap_of_another_amount_than_its_value_is_refused() -> None:
 
 def test_leg_that_sells_nothing_is_refused() -> None:
     p = honest("unwrap")
-    p = with_data(p, p.drafts[0].payload.data[:10] + "00" * 32)  # type: ignore[union-attr]
+    p = with_data(p, p.drafts[0].payload.data[:10] + "00" * 32)
     p = with_simulated(replace(p, sell_raw=0, min_out=0), deltas={})
     p = with_quote(p, sell=Amount(WETH, 0), amount_out=1, min_amount_out=0)
     assert "G107 the call sells 0 base units, the leg 0" in refusals(p)
@@ -330,12 +330,6 @@ def test_order_may_wait_for_a_day_and_not_longer(ahead: int, expected: list[str]
 
 
 def test_nested_call_that_is_not_the_venue_s_is_refused() -> None:
-    from proposals import call_data
-
-    from agent.venues._swap_calls import MULTICALL
-    from agent.wire.abi import encode, selector
-    from agent.wire.erc20 import APPROVE
-
     grant = bytes.fromhex(selector(APPROVE)[2:]) + encode(["address", "uint256"], [ATTACKER, SOLD])
     bad = with_data(honest(), call_data(MULTICALL, DEADLINE, (grant,)))
     assert [f"G111 the nested call to {ROUTER} has the unknown selector 0x095ea7b3"] == refusals(
@@ -379,7 +373,7 @@ def test_nested_calls_in_a_row_read_as_one() -> None:
 
 
 def test_quote_below_independent_prices_is_refused() -> None:
-    p = with_quote(honest(), amount_out=5939 * 10**6, min_amount_out=5909 * 10**6)
+    p = with_quote(honest(), amount_out=5939 * 10**6, min_amount_out=5910 * 10**6)
     p = with_data(p, swap_data("v3 single", min_out=5940 * 10**6))
     p = with_simulated(p, deltas={WETH: -SOLD, USDC: 5940 * 10**6})
     assert [
@@ -555,11 +549,11 @@ BAD: dict[str, tuple[str, Proposal]] = {
     "value_matches": (
         "G108",
         with_payload(honest(), replace(honest().drafts[-1].payload, value=1)),
-    ),  # type: ignore[call-arg]
+    ),
     "minimum_enforced": ("G109", with_data(honest(), swap_data("v3 single", min_out=1))),
     "deadline_short": ("G110", with_data(honest(), swap_data("v3 single", deadline=2**40))),
     "impact_bounded": ("G204", replace(honest(), min_out=OFFERED + 1)),
-    "slippage_bounded": ("G205", replace(honest(), limits=Limits(max_slippage_bps=10))),  # type: ignore[arg-type]
+    "slippage_bounded": ("G205", replace(honest(), limits=Limits(max_slippage_bps=10))),
     "priced_twice": ("G206", replace(honest(), prices=prices(USDC=("feed",)))),
     "account_plain": ("G401", replace(honest(), account_code_hash="0x77")),
     "clocks_agree": ("G402", replace(honest(), clock_time=NOW + 61)),
@@ -599,6 +593,11 @@ def test_all_rules_are_asked_and_every_refusal_is_kept() -> None:
         canary=Decimal(50),
     )
     assert ["G105", "G109", "G110", "G401", "G501"] == codes(check(bad).refusals)
+
+
+def test_meanings_that_do_not_belong_to_the_drafts_are_a_mistake_and_no_verdict() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        check(replace(honest(), meanings=honest().meanings[1:]))
 
 
 def test_verdicts_add_up() -> None:

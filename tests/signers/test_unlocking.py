@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from signer_rigs import ADDRESS, KEY, PASSWORD, STRANGER, folders, reserved
+from signer_rigs import ADDRESS, KEY, PASSWORD, STRANGER, TRANSACTION, folders, reserved
 
 from agent.core.fact import Reserved
 from agent.core.intent import Charges
@@ -121,8 +121,18 @@ def test_key_of_another_account_is_refused_whatever_the_file_says(
     file.write_text(json.dumps({**json.loads(file.read_text()), "address": said}))
     signer = keystore_signer(tmp_path, address=STRANGER)
     with pytest.raises(KeyMismatch, match=f"is the key of {ADDRESS}"):
-        signer.sign(reserved(replace(reserved().unsigned, sender=STRANGER)))  # type: ignore[type-var]
+        signer.sign(reserved(replace(TRANSACTION, sender=STRANGER)))
     assert signer._key is None
+
+
+def test_key_that_is_marked_for_local_chains_signs_nowhere_else(tmp_path: Path) -> None:
+    made = keystore.new("lab", PASSWORD, folders=folders(tmp_path), local_only=True, scrypt_n=2)
+    assert made.address is not None
+    options = keystore_signer(tmp_path, key="lab", address=made.address)._options
+    fact = reserved(replace(TRANSACTION, sender=made.address))
+    assert keystore.make(replace(options, local=True), None).sign(fact)
+    with pytest.raises(KeyNotAllowed, match="was generated for local chains only"):
+        keystore.make(options, None).sign(fact)
 
 
 def test_file_without_a_key_is_said(

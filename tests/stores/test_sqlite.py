@@ -643,9 +643,7 @@ def test_state_folder_that_cannot_be_made_is_a_full_disk(
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@pytest.mark.parametrize(
-    "said", ["", "{}", "[]", '{"pid": 1}', '{"pid": 1, "since": 1e99}', "\xff"]
-)
+@pytest.mark.parametrize("said", ["", "-1", "1 2", "root", "\xff", "\xb9"])
 def test_lock_holds_whatever_is_written_in_its_file(
     journal: SqliteJournal, folder: Path, said: str
 ) -> None:
@@ -653,12 +651,12 @@ def test_lock_holds_whatever_is_written_in_its_file(
         (folder / "locks" / f"{ACCOUNT}.lock").write_text(said, "latin-1")
         with pytest.raises(Locked) as caught, journal.hold(ACCOUNT):
             pass
-    assert f"{ACCOUNT} is held by another process" == caught.value.message
+    assert f"{ACCOUNT} is held by another process since 20" in caught.value.message
 
 
 def test_lock_is_empty_when_nobody_holds_it(journal: SqliteJournal, folder: Path) -> None:
     with journal.hold(ACCOUNT):
-        assert f'"pid": {os.getpid()}' in (folder / "locks" / f"{ACCOUNT}.lock").read_text()
+        assert str(os.getpid()) == (folder / "locks" / f"{ACCOUNT}.lock").read_text()
     assert "" == (folder / "locks" / f"{ACCOUNT}.lock").read_text()
 
 
