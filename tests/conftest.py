@@ -1,3 +1,3 @@
 """Fixtures that every suite may use."""
 
-pytest_plugins = ["lab_fixtures"]
+pytest_plugins = ["lab_fixtures", "cli_fixtures"]
