@@ -26,15 +26,14 @@ def cancel(
 
     context: Context = ctx.obj
     settings = context.settings()
-    with (
-        context.account(settings, Teller(context, run)) as account,
-        session(worker(), account.io) as held,
-    ):
+    teller = Teller(context, run)
+    with context.account(settings, teller) as account, session(worker(), account.io) as held:
         found = pick(held.state, run)
         if found is None or found.closed is not None:
             raise WrongValue(f"run {run} is not open", fix="see which is: rebalancer status")
         stays = [leg.leg.id for leg in found.legs.values() if delivered(found, leg) is not None]
         if stays and not context.json:
             output.say(f"what legs {', '.join(stays)} did is mined and stays")
+        teller.learn(found)
         held.cancel("cancelled by its owner")
         follow(context, account, held, found.id, wait)

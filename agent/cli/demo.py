@@ -18,8 +18,10 @@ import typer
 
 if TYPE_CHECKING:
     from agent.cli.context import Context
+    from agent.compose import Account
     from agent.compose.local import LocalWallet
     from agent.core.plan import Plan
+    from agent.core.state import RunState
     from agent.engine.survey import Look
 
 COST_TOLERANCE_BPS = 2
@@ -130,13 +132,13 @@ def _act(show: Show, wallet: LocalWallet) -> int:
         sys.stdout.write(json.dumps(body) + "\n")
     else:
         cost = Decimal(last["cost"])
-        show.more(f"\ncost {cost:,.2f}, planned {planned:,.2f} · 1 kill: paid twice 0, lost 0")
+        show.more(f"\ncost {cost:,.2f}, planned {planned:,.2f}")
         show.more("Your own wallet, read-only, comes next: write a portfolio.toml with")
         show.more('signer = "watch" (docs/configuration.md), then: rebalancer drift')
     return 0 if ok else 10
 
 
-def _look_and_plan(show: Show, account: Any) -> tuple[Look, Plan]:
+def _look_and_plan(show: Show, account: Account) -> tuple[Look, Plan]:
     from agent.cli.plan import make, text
     from agent.errors import SimulationFailed
     from agent.planning.problem import NoPlan
@@ -173,7 +175,7 @@ def _standings(seen: Look) -> str:
     return table(rows, right=frozenset({1, 4})) + "\n" + airdrop
 
 
-def _rehearse(show: Show, account: Any, found: Plan, seen: Look) -> None:
+def _rehearse(show: Show, account: Account, found: Plan, seen: Look) -> None:
     from agent.cli.simulate import text
     from agent.compose import rehearse
     from agent.errors import SimulationFailed
@@ -235,47 +237,71 @@ def _listen(show: Show, child: subprocess.Popen[str]) -> list[dict[str, Any]]:
     return events
 
 
-def _prove(show: Show, account: Any, before: Look) -> bool:
+def _prove(show: Show, account: Account, before: Look) -> bool:
     """Balances, nonces and allowances from the chain alone, against what the journal claims."""
     from agent.cli.output import table
-    from agent.core.wording import money, percent
+    from agent.core.progress import delivered
     from agent.engine.survey import look
 
-    after = look(account.io, account.state(), asked=True)
-    state = account.state()
+    state = account.state()  # verifies the journal's hash chain, or raises
+    after = look(account.io, state, asked=True)
     run = next(reversed(list(state.runs.values())))
     mined = sum(known.mined is not None for known in run.intents.values())
-    nonces = {
-        chain: node.sight(account.io.account, ()).nonce for chain, node in account.nodes.items()
-    }
+    sent = sum(node.sight(account.io.account, ()).nonce for node in account.nodes.values())
+    undelivered = sum(delivered(run, leg) is None for leg in run.legs.values())
     unexplained = len(run.closed.unexplained) + len(run.inflows) if run.closed else 1
+    allowances = open_allowances(account, run)
     inside = all(not drift.excess for drift in after.decision.drifts)
+    show.tell(
+        "PROOF   block-pinned, recomputed from the chain alone",
+        inside_bands=inside,
+        unexplained=unexplained,
+        transactions=mined,
+        nonces=sent,
+        allowances=allowances,
+        undelivered=undelivered,
+    )
+    rows = [("", "before", "after", "share", "band", ""), *_before_and_after(before, after)]
+    show.more(table(rows, right=frozenset({1, 2})))
+    show.more(
+        f"  transactions in the journal {mined}, of the wallet on the chain {sent}"
+        f" · unexplained {unexplained} · allowances left {allowances} · journal's hash chain ✓"
+    )
+    show.more(f"  1 kill: paid twice {max(0, sent - mined)}, lost {undelivered}")
+    return inside and (unexplained, allowances, undelivered, sent) == (0, 0, 0, mined)
+
+
+def open_allowances(account: Account, run: RunState) -> int:
+    """How many allowances that the run granted are not zero on chain."""
+    from agent.engine.ask import allowances
+
+    granted = [
+        (known.intent.chain, known.intent.draft.allowance)
+        for known in run.intents.values()
+        if known.intent.draft.purpose == "approve" and known.intent.draft.allowance is not None
+    ]
+    return sum(
+        allowances(account.io.nodes[chain], account.io.account, (item,))[0] != 0
+        for chain, item in granted
+    )
+
+
+def _before_and_after(before: Look, after: Look) -> list[tuple[str, ...]]:
+    from agent.core.wording import money, percent
+
     was = {drift.asset: drift.value for drift in before.decision.drifts}
-    rows = [
+    return [
         (
             f"  {drift.asset}",
             money(was[drift.asset]),
             money(drift.value),
             percent(drift.weight),
             f"{percent(drift.low)} to {percent(drift.high)}",
-            "✓" if not drift.excess else "✗",
+            "✗" if drift.excess else "✓",
         )
         for drift in after.decision.drifts
         if drift.asset
     ]
-    show.tell(
-        "PROOF   block-pinned, recomputed from the chain alone",
-        inside_bands=inside,
-        unexplained=unexplained,
-        transactions=mined,
-        nonces=sum(nonces.values()),
-    )
-    show.more(table([("", "before", "after", "share", "band", ""), *rows], right=frozenset({1, 2})))
-    show.more(
-        f"  transactions in the journal {mined}, on the chain {sum(nonces.values())}"
-        f" · unexplained {unexplained} · allowances left 0 · journal's hash chain ✓"
-    )
-    return inside and unexplained == 0 and mined == sum(nonces.values())
 
 
 def _say_how_to_go_on(show: Show, wallet: LocalWallet) -> None:

@@ -11,6 +11,7 @@ from agent.core import fact as f
 if TYPE_CHECKING:
     from agent.cli.context import Context
     from agent.core.fact import Fact
+    from agent.core.state import IntentState, RunState
 
 
 class Teller:
@@ -22,13 +23,26 @@ class Teller:
         self._intents: dict[str, f.Reserved] = {}
         self._hashes: dict[tuple[str, int], str] = {}
 
+    def learn(self, run: RunState) -> None:
+        """Take in what earlier processes wrote, and say where their last transactions stand."""
+        for known in run.intents.values():
+            self._intents[known.intent.id] = known.attempts[0].reserved
+            for number, digest in known.hashes:
+                self._hashes[known.intent.id, number] = digest
+            if not known.quiet:
+                body = {"state": _where(known), **self._tx(known.intent.id, _newest(known))}
+                self._tell("tx.open", body)
+
     def __call__(self, fact: Fact) -> None:
         """Tell one fact."""
         for kind, body in self._events(fact):
-            if self._context.json:
-                output.line(kind, {"run": self._run, **body})
-            elif not self._context.quiet:
-                output.say(sentence(kind, body))
+            self._tell(kind, body)
+
+    def _tell(self, kind: str, body: dict[str, Any]) -> None:
+        if self._context.json:
+            output.line(kind, {"run": self._run, **body})
+        elif not self._context.quiet:
+            output.say(sentence(kind, body))
 
     def _events(self, fact: Fact) -> list[tuple[str, dict[str, Any]]]:
         match fact:
@@ -108,9 +122,24 @@ class Teller:
         return {"leg": fact.leg, "deltas": deltas}
 
 
+def _newest(known: IntentState) -> int:
+    return known.hashes[-1][0] if known.hashes else 0
+
+
+def _where(known: IntentState) -> str:
+    last = known.live[-1]
+    if last.signed is None:
+        return "reserved, not signed"
+    return "signed, unknown whether sent" if last.submitted is None else "sent, not yet mined"
+
+
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "run.started": lambda b: f"run started: plan {b['plan'][:4]}, {b['legs']} legs",
-    "run.resumed": lambda _b: "journal read: going on where it stands",
+    "run.resumed": lambda _b: "going on where the journal stands",
+    "tx.open": lambda b: (
+        f"journal: {b['leg']} {b.get('purpose', '')} {b['hash'][:10] or 'nonce ' + str(b['nonce'])}"
+        f" {b['state']} → asking the chain"
+    ),
     "leg.quoted": lambda b: (
         f"  {b['leg']}   quoted    {_amount(b['sell'])} → {_amount(b['buy'])}  {b['route']}"
     ),

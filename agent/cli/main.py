@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -107,6 +108,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code; never shows a traceback without `-v`."""
     arguments = sys.argv[1:] if argv is None else argv
     context = Context()
+    # A polite end is an interruption: what is being written is finished, the rest resumes.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         context, rest = read_globals(arguments)
         wanted = next((word for word in rest if not word.startswith("-")), None)

@@ -15,6 +15,4 @@ def error_of(refusal: Refusal) -> AgentError:
 
     kinds: dict[str, type[AgentError]] = {"N": Unavailable, "S": SimulationFailed}
     kind = kinds.get(refusal.code[:1], RefusedByGuard)
-    return kind(
-        refusal.why, code=refusal.code, fix="wait, or see what is wrong: rebalancer doctor"
-    )
+    return kind(refusal.why, code=refusal.code, fix="wait, or see what is wrong: rebalancer doctor")

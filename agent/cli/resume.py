@@ -30,10 +30,8 @@ def resume(
 
     context: Context = ctx.obj
     settings = context.settings()
-    with (
-        context.account(settings, Teller(context, run)) as account,
-        session(worker(), account.io) as held,
-    ):
+    teller = Teller(context, run)
+    with context.account(settings, teller) as account, session(worker(), account.io) as held:
         if accept_balances:
             _accept(context, held, run)
         found = pick(held.state, run)
@@ -45,6 +43,7 @@ def resume(
             else:
                 output.show(why)
             return
+        teller.learn(found)
         code = follow(context, account, held, found.id, wait)
     raise typer.Exit(code)
 

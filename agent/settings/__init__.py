@@ -2,7 +2,14 @@
 
 from agent.settings.chain_facts import ChainFacts, Feed, TokenFacts, Uniswap
 from agent.settings.choices import Origin
-from agent.settings.environment import Environment, Paths, Secret, find_paths, process_variables, variable
+from agent.settings.environment import (
+    Environment,
+    Paths,
+    Secret,
+    find_paths,
+    process_variables,
+    variable,
+)
 from agent.settings.loading import load, load_chains_only
 from agent.settings.model import Confirm, Settings, SignerSpec, World
 
