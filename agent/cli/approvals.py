@@ -130,12 +130,13 @@ def _only(
 
 def plan_of(account: Account, snapshot: Snapshot, found: tuple[Grant, ...]) -> Plan:
     """A plan that takes *found* back, each by a transaction of its own."""
+    from dataclasses import replace
     from decimal import Decimal
-    from hashlib import sha256
 
     from agent.core.fees import money, offer
     from agent.core.plan import Leg, Plan, Sell
     from agent.engine.ask import APPROVAL_GAS
+    from agent.planning.greedy import fingerprint
 
     io = account.io
     now = io.clock.now()
@@ -161,9 +162,8 @@ def plan_of(account: Account, snapshot: Snapshot, found: tuple[Grant, ...]) -> P
         for number, grant in enumerate(found, 1)
     )
     cost = sum((leg.cost for leg in legs), Decimal(0))
-    spoken = "|".join(f"{g.token.key}{g.spender}{g.raw}" for g in found)
-    return Plan(
-        id=sha256(f"revoke|{now}|{spoken}".encode()).hexdigest(),
+    draft = Plan(
+        id="",
         legs=legs,
         standings=(),
         value=Decimal(0),
@@ -181,6 +181,7 @@ def plan_of(account: Account, snapshot: Snapshot, found: tuple[Grant, ...]) -> P
         expires=now + PLAN_SECONDS,
         why=("the owner takes allowances back",),
     )
+    return replace(draft, id=fingerprint(draft))
 
 
 def _confirm(context: Context, settings: Settings, found: tuple[Grant, ...], plan: Plan) -> None:

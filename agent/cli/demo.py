@@ -106,9 +106,9 @@ def _play(show: Show, home: Path, *, keep: bool) -> int:
 
 
 def _act(show: Show, wallet: LocalWallet) -> int:
-    from agent.settings import load, process_variables
+    from agent.settings import load, inherited_variables
 
-    settings = load(environ={**process_variables(), **wallet.variables})
+    settings = load(environ={**inherited_variables(), **wallet.variables})
     context = show.context
     with context.account(settings) as account:
         seen, found = _look_and_plan(show, account)
@@ -189,11 +189,11 @@ def _rehearse(show: Show, account: Account, found: Plan, seen: Look) -> None:
 
 
 def _child(wallet: LocalWallet, *arguments: str) -> subprocess.Popen[str]:
-    from agent.settings import process_variables
+    from agent.settings import inherited_variables
 
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
-        env={**process_variables(), **wallet.variables},
+        env={**inherited_variables(), **wallet.variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -2,25 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from agent.cli.checks import Finding
     from agent.cli.context import Context
 
 EXIT_ERRORS = 1
 
 
 def doctor(ctx: typer.Context) -> None:
-    """Check files, keys, nodes, contracts, tokens, feeds and gas; signs nothing."""
+    """Check files, keys, nodes, contracts, tokens, prices and gas; signs nothing."""
     from agent.cli import output
-    from agent.cli.checks import Finding
-    from agent.cli.checks_machine import machine
     from agent.cli.checks_chain import chains
+    from agent.cli.checks_machine import machine
 
     context: Context = ctx.obj
     settings = context.settings()
     found: list[Finding] = list(machine(settings))
     with context.account(settings) as account:
         found += chains(account)
+    if context.json:
+        output.document("doctor", {**document(found), "local": settings.local})
+    else:
+        output.show(text(found, quiet=context.quiet))
+    if any(finding.level == "error" for finding in found):
+        raise typer.Exit(EXIT_ERRORS)
+
+
+def document(found: list[Finding]) -> dict[str, Any]:
+    """The JSON kind `doctor`."""
+    return {
+        "ok": all(finding.level != "error" for finding in found),
+        "findings": [
+            {
+                "about": finding.about,
+                "level": finding.level,
+                "what": finding.what,
+                "fix": finding.fix or None,
+                "code": finding.code or None,
+            }
+            for finding in found
+        ],
+    }
+
+
+def text(found: list[Finding], *, quiet: bool = False) -> str:
+    """Findings as a person reads them: what is fine, what is not, and what would mend it."""
+    marks = {"ok": "✓", "warning": "!", "error": "✗"}
+    lines = []
+    for finding in found:
+        if quiet and finding.level == "ok":
+            continue
+        code = f"[{finding.code}] " if finding.code else ""
+        lines.append(f"{marks[finding.level]} {finding.about}: {code}{finding.what}")
+        if finding.fix:
+            lines.append(f"    {finding.fix}")
+    errors = sum(finding.level == "error" for finding in found)
+    warnings = sum(finding.level == "warning" for finding in found)
+    return "\n".join([*lines, f"{errors} errors, {warnings} warnings"])

@@ -58,6 +58,7 @@ def make_oracles(settings: Settings, io: AdapterIo) -> tuple[Oracle, ...]:
                 address=feed.address,
                 heartbeat_seconds=feed.heartbeat_seconds,
                 decimals=feed.decimals,
+                unbounded=feed.unbounded,
             )
             feeds.setdefault(asset, known)
         if facts.uniswap is not None:

@@ -144,13 +144,14 @@ def _plan(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> Pla
     problem, seen = place.problem, found.outlook
     policy, total = problem.policy, problem.valuation.value
     made = legs(place, seen)
+    cost = sum((leg.cost for leg in made), Decimal(0))
     draft = Plan(
         id="",
         legs=made,
         standings=_standings(place, seen),
         value=_micro(total or Decimal(0)),
-        cost=sum((leg.cost for leg in made), Decimal(0)),
-        worst_case=_micro(seen.worst_case),
+        cost=cost,
+        worst_case=cost + _micro(seen.worst_case - seen.cost),
         gas_if_reverted=sum((leg.gas_cost for leg in made), Decimal(0)),
         turnover=_micro(seen.turnover),
         bound=None,

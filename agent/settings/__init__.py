@@ -7,7 +7,7 @@ from agent.settings.environment import (
     Paths,
     Secret,
     find_paths,
-    process_variables,
+    inherited_variables,
     variable,
 )
 from agent.settings.loading import load, load_chains_only
@@ -29,6 +29,6 @@ __all__ = [
     "find_paths",
     "load",
     "load_chains_only",
-    "process_variables",
+    "inherited_variables",
     "variable",
 ]

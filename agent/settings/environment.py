@@ -91,7 +91,7 @@ class Environment:
                 )
 
 
-def process_variables() -> dict[str, str]:
+def inherited_variables() -> dict[str, str]:
     """All variables of this process, to start another one with."""
     return dict(os.environ)
 

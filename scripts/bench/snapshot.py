@@ -202,8 +202,10 @@ FEWEST_ROUNDS = 3
 
 
 def in_parallel(read: Callable[[Any, Any], Balances], *pairs: Sequence[Any]) -> list[Balances]:
-    """Read all chains at once, one thread for each; a single chain needs none."""
-    return list(POOL.map(read, *pairs) if len(pairs[0]) > 1 else map(read, *pairs))
+    """Read all chains at once: one on this thread, each of the others on one of its own."""
+    (first, *others) = zip(*pairs, strict=True)
+    waiting = [POOL.submit(read, *pair) for pair in others]
+    return [read(*first), *(future.result() for future in waiting)]
 
 
 POOL = ThreadPoolExecutor(len(CHAINS))
