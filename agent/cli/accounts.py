@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from agent.cli.context import Context
-    from agent.signers.keystore import Folders, KeyFile
+    from agent.compose.keys import Folders, KeyFile
 
 app = typer.Typer(
     help="Key files: our own, Foundry's and geth's, where they lie.",
@@ -26,7 +26,7 @@ def accounts() -> None:
 def list_all(ctx: typer.Context) -> None:
     """List all key files, also those that cannot be used, and why."""
     from agent.cli import output
-    from agent.signers.keystore import list_keys
+    from agent.compose.keys import list_keys
 
     context: Context = ctx.obj
     found = list_keys(_folders())
@@ -48,7 +48,7 @@ def new(
     ),
 ) -> None:
     """Generate a key and write its encrypted file."""
-    from agent.signers import keystore
+    from agent.compose import keys as keystore
 
     context: Context = ctx.obj
     made = keystore.new(name, _new_password(context), folders=_folders(), local_only=local_only)
@@ -64,7 +64,7 @@ def import_key(
     ),
 ) -> None:
     """Write the encrypted file of a private key that you have: 64 hex digits, asked for."""
-    from agent.signers import keystore
+    from agent.compose import keys as keystore
 
     context: Context = ctx.obj
     made = keystore.import_key(
@@ -84,7 +84,7 @@ def show(
     """Show one key file and its address; the key itself is never shown."""
     from dataclasses import replace
 
-    from agent.signers import keystore
+    from agent.compose import keys as keystore
 
     context: Context = ctx.obj
     folders = _folders()

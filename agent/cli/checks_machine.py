@@ -100,7 +100,7 @@ def _key(settings: Settings) -> Iterator[Finding]:
 
 def _key_file(settings: Settings) -> Iterator[Finding]:
     from agent.compose.adapters import key_folders
-    from agent.signers.keystore import find
+    from agent.compose.keys import find
     from agent.wire.address import checksum
 
     try:

@@ -106,7 +106,7 @@ def _play(show: Show, home: Path, *, keep: bool) -> int:
 
 
 def _act(show: Show, wallet: LocalWallet) -> int:
-    from agent.settings import load, inherited_variables
+    from agent.settings import inherited_variables, load
 
     settings = load(environ={**inherited_variables(), **wallet.variables})
     context = show.context

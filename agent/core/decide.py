@@ -10,7 +10,10 @@ from agent.core.money import WHOLE_BPS, ChainId
 from agent.core.policy import Policy
 from agent.core.value import Valuation
 from agent.core.verdict import Refusal
-from agent.core.wording import chain_name, money, percent, span
+from agent.core.wording import chain_name, listed, money, percent, span
+
+EMPTY = "G404"
+"""Error code of a wallet that holds nothing of what the policy counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,10 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Nothing to do now; `refusals` are there when not even that is known for sure."""
+    """Nothing to do now; `refusals` are there when something is amiss that a person must know.
+
+    Either not even that is known for sure, or there is nothing that could be done anything with.
+    """
 
     why: str
     drifts: tuple[Drift, ...] = ()
@@ -142,7 +148,7 @@ def decide(
         return Rest(f"nothing is decided: {reasons}", (), valuation.refusals)
     seen = drifts(valuation, policy)
     if not seen:
-        return Rest("nothing to do: the wallet holds nothing that counts")
+        return _empty(policy)
     if history.last_outcome == "waiting":
         return Rest("nothing to do: the last run is still waiting, resume it first", seen)
     if history.last_outcome == "needs_human":
@@ -155,6 +161,14 @@ def decide(
     if hold:
         return Rest(f"nothing to do: {wanted}, but {hold}; {since}", seen)
     return Rebalance(seen, f"{wanted}; {since}")
+
+
+def _empty(policy: Policy) -> Rest:
+    # Not the same as being at the target: a wrong address looks like this, or a theft.
+    assets = listed(sorted(policy.targets))
+    places = listed([chain_name(chain) for chain in policy.chains])
+    why = f"the wallet holds nothing that counts: {assets} on {places}"
+    return Rest(f"nothing to do: {why}", (), (Refusal(EMPTY, why),))
 
 
 def _left(seen: tuple[Drift, ...], policy: Policy) -> list[Drift]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 from agent.core.frozen import empty
@@ -57,11 +58,16 @@ class Layout:
         >>> Layout(signature="f((address,uint24),bytes[])").types
         ('(address,uint24)', 'bytes[]')
         """
-        inside = self.signature.partition("(")[2].removesuffix(")")
-        types, depth, start = [], 0, 0
-        for index, letter in enumerate(inside + ","):
-            depth += (letter == "(") - (letter == ")")
-            if letter == "," and depth == 0 and inside:
-                types.append(inside[start:index])
-                start = index + 1
-        return tuple(types)
+        return _arguments(self.signature)
+
+
+@cache
+def _arguments(signature: str) -> tuple[str, ...]:
+    inside = signature.partition("(")[2].removesuffix(")")
+    types, depth, start = [], 0, 0
+    for index, letter in enumerate(inside + ","):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0 and inside:
+            types.append(inside[start:index])
+            start = index + 1
+    return tuple(types)

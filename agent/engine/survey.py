@@ -17,7 +17,8 @@ from agent.core.price import Prices
 from agent.core.snapshot import ChainSnapshot, Snapshot
 from agent.core.state import State
 from agent.core.transit import in_flight
-from agent.core.value import Valuation, value
+from agent.core.value import UNPRICED, Valuation, value
+from agent.core.verdict import Refusal
 from agent.engine.io import Io
 from agent.planning.greedy import plan
 from agent.planning.needs import pairs_needed
@@ -67,13 +68,14 @@ def look(io: Io, state: State, *, asked: bool = False) -> Look:
 def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
     """Survey the venues for what the decision needs, and plan."""
     if isinstance(seen.decision, Rest):
-        return NoPlan((seen.decision.why,))
+        return NoPlan((seen.decision.why,), seen.decision.refusals)
     wrapped = {chain: rules.wrapped for chain, rules in io.chains.items()}
     native_prices = {}
     for chain, rules in io.chains.items():
         price = seen.prices.of(rules.native)
         if price is None:
-            return NoPlan((f"{rules.native.symbol} has no price, so gas cannot be valued",))
+            why = f"{rules.native.symbol} has no price, so gas cannot be valued"
+            return NoPlan((why,), (Refusal(UNPRICED, why),))
         native_prices[chain] = price.value
     needs = pairs_needed(
         seen.valuation, seen.decision, io.policy, prices=seen.prices, wrapped=wrapped

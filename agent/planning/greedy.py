@@ -16,12 +16,13 @@ from agent.core.decide import Rebalance, Rest
 from agent.core.money import NATIVE, WHOLE_BPS, Token
 from agent.core.plan import Plan, Standing, build
 from agent.core.policy import RebalanceTo
+from agent.core.verdict import Refusal
 from agent.core.wording import money
 from agent.planning import story
 from agent.planning.board import Board, board
 from agent.planning.goals import goals
 from agent.planning.legs import legs, spendable
-from agent.planning.outlook import Outlook
+from agent.planning.outlook import NO_GAS, Outlook, Starved
 from agent.planning.problem import NoPlan, Problem
 from agent.planning.search import Found, Strategy, missed, search, shortfall
 
@@ -52,9 +53,10 @@ def plan(problem: Problem) -> Plan | NoPlan:
     """
     decision = problem.decision
     if isinstance(decision, Rest):
-        return NoPlan((decision.why,))
+        return NoPlan((decision.why,), decision.refusals)
     if problem.valuation.value is None:
-        return NoPlan(tuple(refusal.why for refusal in problem.valuation.refusals))
+        refusals = problem.valuation.refusals
+        return NoPlan(tuple(refusal.why for refusal in refusals), refusals)
     place = board(problem)
     if isinstance(place, NoPlan):
         return place
@@ -112,7 +114,9 @@ def _best(tries: _Tries, place: Board) -> Found | NoPlan:
     wish = policy.trigger.rebalance_to
     found = tries.best(wish)
     if not found.flows:
-        return NoPlan(_reasons(place, found))
+        starved = [note for note in found.notes if isinstance(note, Starved)]
+        refusals = tuple(Refusal(NO_GAS, note) for note in starved)
+        return NoPlan(_reasons(place, found), refusals)
     if _affordable(place, found.outlook):
         return found
     # Without the trades that are too dear for their size the rest may still be worth doing.

@@ -25,6 +25,16 @@ UNWRAP_GAS = 46_000
 """Gas of WETH9 `withdraw`, rounded up to that of `deposit`: it changes a slot and sends coins."""
 
 
+NO_GAS = "G403"
+"""Error code of a chain whose gas coin does not pay for anything that should be done there."""
+
+
+class Starved(str):
+    """Why the gas coin does not suffice: nothing but a deposit of it helps."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Flow:
     """Base units to sell along one way."""
@@ -219,7 +229,7 @@ def _starved(board: Board, chain: ChainId, gas: int, wrap: int) -> str:
     where = chain_name(chain)
     if not fees <= held:
         have, need = (whole(Amount(coin, raw)) for raw in (held, fees))
-        return f"{where} has {have} for gas, up to {need} are needed"
+        return Starved(f"{where} has {have} for gas, up to {need} are needed")
     if wrap and not wrap <= board.native_free.get(chain, 0) - fees:
         return (
             f"{whole(Amount(coin, wrap))} would have to be wrapped on {where}, "

@@ -14,6 +14,7 @@ from agent.core.policy import Policy
 from agent.core.price import Prices
 from agent.core.snapshot import Snapshot
 from agent.core.value import Valuation
+from agent.core.verdict import Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +42,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class NoPlan:
-    """Why there is nothing that can be planned, in sentences for people."""
+    """Why there is nothing that can be planned, in sentences for people.
+
+    `refusals` are there when that is not a state to rest in: something is unknown or missing.
+    """
 
     why: tuple[str, ...]
+    refusals: tuple[Refusal, ...] = ()
 
     def __str__(self) -> str:
         return "; ".join(self.why)

@@ -27,8 +27,8 @@ __all__ = [
     "Uniswap",
     "World",
     "find_paths",
+    "inherited_variables",
     "load",
     "load_chains_only",
-    "inherited_variables",
     "variable",
 ]

@@ -79,8 +79,11 @@ def test_act_names_every_part_outside_its_band():
     ) == go(decided(DEMO, ran(2 * DAY)))
 
 
-def test_empty_wallet_rests():
-    assert "nothing to do: the wallet holds nothing that counts" == rest(decided(holdings()))
+def test_empty_wallet_rests_and_says_that_this_is_not_the_target():
+    decision = decided(holdings())
+    why = "the wallet holds nothing that counts: ETH, USDC and WBTC on eip155:1"
+    assert f"nothing to do: {why}" == rest(decision)
+    assert (Refusal("G404", why),) == decision.refusals
 
 
 def test_unknown_value_decides_nothing_and_hands_the_reasons_on():

@@ -370,8 +370,10 @@ def test_plan_of_which_nothing_is_worth_its_price_is_refused():
 
 
 def test_chain_without_gas_makes_no_plan():
-    why = refused(holdings(ETH="0", WETH="16", WBTC="0.2", USDC="20000"))
-    assert any(line.startswith("eip155:1 has 0.0000 ETH for gas, up to") for line in why)
+    answer = plan(problem(holdings(ETH="0", WETH="16", WBTC="0.2", USDC="20000")))
+    assert isinstance(answer, NoPlan)
+    said = [line for line in answer.why if line.startswith("eip155:1 has 0.0000 ETH for gas, up to")]
+    assert [("G403", said[0])] == [(no.code, no.why) for no in answer.refusals]
 
 
 def test_order_beyond_the_end_of_the_ladder_is_refused():
@@ -499,8 +501,9 @@ def test_unknown_value_makes_no_plan():
     known = problem()
     unknown = problem(policy=policy(chains=(CHAIN, OTHER), assets=ON_TWO))
     answer = plan(replace(known, valuation=unknown.valuation))
-    assert NoPlan(("eip155:8453 was not read, so the whole is not known",)) == answer
-    assert "eip155:8453 was not read, so the whole is not known" == str(answer)
+    why = "eip155:8453 was not read, so the whole is not known"
+    assert NoPlan((why,), (Refusal("N104", why),)) == answer
+    assert why == str(answer)
 
 
 def test_no_plan_says_what_stays_off():
