@@ -74,10 +74,11 @@ def options(
 
 
 @contextmanager
-def lab_node(world: World) -> Iterator[RpcNode]:
+def lab_node(world: World, query: str = "") -> Iterator[RpcNode]:
+    """The port `Node` on the local chain; *query* is what a provider's key would stand in."""
     node = RpcNode(
         CHAIN,
-        [world.url],
+        [world.url + query],
         genesis=world.genesis,
         multicall3=Address(mainnet.MULTICALL3),
         max_head_age_seconds=None,

@@ -94,7 +94,7 @@ class Context:
 
 def journal_state(settings: Settings) -> State:
     """What the wallet's journal says, read beside whoever writes it."""
-    from agent.compose.account import open_journal
+    from agent.compose.journal import open_journal
     from agent.engine.tail import load
 
     journal = open_journal(settings, read_only=True)

@@ -15,6 +15,7 @@ from agent.compose.adapters import (
     make_signer,
     make_venues,
 )
+from agent.compose.journal import open_journal
 from agent.compose.kill_switch import KillSwitch
 from agent.core.follow import Rules
 from agent.core.money import ChainId
@@ -26,13 +27,7 @@ from agent.engine.tail import load
 from agent.planning.problem import NoPlan
 from agent.ports import AdapterIo, Journal, Observer
 from agent.settings import ChainFacts, Settings
-from agent.stores.sqlite import SqliteJournal
 from agent.wire.clock import SystemClock
-
-
-def open_journal(settings: Settings, *, read_only: bool = False) -> SqliteJournal:
-    """The journal in the state folder."""
-    return SqliteJournal(settings.paths.state, read_only=read_only)
 
 
 def chain_rules(facts: ChainFacts) -> ChainRules:

@@ -20,11 +20,15 @@ FeeModel = Literal["eip1559"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFacts:
-    """A token and the asset that it is a form of; native and wrapped coin are tokens too."""
+    """A token and the asset that it is a form of; native and wrapped coin are tokens too.
+
+    `place` is the file, line and key of its decimals, for the error that the chain has others.
+    """
 
     token: Token
     asset: str
     role: Role
+    place: str
     source: str
     checked: Checked
 

@@ -90,15 +90,15 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
 
 def _listings(table: Value, chain: ChainId) -> tuple[TokenFacts, ...]:
     native = table.need("native")
-    coin = Token(
-        chain, NATIVE, _decimals(native.need("decimals")), kinds.text(native.need("symbol"))
-    )
+    decimals = native.need("decimals")
+    coin = Token(chain, NATIVE, _decimals(decimals), kinds.text(native.need("symbol")))
     asset = kinds.text(native.need("asset"))
     listings = [
         TokenFacts(
             token=coin,
             asset=asset,
             role="spend",
+            place=_named_place(decimals),
             source=_source(table),
             checked=_checked(table),
         )
@@ -115,14 +115,19 @@ def _listings(table: Value, chain: ChainId) -> tuple[TokenFacts, ...]:
 def _listing(row: Value, chain: ChainId, symbol: str) -> TokenFacts:
     if symbol == NATIVE:
         raise row.wrong(f'"{NATIVE}" is the gas coin, which has no contract')
-    address = kinds.checksummed(row.need("address"))
+    address, decimals = kinds.checksummed(row.need("address")), row.need("decimals")
     return TokenFacts(
-        token=Token(chain, address, _decimals(row.need("decimals")), symbol),
+        token=Token(chain, address, _decimals(decimals), symbol),
         asset=kinds.text(row.need("asset")),
         role=kinds.one_of(_ROLES)(row.need("role")),
+        place=_named_place(decimals),
         source=_source(row),
         checked=_checked(row),
     )
+
+
+def _named_place(value: Value) -> str:
+    return f"{value.place}: {value.name}"
 
 
 def _feeds(table: Value, assets: set[str]) -> Mapping[str, Feed]:

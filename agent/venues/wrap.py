@@ -69,7 +69,14 @@ class Wrap:
         known = self._wrappers.get(sell.chain)
         return known is not None and known[0] in {sell.address, buy.address}
 
-    def quote(self, leg: Leg, sell_raw: int, _account: Address, _min_out: int, now: int) -> Quote:
+    def quote(
+        self,
+        leg: Leg,
+        sell_raw: int,
+        account: Address,  # noqa: ARG002  a wrapper pays whoever calls it
+        min_out: int,  # noqa: ARG002  nothing can be less than one to one
+        now: int,
+    ) -> Quote:
         """Exactly *sell_raw*, exactly as much back; raises NoRoute for any other pair."""
         sell, buy = leg.sell.token, leg.buy
         if not self._fits(sell, buy):

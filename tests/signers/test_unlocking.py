@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -195,6 +198,22 @@ def test_no_error_shows_a_key_or_a_password(
     assert "secret" not in shown.replace("secret_of", "").replace("secrets", "")
     assert KEY[:10] not in shown
     assert "17" * 31 not in shown
+
+
+def test_options_show_nothing_of_what_gives_the_secret(tmp_path: Path) -> None:
+    telling = functools.partial(str, "canary")
+    for signer in (keystore_signer(tmp_path, telling), env_signer(telling)):
+        assert "canary" not in repr(signer._options)
+
+
+def test_nothing_with_a_key_can_be_pickled_or_copied(tmp_path: Path, file: Path) -> None:
+    telling = functools.partial(str, PASSWORD)
+    for signer in (keystore_signer(tmp_path, telling), env_signer()):
+        signer.unlock()
+        for thing in (signer, signer._key, signer._options):
+            for leave in (pickle.dumps, copy.copy, copy.deepcopy):
+                with pytest.raises(TypeError, match="does not leave its process"):
+                    leave(thing)
 
 
 def charged(value: object, intent: str = "a", attempt: int = 0) -> Reserved:

@@ -1,0 +1,332 @@
+"""What every venue promises: a firm quote is what its bytes say, for the wallet and no more."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from decimal import Decimal
+from importlib import import_module
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from proposals import ACCOUNT, simulated
+from venue_rigs import PIN, RIGS, SECRET, Rig, venue_names
+
+from agent.core import guard
+from agent.core.guard import Proposal, check
+from agent.core.intent import Draft
+from agent.core.layout import Layout, Path
+from agent.core.money import Address, Amount, ChainId, Token
+from agent.core.plan import Leg, Sell
+from agent.core.policy import Limits
+from agent.core.price import Prices
+from agent.core.proposal import whole
+from agent.core.quote import Call, Meaning, Quote
+from agent.errors import NoRoute
+from agent.lab.world import World
+from agent.ports import Venue
+from agent.wire import calldata, erc20
+from agent.wire.keccak import selector
+
+ELSEWHERE = ChainId(424_242)
+BYTE_RULES = (
+    guard.understood,
+    guard.target_allowed,
+    guard.allowance_exact,
+    guard.code_pinned,
+    guard.chain_matches,
+    guard.recipient_is_wallet,
+    guard.tokens_match,
+    guard.amount_matches,
+    guard.value_matches,
+    guard.minimum_enforced,
+    guard.deadline_short,
+    guard.slippage_bounded,
+)
+"""What the guard finds out from bytes alone."""
+
+
+@pytest.fixture(params=venue_names())
+def rig(request: pytest.FixtureRequest, world: World) -> Iterator[Rig]:
+    if request.param not in RIGS:
+        pytest.fail(f"{request.param} has no rig in venue_rigs.py")
+    with RIGS[request.param](world) as made:
+        yield made
+
+
+def leg(rig: Rig, sell: Token, buy: Token, raw: int) -> Leg:
+    wraps = {(True, False): "wrap", (False, True): "unwrap"}
+    kind: Any = wraps.get((sell.is_native, buy.is_native), "swap")
+    return Leg(
+        id="1",
+        kind=kind,
+        via=rig.venue.name,
+        sell=Sell(sell, raw),
+        buy=buy,
+        expected_out=1,
+        min_buy=1,
+    )
+
+
+def quotes(rig: Rig, min_out: int = 1) -> Iterator[tuple[Leg, Quote]]:
+    for sell, buy, raw in rig.swaps:
+        wanted = leg(rig, sell, buy, raw)
+        yield wanted, rig.venue.quote(wanted, raw, ACCOUNT, min_out, rig.now)
+
+
+def meaning(rig: Rig, quote: Quote) -> Meaning:
+    assert isinstance(quote.payload, Call)
+    said = calldata.meaning(quote.payload, rig.venue.layouts, account=ACCOUNT)
+    assert isinstance(said, Meaning), said
+    act = whole(said)
+    assert isinstance(act, Meaning), act
+    return act
+
+
+def test_every_venue_has_a_rig_and_every_rig_a_venue() -> None:
+    assert venue_names() == sorted(RIGS)
+
+
+def test_venue_is_made_by_its_module_s_make_and_has_its_name(rig: Rig) -> None:
+    module = import_module(f"agent.venues.{rig.venue.name}")
+    assert 2 == len(inspect.signature(module.make).parameters)
+    assert "Options" == module.make.__annotations__["options"]
+
+
+def test_methods_take_what_the_port_says_by_the_port_s_names(rig: Rig) -> None:
+    for name in ("survey", "quote", "targets"):
+        wanted = inspect.signature(getattr(Venue, name)).parameters
+        assert list(wanted)[1:] == list(inspect.signature(getattr(rig.venue, name)).parameters)
+
+
+def test_quote_says_what_was_asked(rig: Rig) -> None:
+    for wanted, quote in quotes(rig):
+        assert rig.venue.name == quote.via
+        assert (wanted.planned_sell, wanted.buy) == (quote.sell, quote.buy)
+        assert quote.amount_out > 0
+        assert quote.gas > 0
+        assert quote.expires > rig.now
+
+
+def test_minimum_is_at_most_what_is_offered_and_at_least_what_was_asked(rig: Rig) -> None:
+    for _, quote in quotes(rig):
+        assert 0 < quote.min_amount_out <= quote.amount_out
+    for wanted, quote in quotes(rig):
+        asked = quote.amount_out
+        again = rig.venue.quote(wanted, wanted.planned_sell.raw, ACCOUNT, asked, rig.now)
+        assert again.min_amount_out >= asked
+
+
+def test_offer_below_the_minimum_asked_for_is_still_honest(rig: Rig) -> None:
+    for wanted, quote in quotes(rig):
+        more = quote.amount_out + 1
+        again = rig.venue.quote(wanted, wanted.planned_sell.raw, ACCOUNT, more, rig.now)
+        assert quote.amount_out == again.amount_out
+
+
+def test_same_question_at_the_same_block_has_the_same_answer(rig: Rig) -> None:
+    assert list(quotes(rig)) == list(quotes(rig))
+
+
+def test_calldata_means_the_leg_and_pays_the_wallet(rig: Rig) -> None:
+    for wanted, quote in quotes(rig):
+        said = meaning(rig, quote)
+        assert ACCOUNT == said.recipient
+        assert (wanted.sell.token.address, wanted.buy.address) == (said.sell, said.buy)
+        sold = said.value if wanted.sell.token.is_native else said.amount_in
+        assert wanted.planned_sell.raw == sold
+        if wanted.kind == "swap":
+            assert quote.min_amount_out == said.min_out
+            assert said.deadline is not None
+            assert quote.expires <= said.deadline
+
+
+def test_calldata_changes_with_the_wallet_alone(rig: Rig) -> None:
+    other = Address("0x" + "07" * 20)
+    for wanted, quote in quotes(rig):
+        again = rig.venue.quote(wanted, wanted.planned_sell.raw, other, 1, rig.now)
+        assert isinstance(quote.payload, Call)
+        assert isinstance(again.payload, Call)
+        assert quote.payload.data.replace(ACCOUNT[2:], other[2:]) == again.payload.data
+
+
+def test_allowances_are_exact_and_for_listed_spenders(rig: Rig) -> None:
+    targets = rig.venue.targets(rig.chain)
+    for wanted, quote in quotes(rig):
+        for allowance in quote.allowances:
+            assert wanted.planned_sell == allowance.amount
+            assert allowance.spender in targets
+        assert len(quote.allowances) <= 1
+
+
+def test_guard_has_nothing_against_the_bytes_of_a_quote(rig: Rig) -> None:
+    for wanted, quote in quotes(rig):
+        approvals = tuple(
+            Draft(
+                purpose="approve",
+                chain=rig.chain,
+                payload=erc20.approve(
+                    rig.chain, right.amount.token.address, right.spender, right.amount.raw
+                ),
+                gas_limit=60_000,
+                allowance=right,
+            )
+            for right in quote.allowances
+        )
+        act = Draft(purpose="swap", chain=rig.chain, payload=quote.payload, gas_limit=10**6)
+        drafts = (*approvals, act)
+        called = [draft.payload.to for draft in drafts if isinstance(draft.payload, Call)]
+        verdict = check(
+            Proposal(
+                account=ACCOUNT,
+                leg=wanted,
+                sell_raw=wanted.planned_sell.raw,
+                quote=quote,
+                drafts=drafts,
+                meanings=tuple(
+                    calldata.meaning(draft.payload, rig.venue.layouts, account=ACCOUNT)
+                    for draft in drafts
+                    if isinstance(draft.payload, Call)
+                ),
+                simulated=simulated(drafts, {}),
+                prices=Prices({}),
+                limits=Limits(),
+                min_out=1,
+                targets=rig.venue.targets(rig.chain),
+                code_hashes=dict.fromkeys(called, PIN),
+                account_code_hash="",
+                chain_time=rig.now,
+                clock_time=rig.now,
+                native=Token(rig.chain, Address("native"), 18, "ETH"),
+                value=Decimal(1),
+            ),
+            BYTE_RULES,
+        )
+        assert () == verdict.refusals
+
+
+def test_targets_are_addresses_with_the_pins_they_were_given(rig: Rig) -> None:
+    targets = rig.venue.targets(rig.chain)
+    assert targets
+    for address, pin in targets.items():
+        assert address == address.lower()
+        assert 42 == len(address)
+        assert PIN == pin
+
+
+def test_unknown_pair_has_no_route(rig: Rig) -> None:
+    for sell, buy in rig.unknown:
+        with pytest.raises(NoRoute):
+            rig.venue.quote(leg(rig, sell, buy, 10**6), 10**6, ACCOUNT, 1, rig.now)
+        assert () == rig.venue.survey(rig.chain, [(sell, buy)], {sell: 10**6})
+
+
+def test_pair_across_chains_has_no_route(rig: Rig) -> None:
+    for sell, buy, raw in rig.swaps[:2]:
+        far = Token(ELSEWHERE, buy.address, buy.decimals, buy.symbol)
+        near = Token(ELSEWHERE, sell.address, sell.decimals, sell.symbol)
+        for one, other in ((sell, far), (near, buy), (near, far)):
+            with pytest.raises(NoRoute):
+                rig.venue.quote(leg(rig, one, other, raw), raw, ACCOUNT, 1, rig.now)
+            assert () == rig.venue.survey(rig.chain, [(one, other)], {one: raw})
+
+
+def test_unknown_chain_has_no_edges_and_no_targets(rig: Rig) -> None:
+    for sell, buy, raw in rig.swaps[:2]:
+        assert () == rig.venue.survey(ELSEWHERE, [(sell, buy)], {sell: raw})
+    assert {} == dict(rig.venue.targets(ELSEWHERE))
+
+
+def test_selling_nothing_has_no_route(rig: Rig) -> None:
+    for sell, buy, _ in rig.swaps[:2]:
+        with pytest.raises(NoRoute):
+            rig.venue.quote(leg(rig, sell, buy, 0), 0, ACCOUNT, 0, rig.now)
+
+
+def test_survey_has_one_rising_ladder_per_pair_up_to_its_size(rig: Rig) -> None:
+    for sell, buy, raw in rig.swaps:
+        (edge,) = rig.venue.survey(rig.chain, [(sell, buy)], {sell: raw})
+        assert (rig.venue.name, sell, buy) == (edge.via, edge.sell, edge.buy)
+        assert raw == edge.ladder[-1][0]
+        assert all(
+            less[0] < more[0] and less[1] < more[1]
+            for less, more in pairwise(((0, 0), *edge.ladder))
+        )
+        assert edge.gas > 0
+        assert edge.seconds > 0
+
+
+def test_survey_of_nothing_is_nothing(rig: Rig) -> None:
+    assert () == rig.venue.survey(rig.chain, [], {})
+    sell, buy, _ = rig.swaps[0]
+    assert () == rig.venue.survey(rig.chain, [(sell, buy)], {sell: 0})
+
+
+def test_last_point_of_the_ladder_is_what_a_quote_then_offers(rig: Rig) -> None:
+    for sell, buy, raw in rig.swaps[:3]:
+        (edge,) = rig.venue.survey(rig.chain, [(sell, buy)], {sell: raw})
+        quote = rig.venue.quote(leg(rig, sell, buy, raw), raw, ACCOUNT, 1, rig.now)
+        assert quote.amount_out == edge.ladder[-1][1]
+
+
+def test_layouts_are_keyed_by_selector_and_point_to_arguments_that_exist(rig: Rig) -> None:
+    assert rig.venue.layouts
+    for four, layout in rig.venue.layouts.items():
+        assert selector(layout.signature) == four
+        for path, kinds in paths(layout):
+            assert kind_at(layout, path) in kinds, f"{layout.name} {path}"
+
+
+def paths(layout: Layout) -> Iterator[tuple[Path, set[str]]]:
+    """Every path of a layout, and the types that an argument of that meaning may have."""
+    numbers = {"uint256"}
+    hops = {"bytes"} if layout.hops_form == "packed" else {"address[]"}
+    for path, kinds in (
+        (layout.recipient, {"address"}),
+        (layout.sell, {"address"}),
+        (layout.buy, {"address"}),
+        (layout.spender, {"address"}),
+        (layout.amount_in, numbers),
+        (layout.min_out, numbers),
+        (layout.deadline, numbers),
+        (layout.hops, hops),
+        (layout.inner, {"bytes[]"}),
+        *((path, {"uint160", "uint256"}) for path in layout.zeros),
+    ):
+        if path is not None:
+            yield path, kinds
+
+
+def kind_at(layout: Layout, path: Path) -> str:
+    types, kind = layout.types, ""
+    for index in path:
+        kind = types[index]
+        types = Layout(signature=f"inner{kind}").types if kind.startswith("(") else ()
+    return kind
+
+
+def test_no_secret_is_in_the_repr_of_anything(rig: Rig) -> None:
+    shown = [repr(rig.venue), str(rig.venue), repr(rig.venue.layouts)]
+    shown += [repr(value) for value in vars(rig.venue).values()]
+    shown += [repr(quote) for _, quote in quotes(rig)]
+    with pytest.raises(NoRoute) as caught:
+        rig.venue.quote(leg(rig, *rig.unknown[0], 1), 1, ACCOUNT, 1, rig.now)
+    shown += [repr(caught.value), caught.value.message, caught.value.fix]
+    assert not [text for text in shown if SECRET in text]
+
+
+def test_no_route_says_which_tokens_and_what_to_do(rig: Rig) -> None:
+    sell, buy = rig.unknown[0]
+    with pytest.raises(NoRoute) as caught:
+        rig.venue.quote(leg(rig, sell, buy, 10**6), 10**6, ACCOUNT, 1, rig.now)
+    assert "N107" == caught.value.code
+    assert sell.symbol in caught.value.message
+    assert buy.symbol in caught.value.message
+    assert caught.value.fix
+
+
+def test_amounts_of_a_quote_are_whole_numbers(rig: Rig) -> None:
+    for _, quote in quotes(rig):
+        assert {int} == {type(n) for n in (quote.amount_out, quote.min_amount_out, quote.gas)}
+        assert isinstance(quote.sell, Amount)

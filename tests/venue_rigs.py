@@ -1,0 +1,86 @@
+"""Each venue with what the suite of the Venue port needs to know of it.
+
+A new venue joins with a rig of its own under its module's name: the suite asks nothing else.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from router_rig import CHAIN, SYMBOLS, lab_node, options, token, worth
+
+import agent.venues
+from agent.core.money import NATIVE, Address, ChainId, Token
+from agent.lab import mainnet
+from agent.lab.world import World
+from agent.ports import AdapterIo, Venue
+from agent.venues import router, wrap
+from agent.wire.clock import SystemClock
+
+SECRET = "canary-5e12e7"
+"""Stands in every key and URL that a venue is given."""
+
+PIN = "0x" + "c0de" * 16
+ETH = Token(CHAIN, NATIVE, 18, "ETH")
+NOBODY_S = Token(CHAIN, Address("0x" + "0f" * 20), 18, "NOBODY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """One venue, swaps that it can do (sell, buy, base units), and pairs that it cannot."""
+
+    venue: Venue
+    chain: ChainId
+    swaps: tuple[tuple[Token, Token, int], ...]
+    unknown: tuple[tuple[Token, Token], ...]
+    now: int
+
+
+@contextmanager
+def _router(world: World) -> Iterator[Rig]:
+    with lab_node(world, f"?key={SECRET}") as node:
+        made = router.make(options(code_hash=PIN), AdapterIo({CHAIN: node}, SystemClock()))
+        yield Rig(
+            venue=made,
+            chain=CHAIN,
+            swaps=tuple(
+                (token(sell), token(buy), worth(sell, 12_345))
+                for sell in SYMBOLS
+                for buy in SYMBOLS
+                if sell != buy
+            ),
+            unknown=(
+                (token("WETH"), NOBODY_S),
+                (NOBODY_S, token("WETH")),
+                (token("WETH"), token("WETH")),
+                (ETH, token("USDC")),
+                (token("USDC"), ETH),
+            ),
+            now=world.head()[1],
+        )
+
+
+@contextmanager
+def _wrap(world: World) -> Iterator[Rig]:
+    wrapped = token("WETH")
+    wrappers = MappingProxyType({CHAIN: (Address(mainnet.WETH), PIN)})
+    yield Rig(
+        venue=wrap.make(wrap.Options(wrappers), AdapterIo({}, SystemClock())),
+        chain=CHAIN,
+        swaps=((ETH, wrapped, 10**18), (wrapped, ETH, 1)),
+        unknown=((ETH, token("USDC")), (token("USDC"), ETH), (wrapped, token("USDC")), (ETH, ETH)),
+        now=world.head()[1],
+    )
+
+
+RIGS: dict[str, Callable[[World], AbstractContextManager[Rig]]] = {"router": _router, "wrap": _wrap}
+
+
+def venue_names() -> list[str]:
+    """The modules of the folder that are venues."""
+    found = pkgutil.iter_modules(agent.venues.__path__)
+    return sorted(module.name for module in found if not module.name.startswith("_"))
