@@ -220,6 +220,9 @@ class Signer(Protocol):
     def kind(self) -> str:
         """The name of the kind of signer, as in the configuration."""
 
+    def unlock(self) -> None:
+        """Make sure that it can sign, asking for what it needs; raises KeyProblem as `sign`."""
+
     def sign(self, reserved: Reserved) -> SignedTx | SignedMessage:
         """Sign what stands in the journal; raises KeyProblem."""
 

@@ -84,6 +84,8 @@ def revoke(
         snapshot = read(account.io, held.state)
         plan = plan_of(account, snapshot, found)
         _confirm(context, settings, found, plan)
+        # A password that is wrong must not leave a run behind.
+        account.io.signer.unlock()
         run_id = uuid.uuid4().hex[:8]
         held.start(run_id, plan, snapshot)
         code = follow(context, account, held, run_id, wait)

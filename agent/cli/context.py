@@ -56,14 +56,29 @@ class Context:
     def account(
         self, settings: Settings, observe: Callable[[Fact], None] = lambda _fact: None
     ) -> Iterator[Account]:
-        """The wallet with its ports, closed afterwards."""
+        """The wallet with its ports, closed afterwards; *observe* hears of each fact.
+
+        An error that ends its use says that nothing was signed only if nothing was.
+        """
         from agent.compose import open_account
         from agent.compose.adapters import KeyAccess
+        from agent.core.fact import Signed
+        from agent.errors import AgentError
+
+        signed: list[Fact] = []
+
+        def heard(fact: Fact) -> None:
+            if isinstance(fact, Signed):
+                signed.append(fact)
+            observe(fact)
 
         access = KeyAccess(ask=self.password, accept_plain_key=self.accept_plain_key)
-        opened = open_account(settings, access, observe=observe)
+        opened = open_account(settings, access, observe=heard)
         try:
             yield opened
+        except AgentError as error:
+            error.nothing_signed = error.nothing_signed and not signed
+            raise
         finally:
             opened.close()
 

@@ -34,6 +34,9 @@ def demo(
     keep: bool = typer.Option(
         False, "--keep", help="Leave the chains running and say how to use them."
     ),
+    port: int | None = typer.Option(
+        None, "--port", min=1, max=65535, help="Port of the chain on this machine; a free one else."
+    ),
     sources: bool = typer.Option(
         False, "--sources", help="Print package, version and hash of everything on the chains."
     ),
@@ -47,7 +50,7 @@ def demo(
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rebalancer-demo-"))
         home = Path(tempfile.mkdtemp(prefix="rebalancer-demo-")) if keep else Path(folder)
-        code = _play(show, home, keep=keep)
+        code = _play(show, home, keep=keep, port=port)
     raise typer.Exit(code)
 
 
@@ -89,7 +92,7 @@ class Show:
                 output.show("  " + text)
 
 
-def _play(show: Show, home: Path, *, keep: bool) -> int:
+def _play(show: Show, home: Path, *, keep: bool, port: int | None) -> int:
     from agent.compose.local import local_wallet
     from agent.settings import find_paths
 
@@ -97,7 +100,7 @@ def _play(show: Show, home: Path, *, keep: bool) -> int:
     show.more(
         "real contract code: Uniswap V2/V3, USDC, WETH (package, version, hash: demo --sources)"
     )
-    with local_wallet(find_paths().cache, home, keep=keep) as wallet:
+    with local_wallet(find_paths().cache, home, keep=keep, port=port) as wallet:
         show.tell(f"chain up   Ethereum {wallet.url}", url=wallet.url, local=True)
         killed = _act(show, wallet)
         if keep:

@@ -61,6 +61,9 @@ VALUES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "--password-fd": ("password_fd", int),
 }
 
+NOTHING_SIGNED = "nothing was signed"
+MAYBE_SIGNED = "something may have been signed: rebalancer status shows it"
+
 HELP = """Keeps a self-custody portfolio at its target weights across EVM chains.
 
 Anywhere on the line: --config FILE, --chains FILE, --overlay FILE, --json, -q, -v,
@@ -204,10 +207,10 @@ def _tell(context: Context, error: AgentError) -> int:
         }
         output.document("error", body)
         return error.exit
-    signed = "nothing was signed. " if error.nothing_signed else ""
+    signed = NOTHING_SIGNED if error.nothing_signed else MAYBE_SIGNED
     output.say(
         f"error[{error.code}] {error.message}\n"
-        f"  {signed}{error.fix}. more: rebalancer explain {error.code}"
+        f"  {signed}. {error.fix}. more: rebalancer explain {error.code}"
     )
     return error.exit
 

@@ -62,11 +62,22 @@ def show_file(ctx: typer.Context, file: Path = typer.Argument(..., help="A plan 
 
 
 def make(account: Account, *, asked: bool) -> tuple[Look, Plan | NoPlan]:
-    """One look at the wallet and the plan that follows from it."""
-    from agent.engine.survey import look, make_plan
+    """One look at the wallet and the plan that follows from it, or why there is nothing to do.
 
+    Raises TokenMismatch, Unavailable, and what a refusal is to the caller: a wallet of which
+    something is unknown or missing is not one with nothing to do.
+    """
+    from agent.cli.refusals import error_of
+    from agent.compose import check_decimals
+    from agent.engine.survey import look, make_plan
+    from agent.planning.problem import NoPlan
+
+    check_decimals(account)
     seen = look(account.io, account.state(), asked=asked)
-    return seen, make_plan(account.io, seen)
+    found = make_plan(account.io, seen)
+    if isinstance(found, NoPlan) and found.refusals:
+        raise error_of(*found.refusals)
+    return seen, found
 
 
 def write(which: Plan, file: Path) -> None:

@@ -9,10 +9,23 @@ if TYPE_CHECKING:
     from agent.errors import AgentError
 
 
-def error_of(refusal: Refusal) -> AgentError:
-    """The error that a refusal is to the caller: the code's letter decides its class."""
+FIXES = {
+    "G403": "send some of that chain's gas coin to the wallet",
+    "G404": "send some of these to the wallet, or correct its address and chains in portfolio.toml",
+}
+"""What helps where waiting does not."""
+
+WAIT = "wait, or see what is wrong: rebalancer doctor"
+
+
+def error_of(refusal: Refusal, *more: Refusal) -> AgentError:
+    """The error that a refusal is to the caller: the code's letter decides its class.
+
+    *more* refusals of the same moment are told too; the first one's code stands for all.
+    """
     from agent.errors import RefusedByGuard, SimulationFailed, Unavailable
 
     kinds: dict[str, type[AgentError]] = {"N": Unavailable, "S": SimulationFailed}
     kind = kinds.get(refusal.code[:1], RefusedByGuard)
-    return kind(refusal.why, code=refusal.code, fix="wait, or see what is wrong: rebalancer doctor")
+    said = dict.fromkeys(each.why for each in (refusal, *more))
+    return kind("; ".join(said), code=refusal.code, fix=FIXES.get(refusal.code, WAIT))

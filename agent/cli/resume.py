@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from agent.cli.context import Context
+    from agent.compose import Account
     from agent.engine.loop import Session
 
 
@@ -44,8 +45,22 @@ def resume(
                 output.show(why)
             return
         teller.learn(found)
+        if _signs_next(account, held):
+            account.io.signer.unlock()
         code = follow(context, account, held, found.id, wait)
     raise typer.Exit(code)
+
+
+def _signs_next(account: Account, held: Session) -> bool:
+    """Whether a signature comes next: then a wrong password is told before anything is done."""
+    from agent.core.progress import Ask, OnIntent, Reserve, next_steps
+
+    if account.io.paused() is not None:
+        return False
+    return any(
+        isinstance(step, Ask | Reserve) or (isinstance(step, OnIntent) and step.what == "sign")
+        for step in next_steps(held.state, account.io.clock.now())
+    )
 
 
 def _accept(context: Context, held: Session, run: str) -> None:

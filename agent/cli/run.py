@@ -81,6 +81,8 @@ def rebalance(context: Context, wish: Wish, observe: Callable[[Fact], None] | No
             finish_dry(context, found)
             return 0
         confirm(context, settings, found)
+        # A password that is wrong must not leave a run behind.
+        account.io.signer.unlock()
         run_id = uuid.uuid4().hex[:8]
         held.start(run_id, found, snapshot)
         return follow(context, account, held, run_id, wish.wait)
@@ -117,14 +119,15 @@ def _plan(
     """The plan to execute with the snapshot to start from; nothing when there is none to do."""
     from agent.cli import output
     from agent.cli.plan import make, read, tell
+    from agent.compose import check_decimals
     from agent.engine.survey import read as read_snapshot
     from agent.planning.problem import NoPlan
 
     if file is not None:
+        check_decimals(account)
         return read(file), read_snapshot(account.io, account.state())
     seen, found = make(account, asked=asked)
     if isinstance(found, NoPlan):
-        refuse_unplannable(seen.decision)
         why = "; ".join(found.why)
         if context.json:
             output.line("run.done", {"run": None, "outcome": "nothing", "why": why, "exit": 0})
@@ -134,17 +137,6 @@ def _plan(
     if not context.json and not context.quiet:
         tell(context, settings, seen, found, explain=False, requests=0)
     return found, seen.snapshot
-
-
-def refuse_unplannable(decision: Any) -> None:
-    """Raise the first refusal of a decision that rests only because something is unknown."""
-    from agent.errors import RefusedByGuard
-
-    refusals = getattr(decision, "refusals", ())
-    if refusals:
-        raise RefusedByGuard(
-            refusals[0].why, code=refusals[0].code, fix="wait, or look with: rebalancer doctor"
-        )
 
 
 def rehearse_or_refuse(context: Context, account: Account, found: Plan, snapshot: Snapshot) -> None:

@@ -20,7 +20,7 @@ def simulate(
     """Run a plan on forks of the wallet's chains and compare with what was planned."""
     from agent.cli import output
     from agent.cli.plan import make, read
-    from agent.compose import rehearse
+    from agent.compose import check_decimals, rehearse
     from agent.engine.survey import read as read_snapshot
     from agent.errors import SimulationFailed
     from agent.planning.problem import NoPlan
@@ -33,6 +33,7 @@ def simulate(
             seen, found = make(account, asked=True)
             snapshot = seen.snapshot
         else:
+            check_decimals(account)
             found, snapshot = read(plan), read_snapshot(account.io, account.state())
         if isinstance(found, NoPlan):
             body = {"plan": None, "ok": True, "legs": [], "after": [], "why": list(found.why)}

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from agent.compose.journal import open_journal
     from agent.compose.kill_switch import KillSwitch
     from agent.compose.rehearsal import Rehearsal, rehearse
+    from agent.compose.tokens import check_decimals
 
 __all__ = [
     "Account",
     "KillSwitch",
     "Rehearsal",
+    "check_decimals",
     "open_account",
     "open_journal",
     "rehearse",
@@ -27,6 +29,7 @@ _HOMES = {
     "Account": "agent.compose.account",
     "KillSwitch": "agent.compose.kill_switch",
     "Rehearsal": "agent.compose.rehearsal",
+    "check_decimals": "agent.compose.tokens",
     "open_account": "agent.compose.account",
     "open_journal": "agent.compose.journal",
     "rehearse": "agent.compose.rehearsal",

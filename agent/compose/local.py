@@ -93,14 +93,17 @@ class LocalWallet:
 
 
 @contextmanager
-def local_wallet(cache: Path, home: Path, *, keep: bool = False) -> Iterator[LocalWallet]:
+def local_wallet(
+    cache: Path, home: Path, *, keep: bool = False, port: int | None = None
+) -> Iterator[LocalWallet]:
     """Start the chains, make and fund the wallet, keep the feeds fresh; stop all afterwards.
 
     *home* must be an empty private folder. With *keep* the chains go on after the end, their
-    feeds fall asleep. Raises SetupFailed.
+    feeds fall asleep. The chain listens on *port*, on a free one without it. Raises PortInUse
+    and SetupFailed.
     """
     with ExitStack() as stack:
-        world = open_world(cache, block_time=BLOCK_SECONDS, keep=keep)
+        world = open_world(cache, block_time=BLOCK_SECONDS, port=port, keep=keep)
         if not keep:
             stack.callback(world.stop)
         stack.enter_context(FeedPublisher(world))

@@ -11,7 +11,7 @@ from agent.core.money import WHOLE_BPS, Bps, Token
 from agent.core.price import Opinion, Price, Prices, Ratio, Unpriced
 from agent.core.wording import figure, percent, span
 
-STALE, MISSING, DISAGREE, ALONE = "G201", "G202", "G203", "G204"
+STALE, MISSING, DISAGREE, ALONE = "G201", "G202", "G203", "G206"
 """Error codes: too old, no price, sources contradict each other, only one source."""
 
 CLOCK_SKEW_SECONDS = 60

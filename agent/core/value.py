@@ -22,7 +22,7 @@ UNREAD = "N104"
 UNPRICED = "G202"
 """Error code of an asset without a price, where the prices do not say more."""
 
-UNLISTED = "G206"
+UNLISTED = "G207"
 """Error code of a holding in no asset, where the policy refuses such."""
 
 PositionRole = Literal["spend", "count", "outside", "unpriced"]

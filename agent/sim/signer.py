@@ -25,6 +25,9 @@ class PaperSigner:
         """The account that it signs for."""
         return self._address
 
+    def unlock(self) -> None:
+        """Nothing is locked."""
+
     def sign(self, reserved: Reserved) -> SignedTx | SignedMessage:
         """The same reservation gives the same bytes."""
         if reserved.unsigned is None:

@@ -70,6 +70,10 @@ def make(options: Options, _io: object) -> SqliteJournal:
 class SqliteJournal:
     """The facts of all accounts of this machine's user, hash-chained by account.
 
+    Hashes alone cannot show that the end was cut off: the head is kept a second time in a
+    table of its own. Who rewrites both with right hashes is found by every process that had
+    read the journal before, and by the head in earlier reports, but not by the file itself.
+
     Threads may share one object, processes may not: it must be opened after a fork. A
     reader writes nothing and sees a missing file as an empty journal. Opening raises
     Broken for files that others may touch, DiskFull, Locked (the file was busy for

@@ -79,9 +79,9 @@ class Wrap:
     ) -> Quote:
         """Exactly *sell_raw*, exactly as much back; raises NoRoute for any other pair."""
         sell, buy = leg.sell.token, leg.buy
-        if not self._fits(sell, buy):
+        if not (self._fits(sell, buy) and sell_raw > 0):
             raise NoRoute(
-                f"{sell.symbol} and {buy.symbol} are not a gas coin and its wrapper",
+                f"no wrapper turns {sell_raw} base units of {sell.symbol} into {buy.symbol}",
                 fix="use a venue that swaps them",
             )
         wrapper = self._wrappers[sell.chain][0]

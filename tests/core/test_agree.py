@@ -152,7 +152,7 @@ def test_other_pairs_tell_which_asset_is_guilty():
     assert {"ETH", "WBTC", "DAI"} == set(prices.by_asset)
     assert prices.by_asset["ETH"].independent
     # Nobody but the guilty one speaks of DAI: one source is left, and that is for reports.
-    assert "G204" == prices.refused["DAI"].code
+    assert "G206" == prices.refused["DAI"].code
 
 
 def test_two_camps_that_each_agree_inside_are_both_refused():
@@ -161,7 +161,7 @@ def test_two_camps_that_each_agree_inside_are_both_refused():
         pool("ETH", "USDC", 3300), pool("WBTC", "ETH", 20), pool("DAI", "USDC", 1),
         assets=("ETH", "USDC", "WBTC", "DAI"),
     )  # fmt: skip
-    assert {"ETH": "G203", "USDC": "G203", "WBTC": "G204", "DAI": "G204"} == {
+    assert {"ETH": "G203", "USDC": "G203", "WBTC": "G206", "DAI": "G206"} == {
         name: refusal.code for name, refusal in prices.refused.items()
     }
 
@@ -208,7 +208,7 @@ def test_single_source_is_a_price_for_reports_only():
     prices = agreed(feed("ETH", 3000, age=41), assets=("ETH",))
     assert not prices.by_asset["ETH"].independent
     assert (
-        "G204",
+        "G206",
         "only one source prices ETH, two must agree: chainlink 3,000.00 (41 s old)",
     ) == why(prices, "ETH")
 
@@ -223,7 +223,7 @@ def test_single_source_tells_what_the_others_met():
 def test_feeds_of_one_source_are_one_source():
     prices = agreed(feed("ETH", 3000), feed("ETH", 3001), assets=("ETH",))
     assert ("chainlink",) == prices.by_asset["ETH"].sources
-    assert "G204" == prices.refused["ETH"].code
+    assert "G206" == prices.refused["ETH"].code
 
 
 def test_pool_alone_is_one_source():
@@ -319,7 +319,7 @@ def test_clocks_may_differ_by_a_minute():
 
 def test_pool_from_the_future_is_no_source():
     prices = agreed(feed("ETH", 3000), feed("USDC", 1), pool("ETH", "USDC", 3000, at=NOW + 61))
-    assert {"G204"} == {refusal.code for refusal in prices.refused.values()}
+    assert {"G206"} == {refusal.code for refusal in prices.refused.values()}
 
 
 # ---- pegs -----------------------------------------------------------------------------------

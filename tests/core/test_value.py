@@ -176,7 +176,7 @@ def test_price_that_is_no_number_above_nothing_is_no_price(text):
 def test_single_source_price_values_for_reports():
     quoted = prices()
     alone = {**quoted.by_asset, "ETH": price("ETH", "3000", "chainlink")}
-    refused = {"ETH": Unpriced("ETH", "G204", "only one source")}
+    refused = {"ETH": Unpriced("ETH", "G206", "only one source")}
     valuation = value(snapshot(DEMO), Prices(alone, refused, quoted.asset_of), policy())
     assert Decimal(80_000) == valuation.value
 
@@ -188,7 +188,7 @@ def test_unlisted_holdings_are_refused_where_the_policy_says_so():
     own = policy(unlisted="refuse")
     held = {**DEMO, DAI: 1, SPAM: 5}
     assert (
-        Refusal("G206", "DAI on eip155:1 and SPAM on eip155:1 in the wallet belong to no asset"),
+        Refusal("G207", "DAI on eip155:1 and SPAM on eip155:1 in the wallet belong to no asset"),
     ) == unknown(value(snapshot(held), prices(), own))
     assert Decimal(80_000) == value(snapshot(DEMO), prices(), own).value
 

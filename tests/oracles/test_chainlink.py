@@ -173,7 +173,7 @@ def test_round_answered_in_an_earlier_one_is_stale():
     )
 
 
-@pytest.mark.parametrize(("age", "code"), [(3_660, "G204"), (3_661, "G201")])
+@pytest.mark.parametrize(("age", "code"), [(3_660, "G206"), (3_661, "G201")])
 def test_feed_is_stale_a_minute_after_its_heartbeat(age, code):
     said = asked(healthy(ScriptedNode(), "ETH", 3000 * 10**8, updated=NOW - age))
     prices = agree([said], assets={"ETH": (ETH,)}, now=NOW, max_spread_bps=75)

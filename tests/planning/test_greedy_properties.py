@@ -210,7 +210,7 @@ PROMISES = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(problems())
 def test_every_plan_keeps_its_promises_and_no_plan_says_why(asked):
     answer = plan(asked)
