@@ -111,7 +111,7 @@ class CliWallet:
             capture_output=True,
             text=True,
             timeout=TIMEOUT_SECONDS,
-            preexec_fn=before,  # noqa: PLW1509 - the child has one thread
+            preexec_fn=before,
             check=False,
         )
         return Ended(code=done.returncode, stdout=done.stdout, stderr=done.stderr)

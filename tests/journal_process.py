@@ -52,9 +52,12 @@ def hold(journal: Journal, account: Address, child: str) -> None:
         with journal.hold(account):
             pid = 0
             if child == "forked":
+                heard, ready = os.pipe()
                 pid = os.fork()
                 if pid == 0:
+                    os.write(ready, b"r")
                     time.sleep(600)
+                os.read(heard, 1)
             elif child == "started":
                 pid = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid
             say("held", pid)

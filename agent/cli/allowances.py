@@ -44,8 +44,10 @@ def known_spenders(account: Account, state: State) -> dict[ChainId, dict[Address
             if granted is not None and known.intent.chain in found:
                 found[known.intent.chain].setdefault(granted.spender, "an earlier run")
     for chain, facts in account.settings.chains.items():
-        for place in (*account.io.venues.values(), *account.io.bridges.values()):
-            found[chain] |= dict.fromkeys(place.targets(chain), place.name)
+        for venue in account.io.venues.values():
+            found[chain] |= dict.fromkeys(venue.targets(chain), venue.name)
+        for bridge in account.io.bridges.values():
+            found[chain] |= dict.fromkeys(bridge.targets(chain), bridge.name)
         if facts.uniswap is not None:
             found[chain][facts.uniswap.swap_router_02] = "Uniswap SwapRouter02"
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -84,11 +85,11 @@ def text(settings: Settings, seen: Look, requests: int) -> str:
         (
             f"  {settings.chains[position.token.chain].name}",
             chain_text(position.token.symbol),
-            figure(seen_amount(position)),
+            figure(whole_tokens(position)),
             "no price" if position.value is None else money(position.value),
             position.role,
         )
-        for position in valuation.positions
+        for position in sorted(valuation.positions, key=_order)
         if position.raw
     ]
     at = ", ".join(
@@ -101,7 +102,7 @@ def text(settings: Settings, seen: Look, requests: int) -> str:
         f"{at}   {requests} request{'s' if requests != 1 else ''}",
         table(rows, right=frozenset({2, 3})) or "  nothing that is known here",
         *(
-            f"  in flight: {figure(seen_amount(position))} {chain_text(position.token.symbol)}"
+            f"  in flight: {figure(whole_tokens(position))} {chain_text(position.token.symbol)}"
             f" to {chain_name(position.token.chain)}"
             for position in valuation.in_flight
         ),
@@ -113,7 +114,13 @@ def text(settings: Settings, seen: Look, requests: int) -> str:
     return "\n".join(lines)
 
 
-def seen_amount(position: Position) -> Any:
+def _order(position: Position) -> tuple[int, bool, Decimal]:
+    """By chain, the most valuable first, what has no price last."""
+    worth = position.value
+    return position.token.chain, worth is None, -(worth or Decimal(0))
+
+
+def whole_tokens(position: Position) -> Decimal:
     """The amount of a position in whole tokens."""
     from agent.core.money import Amount
 

@@ -73,8 +73,8 @@ def _nodes(account: Account, facts: ChainFacts) -> Iterator[Finding]:
         age = f"{-ahead} s old" if ahead < 0 else "new"
         yield fine(about, f"chain {facts.chain}, genesis as pinned, head {head.number} is {age}")
     level: Level = "warning" if answering else "error"
-    for about, error in silent:
-        yield met(about, error, level=level)
+    for about, silence in silent:
+        yield met(about, silence, level=level)
 
 
 def _chain(account: Account, facts: ChainFacts, node: Node) -> Iterator[Finding]:
@@ -198,14 +198,10 @@ def _allowances(account: Account) -> Iterator[Finding]:
         yield met("allowances", error)
         return
     for grant in found:
-        amount = (
-            f"all {grant.token.symbol}" if grant.unlimited else f"{_size(grant.token, grant.raw)}"
-        )
+        amount = whole(Amount(grant.token, grant.raw))
+        if grant.unlimited:
+            amount = f"all {grant.token.symbol}"
         what = f"{grant.name} ({checksum(grant.spender)}) may move {amount}"
         yield warning("allowances", what, "rebalancer approvals revoke")
     if not found:
         yield fine("allowances", "none is left to a known spender")
-
-
-def _size(token: Token, raw: int) -> str:
-    return whole(Amount(token, raw))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -41,6 +42,9 @@ COMMANDS: tuple[tuple[str, str], ...] = (
 )
 """(name, module of `agent.cli`): a module has a function of the command's name, or `app`
 where the command has commands of its own."""
+
+_KEY = re.compile(r"[0-9a-fA-F]{64}")
+"""What may be a private key that somebody put on the command line by mistake."""
 
 FLAGS = {
     "--json": "json",
@@ -86,17 +90,25 @@ def build(names: frozenset[str] | None = None) -> typer.Typer:
     @app.callback()
     def root(
         version: bool = typer.Option(
-            False, "--version", help="Print the version and end.", is_eager=True
+            False,
+            "--version",
+            help="Print the version and end.",
+            is_eager=True,
+            callback=_print_version,
         ),
     ) -> None:
-        if version:
-            output.show(f"rebalancer {__version__}")
-            raise typer.Exit
+        pass
 
     for name, module in COMMANDS:
         if names is None or name in names:
             _register(app, name, import_module(f"agent.cli.{module}"))
     return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        output.show(f"rebalancer {__version__}")
+        raise typer.Exit
 
 
 def _register(app: typer.Typer, name: str, module: Any) -> None:
@@ -110,7 +122,7 @@ def _register(app: typer.Typer, name: str, module: Any) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code; never shows a traceback without `-v`."""
     arguments = sys.argv[1:] if argv is None else argv
-    context = Context()
+    context = Context(json="--json" in arguments)
     # A polite end is an interruption: what is being written is finished, the rest resumes.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -119,17 +131,24 @@ def main(argv: list[str] | None = None) -> int:
         known = {name for name, _ in COMMANDS}
         app = build(frozenset({wanted}) if wanted in known else None)
         code = app(rest, prog_name="rebalancer", standalone_mode=False, obj=context)
+        if code == EXIT_INTERRUPTED:
+            # typer turns an interruption into this code, and says nothing.
+            return _interrupted()
         return code if isinstance(code, int) else 0
     except typer.Exit as ending:
         return int(ending.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        output.say("interrupted; what was begun goes on with: rebalancer resume")
-        return EXIT_INTERRUPTED
+        return _interrupted()
     except BrokenPipeError:
         sys.stderr.close()
         return EXIT_UNEXPECTED
     except Exception as error:  # noqa: BLE001  the last line of defence: one sentence, one code
         return report(error, context)
+
+
+def _interrupted() -> int:
+    output.say("interrupted; what was begun goes on with: rebalancer resume")
+    return EXIT_INTERRUPTED
 
 
 def read_globals(arguments: list[str]) -> tuple[Context, list[str]]:
@@ -189,30 +208,41 @@ def report(error: Exception, context: Context) -> int:
 
 def _usage_text(error: Exception) -> str | None:
     if isinstance(error, Usage):
-        return str(error)
+        return _KEY.sub("…", str(error))
     # typer's own copy of click has no public name for its usage errors.
     if type(error).__mro__[-4:-3] and hasattr(error, "format_message"):
-        return str(error.format_message())
+        return _KEY.sub("…", str(error.format_message()))
     return None
 
 
 def _tell(context: Context, error: AgentError) -> int:
+    message, fix = _for_people(error.message), _for_people(error.fix)
     if context.json:
         body = {
             "code": error.code,
-            "message": error.message,
-            "fix": error.fix,
+            "message": message,
+            "fix": fix,
             "nothing_signed": error.nothing_signed,
             "exit": error.exit,
         }
-        output.document("error", body)
+        # On one line: it may be the last of a stream of events.
+        output.line("error", body)
         return error.exit
     signed = NOTHING_SIGNED if error.nothing_signed else MAYBE_SIGNED
     output.say(
-        f"error[{error.code}] {error.message}\n"
-        f"  {signed}. {error.fix}. more: rebalancer explain {error.code}"
+        f"error[{error.code}] {message}\n  {signed}. {fix}. more: rebalancer explain {error.code}"
     )
     return error.exit
+
+
+def _for_people(text: str) -> str:
+    """*text* with its addresses in the form with a checksum, as people know them."""
+    import re
+
+    from agent.core.money import Address
+    from agent.wire.address import checksum
+
+    return re.sub(r"\b0x[0-9a-f]{40}\b", lambda match: checksum(Address(match.group())), text)
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ def confirm(context: Context, settings: Settings, found: Plan) -> None:
     if not context.interactive:
         raise Declined(
             f"plan {word} moves {value:,.2f} and nobody is there to confirm it",
-            fix="run it on a terminal, or set [confirm] in the policy for unattended runs",
+            fix="run it on a terminal, where a person can read and confirm it",
         )
     for leg in found.legs:
         output.say(_intent(leg))

@@ -39,6 +39,12 @@ _END_INT = 10**78
 _BIG_INT = re.compile(r"-?[1-9][0-9]{15,77}", re.ASCII)
 """Sixteen digits, the length of 2**53, to the seventy-eight that come before `_END_INT`."""
 
+_MAX_DEPTH = 32
+"""Nested objects and lists in a line; facts stay below 16."""
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+"""One string of a line, closed or not."""
+
 _SHOWN = 80
 """Characters of a foreign value that a message repeats."""
 
@@ -261,6 +267,20 @@ def _line(fact: Fact) -> str:
     return json.dumps({"v": VERSION, "fact": encode(fact)}, separators=(",", ":"), sort_keys=True)
 
 
+def _depth(line: str) -> int:
+    """How deep a line nests, before the parser sees it.
+
+    Libraries raise the interpreter's recursion limit as far as the parser overruns its stack.
+    """
+    if line.count("[") + line.count("{") <= _MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    for mark in re.findall(r"[\[{}\]]", _STRING.sub("", line)):
+        depth += 1 if mark in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def to_json(fact: Fact) -> str:
     """The line that a journal keeps: canonical JSON with its version, ASCII only.
 
@@ -277,9 +297,11 @@ def to_json(fact: Fact) -> str:
 
 def from_json(line: str) -> Fact:
     """The fact of a journal's line; raises Undecodable for another version or any surprise."""
+    if _depth(line) > _MAX_DEPTH:
+        raise Undecodable(f"no JSON: nested deeper than {_MAX_DEPTH}")
     try:
         raw = json.loads(line)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise Undecodable(f"no JSON: {_shown(error)}") from None
     if not isinstance(raw, dict) or set(raw) != {"v", "fact"}:
         raise Undecodable("$: not a journal line")

@@ -167,7 +167,7 @@ def _empty(policy: Policy) -> Rest:
     # Not the same as being at the target: a wrong address looks like this, or a theft.
     assets = listed(sorted(policy.targets))
     places = listed([chain_name(chain) for chain in policy.chains])
-    why = f"the wallet holds nothing that counts: {assets} on {places}"
+    why = f"the wallet holds nothing that counts: none of {assets} on {places}"
     return Rest(f"nothing to do: {why}", (), (Refusal(EMPTY, why),))
 
 

@@ -14,6 +14,7 @@ from agent.core.money import Address
 from agent.errors import KeyFileUnsafe, KeyMissing, KeyProblem
 from agent.signers._files import make_private, read_private, replace_private
 from agent.signers._v3 import parse
+from agent.wire.strict_json import loads
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
@@ -160,9 +161,9 @@ def _looked_at(name: str, place: str, path: Path, learned: dict[str, Address]) -
 
 def _marked(path: Path) -> Address:
     try:
-        mark = json.loads(read_private(path))
+        mark = loads(read_private(path))
         if isinstance(mark, dict) and _ADDRESS.fullmatch(str(mark.get("address"))):
-            return Address(mark["address"].lower())
+            return Address(str(mark["address"]).lower())
     except ValueError:
         pass
     raise KeyFileUnsafe(
@@ -174,11 +175,11 @@ def _marked(path: Path) -> Address:
 def _learned(own: Path) -> dict[str, Address]:
     """What was noted, by the hash of the file; a damaged note is as good as none."""
     try:
-        noted = json.loads(read_private(own / _LEARNED))
+        noted = loads(read_private(own / _LEARNED))
     except (ValueError, KeyProblem):
         return {}
     items = noted.items() if isinstance(noted, dict) else ()
-    return {key: Address(value) for key, value in items if _ADDRESS.fullmatch(str(value))}
+    return {key: Address(str(value)) for key, value in items if _ADDRESS.fullmatch(str(value))}
 
 
 def _digest(content: bytes) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from agent.core.money import Address
 from agent.errors import KeyFileUnsafe
 from agent.signers._key import Key, key_of, secret_of
+from agent.wire.strict_json import StrictJsonError, loads
 
 SCRYPT_N = 262_144
 """What geth and eth_account write: about a second and 256 MiB for each guess at a password."""
@@ -106,9 +107,9 @@ def _typed(password: str) -> bytes:
 
 def _loaded(content: bytes) -> Any:
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        raise _Bad("it is no JSON") from None
+        return loads(content)
+    except StrictJsonError as error:
+        raise _Bad(f"it is no JSON ({error})") from None
 
 
 def _lowered(raw: Any) -> dict[str, Any]:

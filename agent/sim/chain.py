@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,38 +13,21 @@ from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
 from agent.core.simulated import Simulated
 from agent.core.snapshot import Block, ChainSnapshot
-from agent.errors import Unavailable
+from agent.errors import BadReply, Unavailable
 from agent.ports import BlockTag, Clock, Read, Sent
+from agent.sim import token as erc20
 from agent.sim.ledger import Ledger, Revert
-from agent.wire.abi import decode
-from agent.wire.erc20 import ALLOWANCE, APPROVE
-from agent.wire.keccak import selector
+from agent.sim.transaction import PaperTx, check_gas, gas_of, read
 
 Contract = Callable[[Ledger, Address, int, str, int], None]
 """Runs a call: (ledger, sender, value in wei, data, chain time); raises Revert."""
 
-GAS_USED = 50_000
-"""Gas of every call on paper but a plain transfer."""
-
-PLAIN_GAS = 21_000
 BASE_FEE = 10**9
-POOL_BUMP_PERCENT = 110
-"""A transaction replaces another of the same nonce only when it offers 10 % more."""
+PRIORITY_FEE = 10**9
+CODE_HASH = "0x" + "c0de" * 16
+"""Hash of the code of every contract and token on paper that has no other in the ledger."""
 
-
-@dataclass(frozen=True, slots=True)
-class PaperTx:
-    """Signed bytes as a paper chain reads them; fees in wei per gas."""
-
-    hash: str
-    sender: Address
-    nonce: int
-    to: Address
-    value: int
-    data: str
-    gas_limit: int
-    max_fee_per_gas: int
-    max_priority_fee_per_gas: int
+NO_FUNDS = "insufficient funds for gas * price + value"
 
 
 @dataclass(slots=True)
@@ -93,9 +75,8 @@ class PaperChain:
         for _ in range(count):
             parent = self.blocks[-1].block
             number = parent.number + 1
-            timestamp = max(parent.timestamp + 1, self._clock.now())
             header = Block(
-                number, self._hash(number, parent.hash), parent.hash, timestamp, self.base_fee
+                number, self._hash(number, parent.hash), parent.hash, self._next(), self.base_fee
             )
             made = PaperBlock(header, self.ledger.copy())
             self.blocks.append(made)
@@ -124,34 +105,38 @@ class PaperChain:
         text = f"{self.chain}:{number}:{parent}:{self._salt}"
         return "0x" + sha256(text.encode()).hexdigest()
 
+    def _next(self) -> int:
+        """Unix seconds of the next block."""
+        return max(self.blocks[-1].block.timestamp + 1, self._clock.now())
+
     def _include(self, tx: PaperTx, made: PaperBlock) -> None:
         state = made.after
         if tx.nonce != state.nonces.get(tx.sender, 0) or tx.max_fee_per_gas < self.base_fee:
+            return
+        if not tx.most <= state.balance(NATIVE, tx.sender):
             return
         price = min(tx.max_fee_per_gas, self.base_fee + tx.max_priority_fee_per_gas)
         state.nonces[tx.sender] = tx.nonce + 1
         trial = state.copy()
         trial.log = []
-        gas = PLAIN_GAS if tx.data == "0x" else GAS_USED
-        fee = min(gas, tx.gas_limit) * price
+        call = Call(self.chain, tx.to, tx.value, tx.data)
+        gas = min(gas_of(call), tx.gas_limit)
+        fee = gas * price
+        trial.move(NATIVE, tx.sender, Address("fees"), fee)
         try:
-            trial.move(NATIVE, tx.sender, Address("fees"), fee)
-            call = Call(self.chain, tx.to, tx.value, tx.data)
             self._call(trial, tx.sender, call, made.block.timestamp)
-            _check_gas(gas, tx.gas_limit)
+            check_gas(call, tx.gas_limit)
             ok, made.after = True, trial
         except Revert:
             ok = False
-            state.move(
-                NATIVE, tx.sender, Address("fees"), min(fee, state.balance(NATIVE, tx.sender))
-            )
+            state.move(NATIVE, tx.sender, Address("fees"), fee)
         made.transfers[tx.hash] = made.after.log[:] if ok else []
         made.receipts[tx.hash] = Receipt(
             hash=tx.hash,
             block_number=made.block.number,
             block_hash=made.block.hash,
             ok=ok,
-            gas_used=min(gas, tx.gas_limit),
+            gas_used=gas,
             fee=fee,
         )
 
@@ -159,13 +144,14 @@ class PaperChain:
         to, value, data = call.to, call.value, call.data
         if value:
             state.move(NATIVE, sender, to, value)
-        if data.startswith(selector(APPROVE)):
-            spender, raw = decode(("address", "uint256"), bytes.fromhex(data[10:]))
-            state.approve(to, sender, Address(spender), raw)
-        elif to in self.contracts:
+        is_token = state.is_token(to)
+        if is_token and erc20.act(state, sender, to, data):
+            return
+        if to in self.contracts:
             self.contracts[to](state, sender, value, data, time)
-        elif data != "0x":
-            raise Revert("no such contract")
+        elif is_token:
+            raise Revert("no such function")
+        # Where there is no code, every call succeeds and does nothing, as on real chains.
 
     # The Node port.
 
@@ -173,21 +159,38 @@ class PaperChain:
         """All balances at the head."""
         self.requests += 1
         head = self.blocks[-1]
-        balances = {token: head.after.balance(token.address, account) for token in tokens}
-        code = head.after.code.get(account, "")
-        return ChainSnapshot(self.chain, account, head.block, balances, code_hash=code)
+        held = self._held(head.after, account, tokens)
+        return ChainSnapshot(
+            self.chain,
+            account,
+            head.block,
+            {token: raw for token, raw in held.items() if raw is not None},
+            tuple(token for token, raw in held.items() if raw is None),
+            self._code(account),
+        )
 
     def balances(self, account: Address, tokens: Sequence[Token], at: int) -> Mapping[Token, int]:
-        """Base units at block *at*."""
+        """Base units at block *at*; raises BadReply for a token that is none."""
         self.requests += 1
-        state = self._at(at).after
-        return {token: state.balance(token.address, account) for token in tokens}
+        found: dict[Token, int] = {}
+        for token, raw in self._held(self._at(at).after, account, tokens).items():
+            if raw is None:
+                raise BadReply(f"{token.address} does not say its balance", fix="none")
+            found[token] = raw
+        return found
 
     def read(self, calls: Sequence[Read], at: BlockTag = "latest") -> tuple[bytes | None, ...]:
-        """Allowances and balances; None for anything else."""
+        """What tokens answer; nothing without code, None from every other contract."""
+        if not calls:
+            return ()
         self.requests += 1
         state = self._at(at).after
-        return tuple(_answer(state, call) for call in calls)
+        return tuple(
+            erc20.answer(state, call.to, call.data)
+            if state.is_token(call.to)
+            else (None if self._code(call.to) else b"")
+            for call in calls
+        )
 
     def block(self, at: BlockTag = "latest") -> Block:
         """A block by number or tag."""
@@ -197,19 +200,12 @@ class PaperChain:
     def code_hashes(self, addresses: Sequence[Address]) -> Mapping[Address, str]:
         """What `Ledger.code` says; contracts and tokens of the ledger have some code."""
         self.requests += 1
-        state = self.ledger
-        tokens = {token for token, _ in state.balances}
-        return {
-            address: state.code.get(
-                address, "0xc0de" if address in self.contracts or address in tokens else ""
-            )
-            for address in addresses
-        }
+        return {address: self._code(address) for address in addresses}
 
     def fees(self) -> FeeQuote:
         """The base fee and one gwei."""
         self.requests += 1
-        return FeeQuote(self.base_fee, 10**9)
+        return FeeQuote(self.base_fee, PRIORITY_FEE)
 
     def sight(self, account: Address, hashes: Sequence[str]) -> Sighting:
         """Heads, nonces and receipts together."""
@@ -240,13 +236,15 @@ class PaperChain:
 
     def received(self, account: Address, token: Token, transaction: str) -> tuple[int, int]:
         """(in, out) of *token* by the transfers of one mined transaction."""
+        if token.is_native:
+            raise ValueError("the native coin has no Transfer logs")
         self.requests += 1
         for made in self.blocks:
             if transaction in made.transfers:
                 moves = [m for m in made.transfers[transaction] if m[0] == token.address]
                 came = sum(raw for _, _, to, raw in moves if to == account)
                 return came, sum(raw for _, source, _, raw in moves if source == account)
-        raise Unavailable(f"{transaction} is not mined", fix="look again later")
+        raise BadReply(f"{transaction} is not mined", fix="look again later")
 
     def simulate(
         self,
@@ -255,20 +253,27 @@ class PaperChain:
         watch: Sequence[Token],
         allowances: Sequence[Allowance],
     ) -> Simulated:
-        """Run *calls* on a copy of the head."""
+        """Run *calls* on a copy of the head; one that fails does not stop those after it."""
         self.requests += 1
         trial = self.ledger.copy()
         before = {token: trial.balance(token.address, account) for token in watch}
+        price = self.base_fee + PRIORITY_FEE
         used: list[int] = []
         reverted: tuple[int, str] | None = None
-        for index, (call, _) in enumerate(calls):
+        for index, (call, gas_limit) in enumerate(calls):
+            owned = trial.balance(NATIVE, account) - price * sum(used)
+            if not call.value + price * gas_limit <= owned:
+                return Simulated(
+                    ok=False, gas_used=(), deltas={}, allowances=(), reverted=(0, NO_FUNDS)
+                )
+            attempt = trial.copy()
             try:
-                time = self.blocks[-1].block.timestamp + 1
-                self._call(trial, account, call, time)
+                self._call(attempt, account, call, self._next())
+                check_gas(call, gas_limit)
+                trial = attempt
             except Revert as error:
-                reverted = (index, str(error))
-                break
-            used.append(GAS_USED)
+                reverted = reverted or (index, str(error))
+            used.append(min(gas_of(call), gas_limit))
         left = tuple(
             trial.allowances.get((item.amount.token.address, account, item.spender), 0)
             for item in allowances
@@ -287,32 +292,57 @@ class PaperChain:
     def send(self, raw: str) -> Sent:
         """Take signed bytes into the pool, or say why not in a node's words."""
         self.requests += 1
-        text = bytes.fromhex(raw.removeprefix("0x"))
-        content = json.loads(text)
-        del content["chain"]
-        tx = PaperTx(hash="0x" + sha256(text).hexdigest(), **content)
-        if self._receipt(tx.hash) is not None:
-            return Sent(accepted=False, said="already known")
-        if tx.nonce < self.ledger.nonces.get(tx.sender, 0):
-            return Sent(accepted=False, said="nonce too low")
-        rival = self.pool.get((tx.sender, tx.nonce))
-        if rival is not None and rival.hash == tx.hash:
-            return Sent(accepted=False, said="transaction already imported")
-        if (
-            rival is not None
-            and tx.max_fee_per_gas * 100 < rival.max_fee_per_gas * POOL_BUMP_PERCENT
-        ):
-            return Sent(accepted=False, said="replacement transaction underpriced")
+        try:
+            chain, tx = read(raw)
+        except (ValueError, KeyError, TypeError):
+            return Sent(accepted=False, said="failed to decode signed transaction")
+        refusal = "invalid chain id" if chain != self.chain else self._refusal(tx)
+        if refusal is not None:
+            return Sent(accepted=False, said=refusal)
         self.pool[tx.sender, tx.nonce] = tx
         if self.automine:
             self.mine()
         return Sent(accepted=True)
+
+    def _refusal(self, tx: PaperTx) -> str | None:
+        """Why the pool does not take a transaction, None when it does."""
+        rival = self.pool.get((tx.sender, tx.nonce))
+        if self._receipt(tx.hash) is not None:
+            return "already known"
+        if tx.nonce < self.ledger.nonces.get(tx.sender, 0):
+            return "nonce too low"
+        if not tx.most <= self.ledger.balance(NATIVE, tx.sender):
+            return NO_FUNDS
+        if rival is not None and rival.hash == tx.hash:
+            return "transaction already imported"
+        if rival is not None and not tx.beats(rival):
+            return "replacement transaction underpriced"
+        return None
+
+    def _held(
+        self, state: Ledger, account: Address, tokens: Sequence[Token]
+    ) -> dict[Token, int | None]:
+        """Base units, None for a token that is none: unknown is never zero."""
+        if any(token.chain != self.chain for token in tokens):
+            raise ValueError(f"tokens of another chain than {self.chain}")
+        return {
+            token: state.balance(token.address, account)
+            if token.is_native or state.is_token(token.address)
+            else None
+            for token in tokens
+        }
+
+    def _code(self, address: Address) -> str:
+        there = address in self.contracts or self.ledger.is_token(address)
+        return self.ledger.code.get(address, CODE_HASH if there else "")
 
     def _at(self, tag: BlockTag) -> PaperBlock:
         if tag == "latest":
             return self.blocks[-1]
         if tag == "finalized":
             return self.blocks[max(0, len(self.blocks) - 1 - self.finality)]
+        if not 0 <= tag < len(self.blocks):
+            raise Unavailable(f"chain {self.chain} has no block {tag}", fix="look again later")
         return self.blocks[tag]
 
     def _receipt(self, transaction: str) -> Receipt | None:
@@ -320,17 +350,3 @@ class PaperChain:
             if transaction in made.receipts:
                 return made.receipts[transaction]
         return None
-
-
-def _check_gas(used: int, limit: int) -> None:
-    if used > limit:
-        raise Revert("out of gas")
-
-
-def _answer(state: Ledger, call: Read) -> bytes | None:
-    body = bytes.fromhex(call.data[10:])
-    if call.data.startswith(selector(ALLOWANCE)):
-        owner, spender = decode(("address", "address"), body)
-        raw = state.allowances.get((call.to, Address(owner), Address(spender)), 0)
-        return raw.to_bytes(32, "big")
-    return None

@@ -8,8 +8,8 @@ from typing import Any
 from agent.core.layout import Layout
 from agent.core.money import NATIVE, Address, ChainId
 from agent.core.quote import Call
-from agent.sim.ledger import Ledger, Revert
-from agent.wire.abi import decode, encode
+from agent.sim.ledger import NOBODY, Ledger, Revert
+from agent.wire.abi import AbiError, decode, encode
 from agent.wire.keccak import selector
 
 DEPOSIT = Layout(signature="deposit()", target_is="buy", wallet_only=True)
@@ -28,7 +28,10 @@ def arguments(layout: Layout, data: str) -> tuple[Any, ...]:
     """The arguments of a call of that function; raises Revert when it is another one."""
     if not data.startswith(selector(layout.signature)):
         raise Revert("no such function")
-    return decode(layout.types, bytes.fromhex(data[10:]))
+    try:
+        return decode(layout.types, bytes.fromhex(data[10:]))
+    except AbiError:
+        raise Revert("calldata of another shape") from None
 
 
 class PaperWrapper:
@@ -43,5 +46,5 @@ class PaperWrapper:
             ledger.mint(self.address, sender, value)
             return
         (raw,) = arguments(WITHDRAW, data)
-        ledger.move(self.address, sender, Address("burnt"), raw)
+        ledger.move(self.address, sender, NOBODY, raw)
         ledger.move(NATIVE, self.address, sender, raw)

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from agent.core.money import Address
 
+NOBODY = Address("0x" + "00" * 20)
+"""Who mints and burns, in Transfer logs."""
+
 
 class Revert(Exception):  # noqa: N818  what the chain calls it
     """A call that undoes everything it did; the text is its reason."""
@@ -17,7 +20,8 @@ class Ledger:
 
     `balances` is keyed by (token address, holder), `allowances` by (token, owner, spender),
     `guarded` are tokens that take no change from one non-zero allowance to another, `code`
-    the accounts with code, `log` the transfers of the transaction that runs now.
+    the accounts with code, `log` the transfers of the transaction that runs now. A token is
+    whatever somebody once had; `decimals` are those that tell theirs.
     """
 
     balances: dict[tuple[Address, Address], int] = field(default_factory=dict)
@@ -27,6 +31,7 @@ class Ledger:
     code: dict[Address, str] = field(default_factory=dict)
     store: dict[str, int] = field(default_factory=dict)
     log: list[tuple[Address, Address, Address, int]] = field(default_factory=list)
+    decimals: dict[Address, int] = field(default_factory=dict)
 
     def copy(self) -> Ledger:
         """A copy that shares nothing that changes."""
@@ -38,15 +43,21 @@ class Ledger:
             dict(self.code),
             dict(self.store),
             list(self.log),
+            dict(self.decimals),
         )
+
+    def is_token(self, address: Address) -> bool:
+        """Whether there is a token, or the native coin, at *address*."""
+        return any(address == token for token, _ in self.balances)
 
     def balance(self, token: Address, holder: Address) -> int:
         """Base units of *token* that *holder* has."""
         return self.balances.get((token, holder), 0)
 
     def mint(self, token: Address, holder: Address, raw: int) -> None:
-        """Make *raw* base units out of nothing."""
+        """Make *raw* base units out of nothing, with a Transfer from nobody."""
         self.balances[token, holder] = self.balance(token, holder) + raw
+        self.log.append((token, NOBODY, holder, raw))
 
     def move(self, token: Address, source: Address, to: Address, raw: int) -> None:
         """Transfer; raises Revert when *source* has less."""

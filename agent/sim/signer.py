@@ -7,7 +7,7 @@ from dataclasses import asdict
 from hashlib import sha256
 
 from agent.core.fact import Reserved
-from agent.core.intent import SignedMessage, SignedTx
+from agent.core.intent import SignedMessage, SignedTx, UnsignedTx
 from agent.core.money import Address
 from agent.core.quote import TypedMessage
 
@@ -36,5 +36,10 @@ class PaperSigner:
                 raise TypeError("neither a transaction nor a message")
             digest = "0x" + sha256(message.content.encode()).hexdigest()
             return SignedMessage(message.kind, digest, "paper", message.valid_to)
-        text = json.dumps(asdict(reserved.unsigned), sort_keys=True)
-        return SignedTx("0x" + text.encode().hex(), "0x" + sha256(text.encode()).hexdigest())
+        return signed(reserved.unsigned)
+
+
+def signed(unsigned: UnsignedTx) -> SignedTx:
+    """A transaction as paper chains take it: its bytes are its text, its hash is theirs."""
+    text = json.dumps(asdict(unsigned), sort_keys=True).encode()
+    return SignedTx("0x" + text.hex(), "0x" + sha256(text).hexdigest())

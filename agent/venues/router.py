@@ -215,7 +215,7 @@ def _is_ours(chain: ChainId, sell: Token, buy: Token) -> bool:
 def _no_route(sell: Token, buy: Token) -> NoRoute:
     return NoRoute(
         f"no Uniswap pools take this much {sell.symbol} for {buy.symbol} on chain {sell.chain}",
-        fix="allow another venue, sell less at once, or leave this asset as it is",
+        fix="sell less at once, or leave this asset as it is",
     )
 
 

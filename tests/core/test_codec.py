@@ -1,6 +1,7 @@
 """Facts to JSON and back: one spelling each, and any surprise refuses."""
 
 import json
+import sys
 from dataclasses import dataclass, fields, is_dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal, NewType, get_args, get_type_hints
@@ -110,7 +111,10 @@ def test_any_cut_or_doubled_byte_refuses_or_means_the_same(fact: Any, data: st.D
     [
         ("", "no JSON"),
         ("{", "no JSON"),
-        ("[" * 100_000, "no JSON"),
+        ("[" * 100_000, "nested deeper than 32"),
+        ('"[' * 100_000, "no JSON"),
+        (LINE.replace('"w"', "[" * 33 + "]" * 33), "nested deeper than 32"),
+        (LINE.replace('"w"', "[" * 30 + "]" * 30), "is no str"),
         ("[]", "not a journal line"),
         ('{"v":1}', "not a journal line"),
         ('{"v":1,"fact":{},"more":1}', "not a journal line"),
@@ -215,6 +219,21 @@ def test_nested_values_of_all_shapes_come_back() -> None:
     assert replace(OUTER, maybe=Inner(2), number=None) == decode(
         encode(replace(OUTER, maybe=Inner(2), number=None)), Outer
     )
+
+
+def test_brackets_inside_of_strings_are_no_depth() -> None:
+    fact = TookOver('[[{{"\\' * 1000, 7)
+    assert fact == from_json(to_json(fact))
+
+
+def test_deep_line_does_not_end_the_process_whatever_its_recursion_limit() -> None:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        with pytest.raises(Undecodable, match="nested deeper"):
+            from_json("[" * 1_000_000)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_value_that_holds_values_of_its_own_type_comes_back() -> None:

@@ -81,7 +81,7 @@ def test_act_names_every_part_outside_its_band():
 
 def test_empty_wallet_rests_and_says_that_this_is_not_the_target():
     decision = decided(holdings())
-    why = "the wallet holds nothing that counts: ETH, USDC and WBTC on eip155:1"
+    why = "the wallet holds nothing that counts: none of ETH, USDC and WBTC on eip155:1"
     assert f"nothing to do: {why}" == rest(decision)
     assert (Refusal("G404", why),) == decision.refusals
 

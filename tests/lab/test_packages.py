@@ -154,6 +154,7 @@ def test_extract_keeps_code_interface_and_links_only() -> None:
         (b"no archive", "not a gzip file"),
         (box()[:80], "cannot be used"),
     ],
+    ids=["other file", "link", "no interface", "no code", "no text", "no archive", "cut off"],
 )  # fmt: skip
 def test_extract_refuses_a_package_without_the_wanted_parts(content: bytes, why: str) -> None:
     with pytest.raises(SetupFailed, match=why):

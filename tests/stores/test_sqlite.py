@@ -722,3 +722,20 @@ def test_new_file_that_stays_busy_is_locked(folder: Path, file: Path) -> None:
             SqliteJournal(folder, busy_seconds=0.03)
         connection.execute("ROLLBACK")
     SqliteJournal(folder, busy_seconds=0.03).close()
+
+
+def test_file_that_is_busy_for_a_moment_is_opened_after_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, tries = SqliteJournal._opened, []
+
+    def busy_twice(self: SqliteJournal) -> sqlite3.Connection | None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise Locked("busy", fix="wait")
+        return opened(self)
+
+    monkeypatch.setattr(SqliteJournal, "_opened", busy_twice)
+    with contextlib.closing(SqliteJournal(folder)) as journal:
+        journal.append(ACCOUNT, 0, step(0))
+    assert 3 == len(tries)

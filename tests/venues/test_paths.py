@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 
 from amm_pools import unhurried, v2_pool, v3_pool
 from hypothesis import given
@@ -57,7 +57,7 @@ def all_paths(pools: dict[tuple[Address, Address], list[Pool]]) -> Iterator[Sequ
         for between in permutations(HUBS, length):
             tokens = [SELL, *between, BUY]
             paths: list[tuple[Hop, ...]] = [()]
-            for one, other in zip(tokens, tokens[1:], strict=False):
+            for one, other in pairwise(tokens):
                 here = pools.get((min(one, other), max(one, other)), [])
                 paths = [
                     (*path, Hop(pool=pool, token_in=one, token_out=other))

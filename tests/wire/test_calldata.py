@@ -305,23 +305,20 @@ def flipped(data: str) -> Iterator[str]:
             yield "0x" + (honest_bytes[:index] + changed + honest_bytes[index + 1 :]).hex()
 
 
-def test_every_mutant_of_every_word_is_refused_or_means_no_worse() -> None:
+@pytest.mark.parametrize("kind", HONEST)
+def test_every_mutant_of_every_word_is_refused_or_means_no_worse(kind: str) -> None:
+    p = honest(kind)
     counted = passed = 0
-    for kind, data in HONEST.items():
-        p = honest(kind)
-        for mutant in (*mutants(data), *flipped(data)):
-            counted += 1
-            said = meant(mutant)
-            if (
-                isinstance(said, Refusal)
-                or not check(replace(p, meanings=(p.meanings[0], said))).ok
-            ):
-                continue
-            passed += 1
-            assert_no_worse(whole(said))
-    assert counted > 10_000
+    for mutant in (*mutants(HONEST[kind]), *flipped(HONEST[kind])):
+        counted += 1
+        said = meant(mutant)
+        if isinstance(said, Refusal) or not check(replace(p, meanings=(p.meanings[0], said))).ok:
+            continue
+        passed += 1
+        assert_no_worse(whole(said))
+    assert counted > 1500
     # What passes goes through other pools, or asks for more, or for it within the time allowed.
-    assert 0 < passed < counted // 10
+    assert 0 < passed < counted // 8
 
 
 def assert_no_worse(said: Meaning | Refusal) -> None:
