@@ -11,6 +11,7 @@ from agent.compose import Account
 from agent.compose.adapters import make_node
 from agent.core.guard import MAX_CLOCK_SKEW_SECONDS
 from agent.core.money import Address, Amount, Token
+from agent.core.state import State
 from agent.core.wording import figure, whole
 from agent.errors import AgentError, Unavailable, Unreachable
 from agent.ports import Node, Read
@@ -187,14 +188,22 @@ def _prices(account: Account) -> Iterator[Finding]:
             yield warning(f"price of {name}", refused.why, fix, refused.code)
 
 
+def _journalled(account: Account) -> State:
+    """What the journal says; nothing when it cannot be read, which is a finding of its own."""
+    try:
+        return account.state()
+    except AgentError:
+        return State()
+
+
 def _allowances(account: Account) -> Iterator[Finding]:
     """No known spender has a right left over."""
     from agent.cli.allowances import grants, known_spenders
 
     tokens = [token for facts in account.settings.chains.values() for token in facts.tokens]
     try:
-        found = grants(account, known_spenders(account, account.state()), tokens)
-    except AgentError as error:
+        found = grants(account, known_spenders(account, _journalled(account)), tokens)
+    except Unavailable as error:
         yield met("allowances", error)
         return
     for grant in found:

@@ -15,14 +15,21 @@ EXIT_ERRORS = 1
 
 def doctor(ctx: typer.Context) -> None:
     """Check files, keys, nodes, contracts, tokens, prices and gas; signs nothing."""
+    from contextlib import closing
+
     from agent.cli import output
     from agent.cli.checks_chain import chains
     from agent.cli.checks_machine import machine
+    from agent.compose import open_account, open_journal
+    from agent.compose.adapters import KeyAccess
 
     context: Context = ctx.obj
     settings = context.settings()
     found: list[Finding] = list(machine(settings))
-    with context.account(settings) as account:
+    access = KeyAccess(ask=context.password, accept_plain_key=context.accept_plain_key)
+    # A journal that cannot be written, or not even read, is a finding and not the end.
+    journal = open_journal(settings, read_only=True)
+    with closing(open_account(settings, access, journal=journal)) as account:
         found += chains(account)
     if context.json:
         output.document("doctor", {**document(found), "local": settings.local})

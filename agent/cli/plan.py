@@ -97,14 +97,13 @@ def write(which: Plan, file: Path) -> None:
 
 def read(file: Path) -> Plan:
     """A plan from a file; raises ConfigFileMissing and WrongValue."""
-    import json
-
     from agent.core import plan as plans
     from agent.core.codec import Undecodable, decode
     from agent.errors import ConfigFileMissing, WrongValue
+    from agent.wire import strict_json
 
     try:
-        found: plans.Plan = decode(json.loads(file.read_text(encoding="utf-8")), plans.Plan)
+        found: plans.Plan = decode(strict_json.loads(file.read_bytes()), plans.Plan)
     except OSError as error:
         raise ConfigFileMissing(
             f"{file} cannot be read: {error.strerror}", fix="make one: rebalancer plan -o FILE"

@@ -82,6 +82,7 @@ def rebalance(context: Context, wish: Wish, observe: Callable[[Fact], None] | No
             return 0
         confirm(context, settings, found)
         # A password that is wrong must not leave a run behind.
+        account.permit(found.turnover)
         account.io.signer.unlock()
         run_id = uuid.uuid4().hex[:8]
         held.start(run_id, found, snapshot)

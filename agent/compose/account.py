@@ -27,6 +27,7 @@ from agent.engine.tail import load
 from agent.planning.problem import NoPlan
 from agent.ports import AdapterIo, Journal, Observer
 from agent.settings import ChainFacts, Settings
+from agent.signers.env_key import EnvKeySigner
 from agent.wire.clock import SystemClock
 
 
@@ -52,6 +53,11 @@ class Account:
     def state(self) -> State:
         """What the journal says now; raises JournalCorrupt."""
         return load(self.io.journal, self.io.account)
+
+    def permit(self, value: Decimal) -> None:
+        """Refuse to move *value* with a key that must not; raises KeyNotAllowed."""
+        if isinstance(self.io.signer, EnvKeySigner):
+            self.io.signer.permit(value)
 
     def requests(self) -> int:
         """HTTP requests made to all nodes so far."""

@@ -173,7 +173,7 @@ def make_signer(settings: Settings, access: KeyAccess) -> Signer:
                 accepted=access.accept_plain_key,
                 max_value=settings.env_key_max_value,
                 local=settings.local,
-                generated=generated,
+                generated=generated | keystore.generated(key_folders(settings.paths.state)),
             ),
             None,
         )

@@ -17,7 +17,7 @@ from agent.errors import BadReply, Unavailable
 from agent.ports import BlockTag, Clock, Read, Sent
 from agent.sim import token as erc20
 from agent.sim.ledger import Ledger, Revert
-from agent.sim.transaction import PaperTx, check_gas, gas_of, read
+from agent.sim.transaction import PaperTx, check_gas, gas_of, parse
 
 Contract = Callable[[Ledger, Address, int, str, int], None]
 """Runs a call: (ledger, sender, value in wei, data, chain time); raises Revert."""
@@ -293,7 +293,7 @@ class PaperChain:
         """Take signed bytes into the pool, or say why not in a node's words."""
         self.requests += 1
         try:
-            chain, tx = read(raw)
+            chain, tx = parse(raw)
         except (ValueError, KeyError, TypeError):
             return Sent(accepted=False, said="failed to decode signed transaction")
         refusal = "invalid chain id" if chain != self.chain else self._refusal(tx)

@@ -48,13 +48,15 @@ class PaperTx:
         )
 
 
-def read(raw: str) -> tuple[int, PaperTx]:
+def parse(raw: str) -> tuple[int, PaperTx]:
     """The chain that signed bytes are for, and the transaction.
 
     Raises ValueError, KeyError or TypeError when they are none.
     """
     text = bytes.fromhex(raw.removeprefix("0x"))
     content = json.loads(text)
+    if not isinstance(content, dict):
+        raise TypeError("no transaction")
     chain = content.pop("chain")
     return chain, PaperTx(hash="0x" + sha256(text).hexdigest(), **content)
 

@@ -12,13 +12,18 @@ from conformance.eth_tester_server import EthTester
 from eth_account import Account
 
 from agent.chain.node import RpcNode
-from agent.core.intent import SignedTx
+from agent.core.intent import SignedTx, UnsignedTx
 from agent.core.money import NATIVE, Address, ChainId, Token
 from agent.core.quote import Call
 from agent.lab.contracts import Artifact
 from agent.lab.puppet import Puppet, Tx, tx
 from agent.lab.world import World
 from agent.ports import Node
+from agent.sim.chain import PaperChain
+from agent.sim.clock import PaperClock
+from agent.sim.contracts import PaperWrapper
+from agent.sim.ledger import Ledger, Revert
+from agent.sim.signer import signed
 from agent.wire.abi import encode
 from agent.wire.address import checksum
 from agent.wire.keccak import selector
@@ -56,7 +61,7 @@ class Harness(Protocol):
         """A new ERC-20 of which the account holds *raw* base units."""
 
     def unreadable(self) -> list[Token]:
-        """Tokens whose balance cannot be read, each for another reason."""
+        """Tokens whose balance cannot be read: STRANGER has no code, the second one reverts."""
 
     def sign(self, call: Call, nonce: int, *, tip: int = TIP, max_fee: int = MAX_FEE) -> SignedTx:
         """The account's signature; *tip* and *max_fee* are wei per gas."""
@@ -65,8 +70,10 @@ class Harness(Protocol):
         """Mine, what is in the pool included."""
 
 
-class Reorganising(Harness, Protocol):
-    """A chain that can take blocks back."""
+class Whole(Harness, Protocol):
+    """A chain that finalizes, simulates, takes blocks back and has a pool and a wrapper."""
+
+    wrapped: Token
 
     def reorg(self, depth: int) -> None:
         """Replace the newest blocks by as many empty ones."""
@@ -124,6 +131,7 @@ class OnAnvil(Keyed):
         self.node = over(world)
         self._own = own
         self._puppet = Puppet(world.rpc, "0x" + "9a" * 20)
+        self.wrapped = Token(self.chain, Address(world.addresses["WETH"]), 18, "WETH")
         self.world.fund(self.account, {"ETH": 10**18})
 
     def token(self, raw: int) -> Token:
@@ -202,6 +210,70 @@ class OnEthTester(Keyed):
         receipt: dict[str, Any] = self.tester.ask("eth_getTransactionReceipt", hashed)
         assert receipt["status"] == "0x1"
         return receipt
+
+
+class OnPaper:
+    """In memory: no bytes of contracts, no network, time that moves only when asked."""
+
+    def __init__(self) -> None:
+        self.chain = ChainId(1)
+        self.account = Address("0x" + "acc0" * 10)
+        self.node: PaperChain = PaperChain(self.chain, PaperClock(1_800_000_000))
+        self.wrapped = Token(self.chain, Address("0x" + "3e" * 20), 18, "WETH")
+        self._made = 0
+        self.node.contracts[self.wrapped.address] = PaperWrapper(self.wrapped.address)
+        self.node.ledger.mint(NATIVE, self.account, 10**18)
+        self.node.mine()
+
+    def token(self, raw: int) -> Token:
+        token = self._new()
+        self.node.contracts[token.address] = not_the_owner
+        self.node.mine()
+        self.node.ledger.decimals[token.address] = token.decimals
+        self.node.ledger.mint(token.address, self.account, raw)
+        return token
+
+    def unreadable(self) -> list[Token]:
+        mute = self._new()
+        self.node.contracts[mute.address] = mute_contract
+        return [Token(self.chain, STRANGER, 6, "NONE"), mute]
+
+    def sign(self, call: Call, nonce: int, *, tip: int = TIP, max_fee: int = MAX_FEE) -> SignedTx:
+        return signed(
+            UnsignedTx(
+                chain=self.chain,
+                sender=self.account,
+                nonce=nonce,
+                to=call.to,
+                value=call.value,
+                data=call.data,
+                gas_limit=GAS_LIMIT,
+                max_fee_per_gas=max_fee,
+                max_priority_fee_per_gas=tip,
+            )
+        )
+
+    def mine(self, blocks: int = 1) -> None:
+        self.node.mine(blocks)
+
+    def reorg(self, depth: int) -> None:
+        self.node.reorg(depth)
+
+    def hold(self) -> None:
+        self.node.automine = False
+
+    def _new(self) -> Token:
+        self._made += 1
+        return Token(self.chain, Address(f"0x{self._made:040x}"), 6, "TEST")
+
+
+def not_the_owner(*_: object) -> None:
+    """What plain_token says to a stranger who mints."""
+    raise Revert("only the owner mints")
+
+
+def mute_contract(_ledger: Ledger, *_: object) -> None:
+    raise Revert("execution reverted")
 
 
 def over(world: World, *urls: str, **changes: Any) -> RpcNode:

@@ -9,12 +9,13 @@ import pytest
 from conformance.eth_tester_server import EthTester, serve
 from conformance.nodes import (
     MAX_FEE,
-    REVERTING,
     STRANGER,
     TIP,
     Harness,
     OnAnvil,
     OnEthTester,
+    OnPaper,
+    Whole,
     call,
     native,
     pay,
@@ -61,10 +62,22 @@ def in_process(eth_tester: EthTester, own: dict[str, Artifact]) -> Iterator[OnEt
     on.node.close()
 
 
-@pytest.fixture(params=["anvil", "in_process"])
+@pytest.fixture
+def paper() -> OnPaper:
+    return OnPaper()
+
+
+@pytest.fixture(params=["anvil", "in_process", "paper"])
 def on(request: pytest.FixtureRequest) -> Harness:
     """Each chain in turn."""
     found: Harness = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=["anvil", "paper"])
+def whole(request: pytest.FixtureRequest) -> Whole:
+    """Each chain in turn that can do everything."""
+    found: Whole = request.getfixturevalue(request.param)
     return found
 
 
@@ -257,6 +270,25 @@ def test_bytes_that_are_no_transaction_are_an_unknown_with_the_nodes_words(on: H
     assert 0 < len(sent.said) <= 200
 
 
+def test_transaction_that_the_account_cannot_pay_for_is_not_taken(on: Harness) -> None:
+    signed = on.sign(pay(on.chain, STRANGER, 10**18), 0)
+    sent = on.node.send(signed.raw)
+    on.mine()
+    assert not sent.accepted
+    assert sent.said
+    seen = on.node.sight(on.account, [signed.hash])
+    assert ((None,), 0) == (seen.receipts, seen.nonce)
+
+
+def test_call_of_an_account_without_code_succeeds_and_does_nothing(on: Harness) -> None:
+    nowhere = Token(on.chain, STRANGER, 18, "NONE")
+    hashed = mined(on, transfer(nowhere, on.account, 5), 0)
+    (receipt,) = on.node.sight(on.account, [hashed]).receipts
+    assert receipt is not None
+    assert receipt.ok
+    assert (0, 0) == on.node.received(on.account, nowhere, hashed)
+
+
 def test_pending_nonce_counts_mined_transactions(on: Harness) -> None:
     assert 0 == on.node.pending_nonce(on.account)
     mined(on, pay(on.chain, STRANGER, 1), 0)
@@ -297,66 +329,76 @@ def test_received_of_the_native_coin_has_no_answer(on: Harness) -> None:
 # Chains that finalize, take blocks back, or hold transactions in a pool
 
 
-def test_finality_follows_the_head(anvil: OnAnvil) -> None:
-    hashed = mined(anvil, pay(anvil.chain, STRANGER, 1), 0)
-    fresh = anvil.node.sight(anvil.account, [hashed])
-    anvil.mine(5)
-    old = anvil.node.sight(anvil.account, [hashed])
+def test_finality_follows_the_head(whole: Whole) -> None:
+    hashed = mined(whole, pay(whole.chain, STRANGER, 1), 0)
+    fresh = whole.node.sight(whole.account, [hashed])
+    whole.mine(5)
+    old = whole.node.sight(whole.account, [hashed])
     (receipt,) = old.receipts
     assert receipt is not None
     assert fresh.finalized < receipt.block_number <= old.finalized <= old.head.number
     assert (0, 1, 1) == (fresh.nonce_final, old.nonce_final, old.nonce)
 
 
-def test_reorganised_receipt_is_gone(anvil: OnAnvil) -> None:
-    hashed = mined(anvil, pay(anvil.chain, STRANGER, 1), 0)
-    anvil.mine(2)
-    seen = anvil.node.sight(anvil.account, [hashed])
+def test_reorganised_receipt_is_gone(whole: Whole) -> None:
+    hashed = mined(whole, pay(whole.chain, STRANGER, 1), 0)
+    whole.mine(2)
+    seen = whole.node.sight(whole.account, [hashed])
     assert seen.receipts[0] is not None
-    anvil.reorg(seen.head.number - seen.receipts[0].block_number + 1)
-    seen = anvil.node.sight(anvil.account, [hashed])
+    whole.reorg(seen.head.number - seen.receipts[0].block_number + 1)
+    seen = whole.node.sight(whole.account, [hashed])
     assert ((None,), 0) == (seen.receipts, seen.nonce)
 
 
-def test_transaction_in_the_pool_is_known_and_not_mined(anvil: OnAnvil) -> None:
-    anvil.hold()
-    signed = anvil.sign(pay(anvil.chain, STRANGER, 1), 0)
-    assert anvil.node.send(signed.raw).accepted
-    seen = anvil.node.sight(anvil.account, [signed.hash])
+def test_transaction_in_the_pool_is_known_and_not_mined(whole: Whole) -> None:
+    whole.hold()
+    signed = whole.sign(pay(whole.chain, STRANGER, 1), 0)
+    assert whole.node.send(signed.raw).accepted
+    seen = whole.node.sight(whole.account, [signed.hash])
     assert ((None,), (True,), 0) == (seen.receipts, seen.known, seen.nonce)
-    assert 1 == anvil.node.pending_nonce(anvil.account)
+    assert 1 == whole.node.pending_nonce(whole.account)
 
 
-def test_replaced_transaction_is_found_by_the_hash_that_was_mined(anvil: OnAnvil) -> None:
-    anvil.hold()
-    first = anvil.sign(pay(anvil.chain, STRANGER, 1), 0)
-    second = anvil.sign(pay(anvil.chain, STRANGER, 1), 0, tip=2 * TIP, max_fee=2 * MAX_FEE)
-    assert [True, True] == [anvil.node.send(each.raw).accepted for each in (first, second)]
-    anvil.mine()
-    seen = anvil.node.sight(anvil.account, [first.hash, second.hash])
+def test_replaced_transaction_is_found_by_the_hash_that_was_mined(whole: Whole) -> None:
+    whole.hold()
+    first = whole.sign(pay(whole.chain, STRANGER, 1), 0)
+    second = whole.sign(pay(whole.chain, STRANGER, 1), 0, tip=2 * TIP, max_fee=2 * MAX_FEE)
+    assert [True, True] == [whole.node.send(each.raw).accepted for each in (first, second)]
+    whole.mine()
+    seen = whole.node.sight(whole.account, [first.hash, second.hash])
     assert [True, False] == [receipt is None for receipt in seen.receipts]
 
 
-def test_wrapping_counts_as_receiving(anvil: OnAnvil) -> None:
-    weth = Token(anvil.chain, Address(anvil.world.addresses["WETH"]), 18, "WETH")
-    wrap = Call(anvil.chain, weth.address, 70, "0xd0e30db0")
-    assert (70, 0) == anvil.node.received(anvil.account, weth, mined(anvil, wrap, 0))
+def test_replacement_that_offers_no_more_is_not_taken(whole: Whole) -> None:
+    whole.hold()
+    first = whole.sign(pay(whole.chain, STRANGER, 1), 0)
+    same = whole.sign(pay(whole.chain, STRANGER, 2), 0)
+    assert [True, False] == [whole.node.send(each.raw).accepted for each in (first, same)]
+    whole.mine()
+    seen = whole.node.sight(whole.account, [first.hash, same.hash])
+    assert [False, True] == [receipt is None for receipt in seen.receipts]
+
+
+def test_wrapping_counts_as_receiving(whole: Whole) -> None:
+    weth = whole.wrapped
+    wrap = Call(whole.chain, weth.address, 70, "0xd0e30db0")
+    assert (70, 0) == whole.node.received(whole.account, weth, mined(whole, wrap, 0))
     unwrap = call(weth, "withdraw(uint256)", 30)
-    assert (0, 30) == anvil.node.received(anvil.account, weth, mined(anvil, unwrap, 1))
+    assert (0, 30) == whole.node.received(whole.account, weth, mined(whole, unwrap, 1))
 
 
 # Simulation
 
 
-def test_simulation_shows_deltas_allowances_and_gas_and_changes_nothing(anvil: OnAnvil) -> None:
-    coin, token = native(anvil.chain), anvil.token(100)
+def test_simulation_shows_deltas_allowances_and_gas_and_changes_nothing(whole: Whole) -> None:
+    coin, token = native(whole.chain), whole.token(100)
     calls = [
         (transfer(token, STRANGER, 30), PLENTY),
         (call(token, "approve(address,uint256)", STRANGER, 9), PLENTY),
-        (pay(anvil.chain, STRANGER, 12_345), 21_000),
+        (pay(whole.chain, STRANGER, 12_345), 21_000),
     ]
     spender = Allowance(STRANGER, Amount(token, 9))
-    done = anvil.node.simulate(anvil.account, calls, [coin, token], [spender])
+    done = whole.node.simulate(whole.account, calls, [coin, token], [spender])
     assert (True, {coin: -12_345, token: -30}, (9,), None) == (
         done.ok,
         dict(done.deltas),
@@ -366,28 +408,28 @@ def test_simulation_shows_deltas_allowances_and_gas_and_changes_nothing(anvil: O
     assert 21_000 == done.gas_used[2]
     assert all(21_000 < gas < PLENTY for gas in done.gas_used[:2])
     assert {coin: 10**18, token: 100} == dict(
-        anvil.node.snapshot(anvil.account, [coin, token]).balances
+        whole.node.snapshot(whole.account, [coin, token]).balances
     )
 
 
-def test_simulated_gas_is_what_the_transaction_uses(anvil: OnAnvil) -> None:
-    token = anvil.token(100)
-    done = anvil.node.simulate(
-        anvil.account, [(transfer(token, STRANGER, 30), PLENTY)], [token], []
+def test_simulated_gas_is_what_the_transaction_uses(whole: Whole) -> None:
+    token = whole.token(100)
+    done = whole.node.simulate(
+        whole.account, [(transfer(token, STRANGER, 30), PLENTY)], [token], []
     )
-    hashed = mined(anvil, transfer(token, STRANGER, 30), 0)
-    (receipt,) = anvil.node.sight(anvil.account, [hashed]).receipts
+    hashed = mined(whole, transfer(token, STRANGER, 30), 0)
+    (receipt,) = whole.node.sight(whole.account, [hashed]).receipts
     assert receipt is not None
     assert (receipt.gas_used,) == done.gas_used
 
 
-def test_simulation_names_the_first_call_that_fails_and_why(anvil: OnAnvil) -> None:
-    token = anvil.token(100)
+def test_simulation_names_the_first_call_that_fails_and_why(whole: Whole) -> None:
+    token = whole.token(100)
     panics = transfer(token, STRANGER, 101)
-    says = call(token, "mint(address,uint256)", anvil.account, 1)
+    says = call(token, "mint(address,uint256)", whole.account, 1)
     fine = transfer(token, STRANGER, 1)
-    first = anvil.node.simulate(
-        anvil.account, [(fine, PLENTY), (says, PLENTY), (panics, PLENTY)], [token], []
+    first = whole.node.simulate(
+        whole.account, [(fine, PLENTY), (says, PLENTY), (panics, PLENTY)], [token], []
     )
     assert (False, (1, "only the owner mints"), {token: -1}) == (
         first.ok,
@@ -396,17 +438,35 @@ def test_simulation_names_the_first_call_that_fails_and_why(anvil: OnAnvil) -> N
     )
 
 
-def test_simulation_without_a_reason_says_so(anvil: OnAnvil) -> None:
-    mute = anvil.contract(REVERTING)
-    done = anvil.node.simulate(anvil.account, [(call(mute, "x(uint256)", 1), PLENTY)], [], [])
+def test_simulation_goes_on_after_a_call_that_fails(whole: Whole) -> None:
+    token = whole.token(100)
+    calls = [(transfer(token, STRANGER, raw), PLENTY) for raw in (101, 7)]
+    done = whole.node.simulate(whole.account, calls, [token], [])
+    assert (False, {token: -7}, 2) == (done.ok, dict(done.deltas), len(done.gas_used))
+
+
+def test_simulation_holds_a_call_to_its_gas_limit(whole: Whole) -> None:
+    token = whole.token(100)
+    done = whole.node.simulate(whole.account, [(transfer(token, STRANGER, 7), 25_000)], [token], [])
+    assert (False, 0, {token: 0}, (25_000,)) == (
+        done.ok,
+        done.reverted and done.reverted[0],
+        dict(done.deltas),
+        done.gas_used,
+    )
+
+
+def test_simulation_without_a_reason_says_so(whole: Whole) -> None:
+    mute = whole.unreadable()[1]
+    done = whole.node.simulate(whole.account, [(call(mute, "x(uint256)", 1), PLENTY)], [], [])
     assert (False, 0) == (done.ok, done.reverted and done.reverted[0])
     assert done.reverted is not None
     assert done.reverted[1]
 
 
-def test_simulation_of_an_account_that_cannot_pay_is_a_refusal(anvil: OnAnvil) -> None:
+def test_simulation_of_an_account_that_cannot_pay_is_a_refusal(whole: Whole) -> None:
     poor = Address("0x" + "99" * 20)
-    done = anvil.node.simulate(poor, [(pay(anvil.chain, STRANGER, 1), 21_000)], [], [])
+    done = whole.node.simulate(poor, [(pay(whole.chain, STRANGER, 1), 21_000)], [], [])
     assert not done.ok
     assert done.reverted is not None
     assert "nsufficient funds" in done.reverted[1]

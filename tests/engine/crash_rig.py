@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from paper_world import TOKENS, World
+
 from agent.core.plan import Plan
 from agent.engine.io import Io
 from agent.engine.loop import Finished, Wait, session
 from agent.ports import Sent
-from paper_world import TOKENS, World
 
 
 class Crash(BaseException):

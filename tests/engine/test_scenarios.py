@@ -8,8 +8,6 @@ from fractions import Fraction
 import pytest
 from crash_rig import Fuse, balances, fused, once
 from paper_world import (
-    A,
-    B,
     BOOK,
     BRIDGE,
     ETH_A,
@@ -20,6 +18,8 @@ from paper_world import (
     USDC_B,
     VENUE,
     WETH_A,
+    A,
+    B,
     World,
     address,
     leg,

@@ -255,6 +255,17 @@ def test_minimum_is_the_stricter_of_independent_prices_and_the_quote():
     assert -(-leg.expected_out * 9_950 // 10_000) == leg.min_buy
 
 
+def test_size_is_enough_even_when_every_trade_brings_its_minimum():
+    own = policy(
+        trigger=TO_EDGE, limits=limits(max_slippage_bps=Bps(300), max_price_impact_bps=Bps(300))
+    )
+    held = holdings(ETH="13.3", WBTC="0.0667", USDC="36000")
+    made = planned(held, policy=own)
+    assert not any(line.startswith("WBTC") and "minimum outcome" in line for line in made.why)
+    least = held[WBTC] + sum(leg.min_buy for leg in made.legs if leg.buy == WBTC)
+    assert Decimal(least) * 60_000 / 10**8 > made.value * 16 / 100
+
+
 def test_thin_pool_is_refused_by_independent_prices():
     why = refused(edges=edges(depth="73000", most="100000"), policy=policy(trigger=TO_EDGE,
         limits=limits(min_trade=Decimal(2_000))))  # fmt: skip

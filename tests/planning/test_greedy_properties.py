@@ -101,7 +101,7 @@ def problems(draw):
             max_cost_bps=Bps(draw(st.sampled_from([20, 80, 300, 300]))),
             min_trade=draw(st.sampled_from([Decimal(0), Decimal(50), Decimal(900)])),
             max_price_impact_bps=Bps(draw(st.sampled_from([50, 100, 300, 10_000]))),
-            max_slippage_bps=Bps(draw(st.sampled_from([0, 50]))),
+            max_slippage_bps=Bps(draw(st.sampled_from([0, 50, 300]))),
         ),
         keep=draw(st.sampled_from([{}, {"USDC": Decimal(3_000)}, {"ETH": Decimal("0.5")}])),
     )
