@@ -192,7 +192,7 @@ def honest(kind: Kind = "v3 single") -> Proposal:
             quote=quote,
             drafts=drafts,
             meanings=(),
-            simulated=simulated(drafts, {sell: -SOLD} | ({} if kind == "bridge" else {buy: out})),
+            simulated=simulated(drafts, changed(kind, sell, buy, out)),
             prices=prices(),
             limits=Limits(),
             min_out=SOLD if is_wrap else 0,
@@ -205,6 +205,13 @@ def honest(kind: Kind = "v3 single") -> Proposal:
             value=Decimal(6000),
         )
     )
+
+
+def changed(kind: Kind, sell: Token, buy: Token, out: int) -> dict[Token, int]:
+    """What a simulation shows: nothing of an order, and of a bridge only the near side."""
+    if kind == "order":
+        return {}
+    return {sell: -SOLD} if kind == "bridge" else {sell: -SOLD, buy: out}
 
 
 def simulated(drafts: tuple[Draft, ...], deltas: dict[Token, int]) -> Simulated:

@@ -12,6 +12,9 @@ from agent.core.quote import Allowance, Call, TypedMessage
 Purpose = Literal[
     "approve_zero", "approve", "swap", "order", "wrap", "unwrap", "deposit", "claim", "revoke"
 ]
+PROTECTIVE = frozenset({"revoke", "claim"})
+"""Purposes that only take risk away: neither a spent budget nor the end of a run stops them."""
+
 AttemptKind = Literal["first", "reprice", "cancel"]
 
 

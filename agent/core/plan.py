@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 from agent.core.money import Amount, Token
+from agent.core.rounding import mul_div_down
 
 LegKind = Literal["swap", "bridge", "wrap", "unwrap", "revoke"]
 """What a leg does; a `revoke` takes the allowance of the spender in its `detail` back."""
@@ -28,10 +29,6 @@ class Sell:
     fixed_raw: int
     arrivals: tuple[str, ...] = ()
     max_raw: int = 0
-
-    def at_least(self, guaranteed: Mapping[str, int]) -> int:
-        """Base units that can be spent when each arrival delivers only its minimum."""
-        return self.sized(guaranteed)
 
     def sized(self, arrived: Mapping[str, int]) -> int:
         """Base units to spend once the *arrived* amounts are measured."""
@@ -117,41 +114,84 @@ class Plan:
         raise KeyError(leg_id)
 
 
+def in_order(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+    """The legs so that each comes after those that it waits for.
+
+    Raises PlanError for doubled ids, for legs that wait for each other or for one that is not
+    there, and for an arrival that is of another token or is not waited for.
+    """
+    by_id = {leg.id: leg for leg in legs}
+    if len(by_id) != len(legs):
+        raise PlanError("two legs have the same id")
+    placed: dict[str, Leg] = {}
+    while len(placed) < len(legs):
+        ready = [leg for leg in legs if leg.id not in placed and set(leg.after) <= set(placed)]
+        if not ready:
+            stuck = ", ".join(leg.id for leg in legs if leg.id not in placed)
+            raise PlanError(f"legs {stuck} wait for each other, or for a leg that is not there")
+        for leg in ready:
+            for source in leg.sell.arrivals:
+                if source not in leg.after or by_id[source].buy != leg.sell.token:
+                    raise PlanError(f"leg {leg.id} spends what leg {source} does not deliver first")
+            placed[leg.id] = leg
+    return tuple(placed.values())
+
+
 def build(plan: Plan, holdings: Mapping[Token, int], reserve: Mapping[Token, int]) -> Plan:
     """Check *plan* and return it.
 
-    *holdings* and *reserve* (gas kept back) are base units. Raises PlanError for unknown or
-    doubled leg ids, a cycle, an arrival in another token, and for spending more of a token
-    than is held above its reserve, even when every leg delivers only its minimum.
+    *holdings* and *reserve* (gas kept back) are base units. Raises PlanError for legs that
+    cannot be put in order, and for spending more of a token than is held above its reserve
+    and delivered by legs that are waited for, even when each of them delivers only its minimum.
     """
-    ids = [leg.id for leg in plan.legs]
-    if len(set(ids)) != len(ids):
-        raise PlanError("two legs have the same id")
     left = {token: raw - reserve.get(token, 0) for token, raw in holdings.items()}
     minimum: dict[str, int] = {}
-    waiting = list(plan.legs)
-    while waiting:
-        ready = [leg for leg in waiting if set(leg.after) <= set(minimum)]
-        if not ready:
-            raise PlanError(f"legs {', '.join(leg.id for leg in waiting)} wait for each other")
-        for leg in ready:
-            _spend(leg, plan, left, minimum)
-        waiting = [leg for leg in waiting if leg not in ready]
+    delivered: dict[str, int] = {}
+    earlier: dict[str, tuple[Leg, ...]] = {}
+    for leg in in_order(plan.legs):
+        before = [plan.leg(name) for name in leg.after]
+        earlier[leg.id] = tuple(
+            dict.fromkeys([*before, *(e for b in before for e in earlier[b.id])])
+        )
+        spent = leg.sell.sized(minimum)
+        _spend(leg, spent, earlier[leg.id], left, delivered)
+        minimum[leg.id] = delivered[leg.id] = _least(leg, spent)
     return plan
 
 
-def _spend(leg: Leg, plan: Plan, left: dict[Token, int], minimum: dict[str, int]) -> None:
-    """Take what *leg* spends from *left*; arrivals are credited by their minima."""
-    for source in leg.sell.arrivals:
-        if source not in leg.after or plan.leg(source).buy != leg.sell.token:
-            raise PlanError(f"leg {leg.id} spends what leg {source} does not deliver first")
-    spent = leg.sell.sized(minimum)
+def _spend(
+    leg: Leg,
+    spent: int,
+    earlier: tuple[Leg, ...],
+    left: dict[Token, int],
+    delivered: dict[str, int],
+) -> None:
+    """Take *spent* from what arrives, what is held, and what else earlier legs deliver."""
     token = leg.sell.token
-    if not 0 < spent <= left.get(token, 0):
+    free = left.get(token, 0)
+    sources = [source.id for source in earlier if source.buy == token]
+    there = free + sum(delivered[source] for source in sources)
+    short = spent - min(spent, leg.sell.fixed_raw)
+    for source in leg.sell.arrivals:
+        taken = min(short, delivered[source])
+        delivered[source] -= taken
+        short -= taken
+    rest = min(spent, leg.sell.fixed_raw) + short
+    left[token] = free - min(rest, max(0, free))
+    rest -= min(rest, max(0, free))
+    for source in sources:
+        taken = min(rest, delivered[source])
+        delivered[source] -= taken
+        rest -= taken
+    if rest or not (0 < spent or leg.kind == "revoke"):
         raise PlanError(
-            f"leg {leg.id} spends {spent} base units of {token.symbol}, "
-            f"{left.get(token, 0)} are free"
+            f"leg {leg.id} spends {spent} base units of {token.symbol}, {there} are free"
         )
-    left[token] -= spent
-    left[leg.buy] = left.get(leg.buy, 0) + leg.min_buy
-    minimum[leg.id] = leg.min_buy
+
+
+def _least(leg: Leg, spent: int) -> int:
+    """The least that *leg* delivers for *spent*: its minimum is for the planned size."""
+    if leg.kind in {"wrap", "unwrap"}:
+        return spent
+    planned = leg.planned_sell.raw
+    return leg.min_buy if spent == planned else mul_div_down(leg.min_buy, spent, planned)

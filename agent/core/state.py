@@ -11,7 +11,7 @@ from agent.core.fact import Outcome
 from agent.core.fees import money
 from agent.core.frozen import empty
 from agent.core.intent import Charges, Intent, SignedTx
-from agent.core.money import ChainId
+from agent.core.money import ChainId, Token
 from agent.core.plan import Leg, Plan
 
 
@@ -58,6 +58,11 @@ class IntentState:
         return self.voided or self.displaced or self.expired or self.mined is not None
 
     @property
+    def holds_nonce(self) -> bool:
+        """Whether its nonce is spoken for: something is signed on it, or may yet be."""
+        return bool(self.hashes) or not (self.voided or self.displaced)
+
+    @property
     def succeeded(self) -> bool:
         """Whether what it was for has happened on chain."""
         mined = self.mined
@@ -90,11 +95,15 @@ class IntentState:
 
 @dataclass(frozen=True, slots=True)
 class LegState:
-    """One leg and everything that happened to it, its intents aside."""
+    """One leg and everything that happened to it, its intents aside.
+
+    `given_up` says that another plan stands in for it since it was refused.
+    """
 
     leg: Leg
     quoted: f.Quoted | None = None
     refused: f.Refused | None = None
+    given_up: bool = False
     dues: tuple[f.Due, ...] = ()
     settled: f.Settled | None = None
     arrived: f.Arrived | None = None
@@ -109,7 +118,11 @@ class LegState:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """One run: its plan, its legs, its intents, and how it ended."""
+    """One run: its plan, its legs, its intents, and how it ended.
+
+    `base` is what the other runs had changed (base units) when this one began: what they
+    change later, because blocks go away, is no loss and no gain of this run.
+    """
 
     started: f.Started
     plan: Plan
@@ -120,6 +133,7 @@ class RunState:
     closed: f.Closed | None = None
     replans: int = 0
     reopened: int = 0
+    base: Mapping[Token, int] = field(default_factory=empty)
 
     @property
     def id(self) -> str:
@@ -140,10 +154,11 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What an archived intent took out of the limits, in the unit of account."""
+    """What an archived intent or leg took out of the limits, in the unit of account."""
 
     at: int
     charges: Charges
+    lost: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +175,7 @@ class State:
     """All that an account's journal says; `seq` is the position of the next fact.
 
     `floors` are the lowest free nonces by chain as archived runs left them; `vias` the
-    venues and bridges that have worked once.
+    venues and bridges that have worked once; `stuck` the runs that wait for a person.
     """
 
     seq: int = 0
@@ -168,7 +183,7 @@ class State:
     runs: Mapping[str, RunState] = field(default_factory=empty)
     spent: tuple[Spent, ...] = ()
     ended: Ended | None = None
-    unreconciled: str | None = None
+    stuck: tuple[str, ...] = ()
     floors: Mapping[ChainId, int] = field(default_factory=empty)
     vias: frozenset[str] = frozenset()
 
@@ -177,13 +192,18 @@ class State:
         """The oldest run that is not closed."""
         return next((run for run in self.runs.values() if run.closed is None), None)
 
+    @property
+    def unreconciled(self) -> str | None:
+        """The first run that ended with something unexplained and that nobody has accepted."""
+        return self.stuck[0] if self.stuck else None
+
     def next_nonce(self, chain: ChainId) -> int:
         """The lowest nonce that no attempt which could be mined holds."""
         used = (
             known.intent.nonce + 1
             for run in self.runs.values()
             for known in run.intents.values()
-            if known.intent.chain == chain and known.intent.nonce is not None and not known.voided
+            if known.intent.chain == chain and known.intent.nonce is not None and known.holds_nonce
         )
         return max((self.floors.get(chain, 0), *used))
 

@@ -12,6 +12,8 @@ from agent.core.fees import money as fee_value
 from agent.core.market import Edge
 from agent.core.money import NATIVE, Amount, ChainId, Token
 from agent.core.price import Prices
+from agent.core.value import UNPRICED
+from agent.core.verdict import Refusal
 from agent.core.wording import chain_name
 from agent.planning.goals import Cell
 from agent.planning.ladder import is_sound
@@ -96,7 +98,8 @@ def board(problem: Problem) -> Board | NoPlan:
     for chain in chains:
         price = problem.native_prices.get(chain, Decimal(0))
         if not (problem.gas_prices.get(chain, 0) > 0 and price.is_finite() and price > 0):
-            return NoPlan((f"gas on {chain_name(chain)} has no price, so no cost is known",))
+            why = f"gas on {chain_name(chain)} has no price, so no cost is known"
+            return NoPlan((why,), (Refusal(UNPRICED, why),))
     asset_of, transit = _assets(problem)
     named = problem.prices.asset_of
     coins_named = {t: named.get(Token(t.chain, NATIVE, 18, "")) for t in transit}

@@ -290,7 +290,10 @@ def _step(attempt: _Attempt, need: _Need) -> _Step | str:
             return f"max_run_value of {money(limits.max_run_value)} is used up"
         most = money(way.sold_value(max(0, cap)))
         return f"{way.name} could move {most} more, less than the least of {money(least)}"
-    raw = min(cap, max(floor, raw_up(_size(stage, need) / price, token)))
+    # What arrives is less than what is sold; the next round widens the trade by the rest.
+    sizes = [size for size in (need.surplus, need.deficit) if size > 0]
+    size = max(sizes) if stage.strategy.larger else min(sizes)
+    raw = min(cap, max(floor, raw_up(size / price, token)))
     ahead = attempt.ahead(raw)
     if isinstance(ahead, str):
         why = ahead
@@ -301,11 +304,3 @@ def _step(attempt: _Attempt, need: _Need) -> _Step | str:
     value = way.sold_value(raw)
     repaired = min(value, need.surplus) + min(value, need.deficit)
     return _Step(attempt.with_more(raw), ahead, repaired, ahead.cost - stage.seen.cost)
-
-
-def _size(stage: _Stage, need: _Need) -> Decimal:
-    """The value to sell; what arrives may be less by as much as its price may be off."""
-    impact = stage.board.problem.policy.limits.max_price_impact_bps
-    gross = need.deficit * WHOLE_BPS / max(1, WHOLE_BPS - impact)
-    sizes = [size for size in (need.surplus, gross) if size > 0]
-    return max(sizes) if stage.strategy.larger else min(sizes)

@@ -181,7 +181,9 @@ def _opened(file: KeyFile, sealed: Sealed, ask: Callable[[], str]) -> Key:
     # The password is never a variable here: what raises below would show it.
     key = open_sealed(sealed, ask())
     if key == "password":
-        raise WrongPassword(f"the password does not open {file.path}", fix="try again")
+        raise WrongPassword(
+            f"the password does not open {file.path}", fix="give the right password"
+        )
     if key == "damage":
         raise KeyFileUnsafe(f"{file.path} holds no key", fix="put back a good copy of it")
     return key

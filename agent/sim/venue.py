@@ -71,7 +71,7 @@ class PaperVenue:
                 self.name, sell, buy, ((sizes[sell], self.out(sell, buy, sizes[sell])),), 50_000, 12
             )
             for sell, buy in pairs
-            if sell.chain == chain and (sell.address, buy.address) in self.rates
+            if sell.chain == chain and (sell.address, buy.address) in self.rates and sizes[sell]
         )
 
     def quote(self, leg: Leg, sell_raw: int, account: Address, min_out: int, now: int) -> Quote:
@@ -120,8 +120,8 @@ class PaperWrap:
         return by_selector(DEPOSIT, WITHDRAW)
 
     def targets(self, chain: ChainId) -> Mapping[Address, str]:
-        """The chain's wrapper."""
-        return {self._wrappers[chain]: ""}
+        """The chain's wrapper, where it has one."""
+        return {self._wrappers[chain]: ""} if chain in self._wrappers else {}
 
     def survey(
         self, chain: ChainId, pairs: Sequence[tuple[Token, Token]], sizes: Mapping[Token, int]

@@ -402,6 +402,13 @@ def test_price_of_a_single_source_is_refused(known: Any, symbol: str) -> None:
     assert [f"G206 {symbol} has no price from two sources"] == refusals(p)
 
 
+def test_swap_without_any_price_or_plan_is_refused_whatever_it_offers() -> None:
+    p = replace(honest(), prices=prices(USDC=()), min_out=0)
+    assert ["G204", "G206"] == codes(check(p).refusals)
+    p = with_data(with_quote(p, amount_out=0, min_amount_out=0), swap_data("v3 single", min_out=0))
+    assert ["G109", "G204", "G206"] == codes(check(p).refusals)
+
+
 def test_wrap_needs_no_price() -> None:
     for kind in ("wrap", "unwrap"):
         assert [] == refusals(replace(honest(kind), prices=prices(ETH=())))
@@ -432,9 +439,12 @@ def test_clock_within_a_minute_of_the_chain_passes(skew: int) -> None:
 
 
 def test_simulation_that_reverts_is_refused() -> None:
-    bad = with_simulated(honest(), ok=False, reverted=(1, "Too little received"), gas_used=())
+    nothing = with_simulated(honest(), ok=False, deltas={}, gas_used=(), allowances=())
+    bad = with_simulated(nothing, reverted=(1, "Too little received"))
     assert ["S101 call 2 of 2 reverts: Too little received"] == refusals(bad)
-    assert ["S101 call 1 of 2 reverts: no reason"] == refusals(with_simulated(honest(), ok=False))
+    assert ["S101 call 1 of 2 reverts: no reason"] == refusals(nothing)
+    left = with_simulated(nothing, allowances=(SOLD,))
+    assert ["S101 call 1 of 2 reverts: no reason"] == refusals(left)
 
 
 @pytest.mark.parametrize(

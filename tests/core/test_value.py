@@ -165,6 +165,19 @@ def test_unpriced_asset_counts_even_when_nothing_of_it_is_held():
     assert unknown(value(snapshot(holdings(USDC="100")), without("WBTC"), policy()))
 
 
+def test_counted_form_of_which_nothing_is_held_needs_no_price():
+    quoted = prices()
+    named = {**quoted.asset_of, STETH: "STETH"}
+    own = policy(assets=WITH_STETH)
+    valuation = value(snapshot({**DEMO, STETH: 0}), replace(quoted, asset_of=named), own)
+    assert Decimal(80_000) == valuation.value
+    assert "count" == roles(valuation)["STETH"]
+    held = snapshot({**DEMO, STETH: 1})
+    assert (Refusal("G202", "no price of STETH"),) == unknown(
+        value(held, replace(quoted, asset_of=named), own)
+    )
+
+
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-1", "0"])
 def test_price_that_is_no_number_above_nothing_is_no_price(text):
     quoted = prices()

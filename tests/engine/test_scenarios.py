@@ -27,6 +27,7 @@ from paper_world import (
     policy,
     rich_plan,
 )
+from scenes import BRIDGED, ONE_SWAP, ORDER, allowance, facts, slow_world, start
 
 from agent.core import fact as f
 from agent.core.fees import BUMP_DENOMINATOR, BUMP_NUMERATOR
@@ -37,40 +38,6 @@ from agent.engine.loop import Finished, Wait, advance, session
 from agent.engine.tail import load
 from agent.errors import RunOpen, Unreconciled
 from agent.planning.problem import NoPlan
-
-ONE_SWAP = plan(SWAP_A)
-BRIDGED = plan(leg("1", "bridge", "paper-bridge", Sell(USDC_A, 1000 * 10**6), USDC_B, 999 * 10**6))
-ORDER = plan(leg("1", "swap", "book", Sell(WETH_A, 2 * ETHER), USDC_A, 5900 * 10**6))
-
-
-def facts(world: World, kind: type) -> list:
-    return [fact for fact in world.seen if isinstance(fact, kind)]
-
-
-def allowance(world: World, token, spender) -> int:
-    return world.chains[token.chain].ledger.allowances.get((token.address, ME, spender), 0)
-
-
-def slow_world(*, automine: bool = False) -> World:
-    """Blocks come when time passes: one every twelve seconds."""
-    world = World(automine=automine)
-    inner = world.clock.sleep
-    state = {"since": 0.0}
-
-    def sleep(seconds: float) -> None:
-        inner(seconds)
-        state["since"] += max(1.0, seconds)
-        while state["since"] >= 12:
-            state["since"] -= 12
-            for chain in world.chains.values():
-                chain.mine()
-
-    world.clock.sleep = sleep
-    return world
-
-
-def start(world: World, wanted, io=None, budget: float = 3600):
-    return once(world, io or world.io(), wanted, "worker")
 
 
 def test_a_run_without_trouble_ends_done_with_no_allowance_left():

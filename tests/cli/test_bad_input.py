@@ -1,0 +1,127 @@
+"""Bad input in the middle of things: nothing is signed twice, nothing is lost."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_fixtures import CliWallet, NewWallet
+from error_cases import CASES, Attempt, arranged, file_limit
+
+from agent import resources
+from agent.core.fact import Signed, Started
+
+TRANSACTIONS = 4
+"""Two legs, an approval and a swap each."""
+
+BEFORE_FIRST_SIGNATURE_BYTES = 60_000
+FULL_AT_BYTES = (BEFORE_FIRST_SIGNATURE_BYTES, 100_000, 140_000)
+"""Sizes at which the journal can grow no more: before, between and after the first signatures."""
+
+
+def case(title: str):
+    return next(each for each in CASES if each.title == title)
+
+
+def stopped_by_a_full_disk(wallet: CliWallet, most_bytes: int):
+    return wallet.command("run", "--json", "--no-rehearsal", before=file_limit(most_bytes))
+
+
+@pytest.fixture
+def half_done(wallet: CliWallet) -> CliWallet:
+    """A wallet with a run that is started, quoted and not signed."""
+    stopped_by_a_full_disk(wallet, BEFORE_FIRST_SIGNATURE_BYTES)
+    names = [type(fact).__name__ for fact in wallet.facts()]
+    assert ["Started", "Quoted"] == names
+    return wallet
+
+
+@pytest.mark.parametrize("most_bytes", FULL_AT_BYTES)
+def test_run_on_a_full_disk_stops_and_goes_on_when_there_is_room(
+    wallet: CliWallet, most_bytes: int
+) -> None:
+    stopped = stopped_by_a_full_disk(wallet, most_bytes)
+
+    error, signed = stopped.lines[-1], [x for x in wallet.facts() if isinstance(x, Signed)]
+    assert (1, "error", "X101") == (stopped.code, error["kind"], error["code"])
+    assert not (signed and error["nothing_signed"])
+    assert wallet.nonce() <= len(signed), "something is on the chain that is not in the journal"
+
+    resumed = wallet.command("resume", "--json")
+    assert (0, "done") == (resumed.code, resumed.lines[-1]["outcome"])
+    assert TRANSACTIONS == wallet.nonce()
+    assert TRANSACTIONS == sum(isinstance(fact, Signed) for fact in wallet.facts())
+
+
+def test_wrong_password_at_resume_changes_nothing(half_done: CliWallet) -> None:
+    before = half_done.facts()
+    refused = half_done.command("resume", environ={"REBALANCER_PASSWORD": "not the password"})
+    assert (4, before) == (refused.code, half_done.facts())
+    assert "error[K102]" in refused.stderr
+
+    assert 0 == half_done.command("resume").code
+    assert TRANSACTIONS == half_done.nonce()
+
+
+def test_paused_run_is_resumed_without_a_password(half_done: CliWallet) -> None:
+    assert 0 == half_done.command("pause", "--reason", "looking").code
+    waiting = half_done.command("resume", "--wait", "0", environ={"REBALANCER_PASSWORD": None})
+    assert 9 == waiting.code
+    assert "paused: looking" in waiting.stdout
+    assert 0 == half_done.nonce()
+
+
+def test_run_that_is_done_is_resumed_without_a_password(wallet: CliWallet) -> None:
+    assert 0 == wallet.command("run", "--no-rehearsal").code
+    assert 0 == wallet.command("resume", environ={"REBALANCER_PASSWORD": None}).code
+
+
+@pytest.fixture(params=["Edited journal", "Corrupt journal file"])
+def spoilt(request: pytest.FixtureRequest, new_wallet: NewWallet) -> Iterator[Attempt]:
+    with arranged(case(request.param), new_wallet) as attempt:
+        yield attempt
+
+
+@pytest.mark.parametrize("command", ["status", "resume", "plan"])
+def test_spoilt_journal_is_trusted_by_no_command(spoilt: Attempt, command: str) -> None:
+    told = spoilt.wallet.command(command)
+    assert 10 == told.code
+    assert "error[H101]" in told.stderr
+
+
+@pytest.mark.parametrize("title", ["No funds", "No gas", "Stale feed"])
+def test_plan_that_cannot_be_made_is_not_told_as_nothing_to_do(
+    new_wallet: NewWallet, title: str
+) -> None:
+    with arranged(case(title), new_wallet) as attempt:
+        told = attempt.wallet.command("plan", "--json", "--exit-code")
+    assert (6, case(title).code) == (told.code, told.document["code"])
+
+
+def test_token_that_is_no_token_is_told_with_its_place(wallet: CliWallet) -> None:
+    facts = resources.text("chains.toml").replace(
+        "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "0x000000000000000000000000000000000000dEaD"
+    )
+    path = wallet.home / "chains.toml"
+    path.write_text(facts)
+    line = 1 + facts[: facts.index("decimals", facts.index("dEaD"))].count("\n")
+
+    told = wallet.command("plan", "--json", "--chains", str(path))
+
+    assert 2 == told.code
+    assert (
+        f'{path}:{line}: chains."eip155:1".tokens.USDC.decimals: '
+        "USDC on Ethereum does not tell its decimals, 6 are configured"
+    ) == told.document["message"]
+
+
+def test_plan_file_is_not_run_under_other_decimals(wallet: CliWallet) -> None:
+    assert 0 == wallet.command("plan", "-o", "plan.json").code
+    facts = resources.text("chains.toml")
+    usdc = facts.index("tokens.USDC]")
+    Path(wallet.home / "chains.toml").write_text(
+        facts[:usdc] + facts[usdc:].replace("decimals = 6", "decimals = 7", 1)
+    )
+    for command in ("run", "simulate"):
+        told = wallet.command(command, "plan.json", "--json", "--chains", "chains.toml")
+        assert (2, "C105") == (told.code, told.document["code"])
+    assert not [fact for fact in wallet.facts() if isinstance(fact, Started)]

@@ -1,0 +1,172 @@
+"""`plan` and `simulate`: what would be done, for people, for programs and for a file."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.commands import Command, plain, use
+from cli.test_views import WHY, let_feeds_be_old
+from cli_fixtures import CliWallet, NewWallet
+
+from agent.compose.rehearsal import Rehearsal
+
+PLAN = f"""\
+PLAN PLAN   2 legs, about 48 s   expected cost 11.50
+  1  eip155:1  swap  1.3351 WETH → 4,002.84 USDC  router V3 0.05 %    5.16
+  2  eip155:1  swap  1.3344 WETH → 0.0667 WBTC    router V3 0.05 %    6.33
+worst fill allowed −51.49 · gas if every leg reverts 1.11
+why: {WHY}
+why: ETH funds 4,005.24 of USDC and 4,003.33 of WBTC
+why: doing nothing costs nothing now and leaves ETH 4,010.57 above, USDC 6.20 below and \
+WBTC 805.13 below the band
+"""
+
+BALANCED = {"ETH": 10 * 10**18, "WETH": 333 * 10**16, "WBTC": 26_680_000, "USDC": 24_010 * 10**6}
+
+
+def unnamed(text: str) -> str:
+    return re.sub(r"(?i)(plan) [0-9a-f]{4}\b", r"\1 PLAN", text)
+
+
+def test_a_plan_is_told_to_people(command: Command, wallet: CliWallet) -> None:
+    told = command("plan")
+    assert (0, PLAN) == (told.code, unnamed(told.stdout))
+    assert 0 == wallet.nonce()
+
+
+def test_explain_adds_prices_and_what_changes(command: Command) -> None:
+    told = unnamed(command("plan", "--explain").stdout)
+    assert told.startswith(PLAN)
+    assert "  ETH  3,000.00  by chainlink, pool\n" in told
+    assert "  ETH  60.0 % → 50.0 %   target 50 %, band 45–55 %\n" in told
+
+
+def test_a_plan_is_told_to_programs_as_the_contract_says(
+    command: Command, wallet: CliWallet
+) -> None:
+    told = command("plan", "--json").document
+    keys = (
+        "schema kind id wallet blocks value assets legs cost bound gap worst_case turnover "
+        "expires policy_hash why alternatives"
+    )
+    assert set(keys.split()) <= set(told)
+    leg = told["legs"][0]
+    wanted = "id kind via chain sell buy after gas_cost cost seconds"
+    assert set(wanted.split()) <= set(leg)
+    assert {"token", "amount", "decimals", "value"} <= set(leg["sell"])
+    assert {"token", "amount", "min_amount", "decimals", "value"} <= set(leg["buy"])
+    assert ("plan", 1, "79980.79") == tuple(told[key] for key in ("kind", "schema", "value"))
+    # The last digits depend on what gas costs in this block.
+    assert ("8008.57", "11.49") == (told["turnover"][:7], told["cost"][:5])
+    assert {"eip155:1": wallet.world.head()[0]} == told["blocks"]
+    assert ["ETH", "USDC", "WBTC"] == [row["asset"] for row in told["assets"]]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["expires"])
+
+
+def test_plan_ends_with_3_only_when_asked_and_something_is_to_be_done(
+    command: Command, new_wallet: NewWallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 3 == command("plan", "--exit-code").code
+    use(new_wallet(BALANCED), monkeypatch)
+    told = command("plan", "--exit-code", "--json")
+    assert (0, None, []) == (told.code, told.document["id"], told.document["legs"])
+    assert "nothing to do" in told.document["why"][0]
+
+
+def test_a_plan_goes_through_a_file(command: Command, wallet: CliWallet) -> None:
+    file = wallet.home / "plan.json"
+    assert 0 == command("plan", "-o", str(file)).code
+    shown = command("plan", "show", str(file))
+    assert (0, True) == (shown.code, unnamed(shown.stdout).startswith(PLAN))
+    told = command("plan", "show", str(file), "--json").document
+    assert json.loads(file.read_text())["id"] == told["id"]
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(None, "C101"), ("no json", "C104"), ('{"id": 1}', "C104")]
+)
+def test_what_is_no_plan_is_refused(
+    command: Command, wallet: CliWallet, content: str | None, code: str
+) -> None:
+    file = wallet.home / "plan.json"
+    if content is not None:
+        file.write_text(content)
+    for words in (("plan", "show"), ("run",), ("simulate",)):
+        told = command(*words, str(file), "--json")
+        assert (2, code) == (told.code, told.document["code"])
+
+
+def test_a_plan_that_cannot_be_written_says_so(command: Command, tmp_path: Path) -> None:
+    told = command("plan", "-o", str(tmp_path / "no/such/folder/plan.json"), "-q")
+    assert (1, True) == (told.code, "error[X101]" in told.stderr)
+
+
+def test_a_simulation_is_told_to_people(command: Command, wallet: CliWallet) -> None:
+    told = command("simulate")
+    wanted = """\
+SIMULATE   on forks, the whole sequence; nothing signed
+  1  ✓  swap  expected 4,002.84 USDC  simulated 4,002.84 USDC  gas 167,962
+  2  ✓  swap  expected 0.0667 WBTC    simulated 0.0667 WBTC    gas 156,691
+  2 of 2 legs as planned: every leg arrived
+"""
+    assert (0, wanted) == (told.code, plain(told.stdout, wallet))
+    assert 0 == wallet.nonce()
+
+
+def test_a_simulation_of_a_file_is_told_to_programs(command: Command, wallet: CliWallet) -> None:
+    file = wallet.home / "plan.json"
+    command("plan", "-o", str(file))
+    told = command("simulate", str(file), "--json").document
+    assert ("simulate", json.loads(file.read_text())["id"], True, "fork") == tuple(
+        told[key] for key in ("kind", "plan", "ok", "method")
+    )
+    assert [{"id", "ok", "expected", "simulated", "gas_used"}] * 2 == [
+        set(leg) for leg in told["legs"]
+    ]
+    after = {row["symbol"]: int(row["amount"]) for row in told["after"]}
+    assert after["USDC"] == 20_000 * 10**6 + int(told["legs"][0]["simulated"])
+
+
+@pytest.fixture
+def rehearsed_badly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rehearse(*_: Any) -> Rehearsal:
+        return Rehearsal(ok=False, why="leg 1: swap reverted", legs=(), after={}, allowances_left=0)
+
+    monkeypatch.setattr("agent.compose.rehearsal.rehearse", rehearse)
+
+
+@pytest.mark.usefixtures("rehearsed_badly")
+def test_a_simulation_that_fails_ends_with_7(command: Command, wallet: CliWallet) -> None:
+    told = command("simulate")
+    assert (7, True) == (told.code, "error[S104] the rehearsal ended otherwise" in told.stderr)
+    assert (7, False) == (
+        command("simulate", "--json").code,
+        command("simulate", "--json").document["ok"],
+    )
+    run = command("run", "--json")
+    assert (7, "S104", True) == (
+        run.code,
+        run.lines[-1]["code"],
+        run.lines[-1]["nothing_signed"],
+    )
+    assert 0 == wallet.nonce()
+
+
+def test_nothing_to_do_is_nothing_to_simulate(
+    bare: Command, new_wallet: NewWallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(new_wallet(BALANCED), monkeypatch)
+    assert "nothing to do" in bare("simulate").stdout
+    told = bare("simulate", "--json").document
+    assert (None, True, []) == (told["plan"], told["ok"], told["legs"])
+
+
+def test_a_plan_without_prices_is_refused(command: Command, wallet: CliWallet) -> None:
+    let_feeds_be_old(wallet.world, 9000)
+    for name in ("plan", "simulate", "run"):
+        told = command(name, "--json")
+        assert (6, "G201") == (told.code, told.lines[-1]["code"])
