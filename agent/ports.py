@@ -206,7 +206,10 @@ class OrderBook(Protocol):
         """Hand over a signed order once more; the same digest is the same order."""
 
     def order(self, leg: Leg, message: SignedMessage) -> OrderState:
-        """Fills so far, and whether more may come."""
+        """Fills so far, and whether more may come.
+
+        An order that the venue never got is open, without fills, until its time is over.
+        """
 
 
 class Signer(Protocol):

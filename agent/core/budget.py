@@ -31,15 +31,14 @@ def spent_since(state: State, since: int) -> Charges:
 
 def lost_since(state: State, since: int) -> Decimal:
     """Value that settled legs lost to price impact and fees of venues since *since*."""
-    return sum(
-        (
-            max(Decimal(0), -leg.settled.value)
-            for run in state.runs.values()
-            for leg in run.legs.values()
-            if leg.settled is not None and leg.settled.at >= since
-        ),
-        Decimal(0),
-    )
+    entries = [(entry.at, entry.lost) for entry in state.spent]
+    entries += [
+        (leg.settled.at, max(Decimal(0), -leg.settled.value))
+        for run in state.runs.values()
+        for leg in run.legs.values()
+        if leg.settled is not None
+    ]
+    return sum((lost for at, lost in entries if at >= since), Decimal(0))
 
 
 def run_value(run: RunState) -> Decimal:
@@ -54,14 +53,37 @@ def in_flight_value(state: State) -> Decimal:
             known.charged.value
             for run in state.runs.values()
             for known in run.intents.values()
-            if known.intent.draft.purpose == "deposit" and not _landed(run, known.intent.leg)
+            if known.intent.draft.purpose == "deposit" and not _is_back(run, known.intent.leg)
         ),
         Decimal(0),
     )
 
 
-def _landed(run: RunState, leg: str) -> bool:
+def _is_back(run: RunState, leg: str) -> bool:
+    """Whether a transfer's money is in the wallet again; what is lost is not."""
     return run.legs[leg].arrived is not None or run.legs[leg].refunded is not None
+
+
+def first_use(state: State, via: str, value: Decimal, canary: Decimal | None) -> Verdict:
+    """Whether *value* more may go through a venue or bridge that has not worked yet.
+
+    All that is charged for it until then counts: two lanes do not each send a canary.
+    """
+    if canary is None or via in state.vias or not value:
+        return Verdict()
+    begun = sum(
+        (
+            known.charged.value
+            for run in state.runs.values()
+            for known in run.intents.values()
+            if run.legs[known.intent.leg].leg.via == via
+        ),
+        Decimal(0),
+    )
+    if begun + value <= canary:
+        return Verdict()
+    why = f"first uses of {via} would come to {begun + value:,.2f} (canary {canary:,.2f})"
+    return Verdict((Refusal("G501", why),))
 
 
 def charge(

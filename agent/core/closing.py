@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 
-from agent.core.fact import Outcome
+from agent.core.fact import Holding, Outcome
 from agent.core.intent import Delta
-from agent.core.money import ChainId, Token
-from agent.core.progress import ends_because
-from agent.core.state import RunState
+from agent.core.money import NATIVE, ChainId, Token
+from agent.core.plan import Plan
+from agent.core.progress import delivered, ends_because
+from agent.core.state import LegState, RunState, State
+
+
+def unread(plan: Plan, before: tuple[Holding, ...]) -> tuple[Token, ...]:
+    """Tokens that *plan* touches and whose balance is not in *before*, gas coins included."""
+    known = {holding.token for holding in before}
+    tokens = [token for leg in plan.legs for token in (leg.sell.token, leg.buy)]
+    coins = [Token(token.chain, NATIVE, 18, f"gas coin of {token.chain}") for token in tokens]
+    return tuple(token for token in (*tokens, *coins) if token not in known)
 
 
 def touched(run: RunState) -> tuple[Token, ...]:
-    """Tokens that the run's legs sell or buy, and the gas coins of the chains it acted on."""
+    """Tokens that begun legs sell, buy or brought, and the gas coins of the chains acted on."""
     tokens: dict[Token, None] = {}
     for leg in run.legs.values():
         if run.of_leg(leg.leg.id):
-            tokens[leg.leg.sell.token] = None
-            tokens[leg.leg.buy] = None
+            tokens |= dict.fromkeys((leg.leg.sell.token, leg.leg.buy))
+            landed = [back.amount.token for back in (leg.arrived, leg.refunded) if back is not None]
+            tokens |= dict.fromkeys(landed)
     for known in run.intents.values():
         tokens[native_of(run, known.intent.chain)] = None
     return tuple(tokens)
@@ -27,10 +38,8 @@ def touched(run: RunState) -> tuple[Token, ...]:
 
 def native_of(run: RunState, chain: ChainId) -> Token:
     """The gas coin of *chain*, as the run's first snapshot knows it."""
-    for holding in run.started.before:
-        if holding.token.chain == chain and holding.token.is_native:
-            return holding.token
-    raise KeyError(chain)
+    coins = (holding.token for holding in run.started.before if holding.token.is_native)
+    return next(token for token in coins if token.chain == chain)
 
 
 def explained(run: RunState) -> Mapping[Token, int]:
@@ -50,13 +59,37 @@ def explained(run: RunState) -> Mapping[Token, int]:
     return total
 
 
-def unexplained(run: RunState, after: Mapping[Token, int]) -> tuple[Delta, ...]:
-    """What changed and no fact explains, per touched token; *after* in base units."""
+def explained_by(runs: Iterable[RunState]) -> Mapping[Token, int]:
+    """What the facts of several runs together have changed, in base units."""
+    total: dict[Token, int] = {}
+    for run in runs:
+        for token, raw in explained(run).items():
+            total[token] = total.get(token, 0) + raw
+    return MappingProxyType(total)
+
+
+def elsewhere(state: State, run: RunState) -> Mapping[Token, int]:
+    """What other runs have changed since *run* began, in base units.
+
+    Usually nothing: an older run does so when its blocks went away, a younger one when this
+    one was reopened.
+    """
+    others = explained_by(other for other in state.runs.values() if other.id != run.id)
+    tokens = {**others, **run.base}
+    return {token: others.get(token, 0) - run.base.get(token, 0) for token in tokens}
+
+
+def unexplained(
+    run: RunState, after: Mapping[Token, int], others: Mapping[Token, int] | None = None
+) -> tuple[Delta, ...]:
+    """What changed and no fact explains, per touched token; *after* in base units.
+
+    *others* is what other runs have changed meanwhile, nothing when not given.
+    """
     before = {holding.token: holding.raw for holding in run.started.before}
-    facts = explained(run)
-    rows = []
+    facts, rows = explained(run), []
     for token in touched(run):
-        rest = after[token] - before[token] - facts.get(token, 0)
+        rest = after[token] - before[token] - facts.get(token, 0) - (others or {}).get(token, 0)
         if rest:
             rows.append(Delta(token=token, raw=rest))
     return tuple(rows)
@@ -87,7 +120,18 @@ def ending(run: RunState, rest: tuple[Delta, ...], open_allowances: tuple[str, .
     why = ends_because(run)
     if why is not None:
         return Ending("aborted", why)
+    open_legs = [
+        leg.leg.id for leg in run.legs.values() if not leg.given_up and not _done(run, leg)
+    ]
+    if open_legs:
+        return Ending("aborted", f"leg {open_legs[0]} was never done")
     return Ending("done", "every leg arrived")
+
+
+def _done(run: RunState, leg: LegState) -> bool:
+    if leg.leg.kind == "revoke":
+        return any(known.succeeded for known in run.of_leg(leg.leg.id))
+    return delivered(run, leg) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, TypeVar, assert_never
+from typing import TypeVar, assert_never
 
 from agent.core import fact as f
+from agent.core.closing import explained_by, unread
 from agent.core.fact import Fact
-from agent.core.intent import Intent
+from agent.core.fold_intent import Applied, applied, check_reservation
+from agent.core.intent import Charges
 from agent.core.money import ChainId
+from agent.core.plan import Plan, PlanError, in_order
 from agent.core.state import (
     AttemptState,
     Contradiction,
@@ -40,9 +44,9 @@ def _fold(state: State, fact: Fact) -> State:
         case f.Reserved():
             return _reserved(state, fact)
         case f.Reconciled():
-            if state.unreconciled != fact.run:
+            if fact.run not in state.stuck:
                 raise Contradiction(f"run {fact.run} needs no reconciliation")
-            return replace(state, unreconciled=None)
+            return _unstuck(state, fact.run)
         case f.Closed():
             return _closed(state, fact)
         case f.CancelRequested() | f.ForeignInflow() | f.Replanned():
@@ -73,9 +77,10 @@ def _put(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
 
 
 def _run(state: State, run_id: str) -> RunState:
+    """The run of that id, as long as it is open."""
     run = state.runs.get(run_id)
-    if run is None:
-        raise Contradiction(f"no run {run_id}")
+    if run is None or run.closed is not None:
+        raise Contradiction(f"no open run {run_id}")
     return run
 
 
@@ -83,44 +88,78 @@ def _with_run(state: State, run: RunState) -> State:
     return replace(state, runs=_put(state.runs, run.id, run))
 
 
+def _unstuck(state: State, run_id: str) -> State:
+    return replace(state, stuck=tuple(each for each in state.stuck if each != run_id))
+
+
+def _check_plan(plan: Plan, before: tuple[f.Holding, ...]) -> None:
+    """A plan whose legs cannot be put in order, or whose end could not be measured, is none."""
+    try:
+        in_order(plan.legs)
+    except PlanError as error:
+        raise Contradiction(f"plan {plan.id} cannot be executed: {error}") from None
+    missing = unread(plan, before)
+    if missing:
+        raise Contradiction(f"plan {plan.id} touches {missing[0].symbol}, which was not read")
+
+
 def _started(state: State, fact: f.Started) -> State:
-    if state.open_run is not None or state.unreconciled is not None:
+    if state.open_run is not None or state.stuck:
         raise Contradiction(f"run {fact.run} started before another one was finished")
     if fact.run in state.runs or "/" in fact.run:
         raise Contradiction(f"run id {fact.run!r} cannot be used")
-    kept = {key: run for key, run in state.runs.items() if not run.settled_for_good}
-    gone = tuple(
-        Spent(intent.attempts[0].reserved.at, intent.charged)
-        for key, run in state.runs.items()
-        if key not in kept
-        for intent in run.intents.values()
-    )
+    _check_plan(fact.plan, fact.before)
+    state = _archived(state)
     legs = MappingProxyType({leg.id: LegState(leg) for leg in fact.plan.legs})
-    kept[fact.run] = RunState(fact, fact.plan, legs)
+    base = explained_by(state.runs.values())
+    run = RunState(fact, fact.plan, legs, base=base)
+    return replace(_with_run(state, run), worker=fact.worker)
+
+
+def _archived(state: State) -> State:
+    """Without the runs that nothing can reopen; what they spent and changed is kept."""
+    gone = [run for run in state.runs.values() if run.settled_for_good]
+    kept = {key: run for key, run in state.runs.items() if not run.settled_for_good}
+    changed = explained_by(gone)
+    for key, run in kept.items():
+        tokens = {**run.base, **changed}
+        base = {token: run.base.get(token, 0) - changed.get(token, 0) for token in tokens}
+        kept[key] = replace(run, base=MappingProxyType(base))
     return replace(
         state,
         runs=MappingProxyType(kept),
-        spent=state.spent + gone,
-        floors=_floors(state, [run for key, run in state.runs.items() if key not in kept]),
-        worker=fact.worker,
+        spent=state.spent + tuple(entry for run in gone for entry in _entries(run)),
+        floors=_floors(state.floors, gone),
     )
 
 
-def _floors(state: State, archived: list[RunState]) -> Mapping[ChainId, int]:
-    floors = dict(state.floors)
-    for run in archived:
+def _entries(run: RunState) -> list[Spent]:
+    """What a run took out of the limits: by its intents, and by legs that lost value."""
+    nothing = Charges(Decimal(0), Decimal(0))
+    fees = [Spent(known.attempts[0].reserved.at, known.charged) for known in run.intents.values()]
+    settled = [leg.settled for leg in run.legs.values() if leg.settled is not None]
+    return fees + [Spent(each.at, nothing, max(Decimal(0), -each.value)) for each in settled]
+
+
+def _floors(floors: Mapping[ChainId, int], gone: list[RunState]) -> Mapping[ChainId, int]:
+    found = dict(floors)
+    for run in gone:
         for known in run.intents.values():
             chain, nonce = known.intent.chain, known.intent.nonce
-            if nonce is not None and known.mined is not None:
-                floors[chain] = max(floors.get(chain, 0), nonce + 1)
-    return MappingProxyType(floors)
+            if nonce is not None and known.holds_nonce:
+                found[chain] = max(found.get(chain, 0), nonce + 1)
+    return MappingProxyType(found)
 
 
 def _closed(state: State, fact: f.Closed) -> State:
-    run = replace(_run(state, fact.run), closed=fact)
-    stuck = fact.run if fact.outcome == "needs_human" else state.unreconciled
-    ended = Ended(fact.run, fact.outcome, fact.at)
-    return replace(_with_run(state, run), ended=ended, unreconciled=stuck)
+    run = _run(state, fact.run)
+    live = [known.intent.id for known in run.intents.values() if not known.quiet]
+    if live:
+        raise Contradiction(f"run {run.id} closed while {live[0]} is under way")
+    if fact.outcome == "needs_human":
+        state = replace(state, stuck=(*state.stuck, run.id))
+    ended = Ended(run.id, fact.outcome, fact.at)
+    return replace(_with_run(state, replace(run, closed=fact)), ended=ended)
 
 
 def _of_run(state: State, fact: f.CancelRequested | f.ForeignInflow | f.Replanned) -> State:
@@ -129,18 +168,27 @@ def _of_run(state: State, fact: f.CancelRequested | f.ForeignInflow | f.Replanne
         case f.CancelRequested():
             return _with_run(state, replace(run, cancel=fact))
         case f.ForeignInflow():
-            return _with_run(state, replace(run, inflows=(*run.inflows, fact)))
+            others = tuple(x for x in run.inflows if x.amount.token != fact.amount.token)
+            return _with_run(state, replace(run, inflows=(*others, fact)))
         case f.Replanned():
-            begun = {key: leg for key, leg in run.legs.items() if run.of_leg(key)}
-            fresh = {leg.id: LegState(leg) for leg in fact.plan.legs}
-            if set(begun) & set(fresh):
-                raise Contradiction("a new plan reuses the id of a leg that has begun")
-            legs = MappingProxyType({**begun, **fresh})
-            return _with_run(
-                state, replace(run, plan=fact.plan, legs=legs, replans=run.replans + 1)
-            )
+            return _with_run(state, _replanned(run, fact))
         case _:
             assert_never(fact)
+
+
+def _replanned(run: RunState, fact: f.Replanned) -> RunState:
+    """Legs that have begun stay, those that were refused as given up; the others are new."""
+    _check_plan(fact.plan, run.started.before)
+    begun = {
+        key: replace(leg, given_up=leg.refused is not None)
+        for key, leg in run.legs.items()
+        if run.of_leg(key)
+    }
+    fresh = {leg.id: LegState(leg) for leg in fact.plan.legs}
+    if set(begun) & set(fresh):
+        raise Contradiction("a new plan reuses the id of a leg that has begun")
+    legs = MappingProxyType({**begun, **fresh})
+    return replace(run, plan=fact.plan, legs=legs, replans=run.replans + 1)
 
 
 LegFact = f.Quoted | f.Refused | f.Due | f.Settled | f.Arrived | f.Refunded | f.Lost
@@ -151,139 +199,81 @@ def _of_leg(state: State, fact: LegFact) -> State:
     leg = run.legs.get(fact.leg)
     if leg is None:
         raise Contradiction(f"no leg {fact.leg} in run {fact.run}")
+    leg = _told(run, leg, fact)
+    known = isinstance(fact, f.Arrived) or (
+        isinstance(fact, f.Settled) and leg.leg.kind != "bridge"
+    )
+    if known:
+        state = replace(state, vias=state.vias | {leg.leg.via})
+    return _with_run(state, replace(run, legs=_put(run.legs, fact.leg, leg)))
+
+
+def _told(run: RunState, leg: LegState, fact: LegFact) -> LegState:
     match fact:
         case f.Quoted():
             if fact.round != leg.rounds + 1:
                 raise Contradiction(f"quote round {fact.round} after {leg.rounds}")
-            leg = replace(leg, quoted=fact)
+            return replace(leg, quoted=fact)
         case f.Due():
-            leg = replace(leg, dues=(*leg.dues, fact))
+            return replace(leg, dues=(*leg.dues, fact))
         case f.Refused():
-            leg = replace(leg, refused=fact)
+            return replace(leg, refused=fact)
         case f.Settled():
-            leg = replace(leg, settled=fact)
-        case f.Arrived():
-            leg = replace(leg, arrived=fact)
-        case f.Refunded():
-            leg = replace(leg, refunded=fact)
-        case f.Lost():
-            leg = replace(leg, lost=fact)
+            happened = any(known.succeeded for known in run.of_leg(fact.leg))
+            if leg.settled is not None or not happened:
+                raise Contradiction(f"leg {fact.leg} has nothing to settle")
+            return replace(leg, settled=fact)
+        case f.Arrived() | f.Refunded() | f.Lost():
+            return _landed(leg, fact)
         case _:
             assert_never(fact)
-    return _with_run(state, replace(run, legs=_put(run.legs, fact.leg, leg)))
+
+
+def _landed(leg: LegState, fact: f.Arrived | f.Refunded | f.Lost) -> LegState:
+    if leg.landed:
+        raise Contradiction(f"the transfer of leg {fact.leg} has ended already")
+    match fact:
+        case f.Arrived():
+            return replace(leg, arrived=fact)
+        case f.Refunded():
+            return replace(leg, refunded=fact)
+        case f.Lost():
+            return replace(leg, lost=fact)
+        case _:
+            assert_never(fact)
 
 
 def _reserved(state: State, fact: f.Reserved) -> State:
     intent = fact.intent
     run = _run(state, intent.run)
-    known = run.intents.get(intent.id)
-    if known is None:
-        if fact.attempt != 0:
-            raise Contradiction(f"attempt {fact.attempt} of unknown intent {intent.id}")
-        _check_nonce_free(state, intent)
-        known = IntentState(intent, ())
-    elif known.quiet or fact.attempt != len(known.attempts) or known.intent != intent:
-        raise Contradiction(f"attempt {fact.attempt} cannot follow on intent {intent.id}")
-    elif known.attempts[-1].signed is None and not known.attempts[-1].voided:
-        raise Contradiction(f"attempt {fact.attempt} before the last one was signed")
+    check_reservation(state, run, fact)
+    known = run.intents.get(intent.id, IntentState(intent, ()))
     known = replace(known, attempts=(*known.attempts, AttemptState(fact)))
-    run = replace(run, intents=_put(run.intents, intent.id, known))
-    return _with_run(state, run)
+    return _with_run(state, replace(run, intents=_put(run.intents, intent.id, known)))
 
 
-def _check_nonce_free(state: State, intent: Intent) -> None:
-    """One nonce never serves two intents that could both be mined."""
-    if intent.nonce is None:
-        return
-    for run in state.runs.values():
-        for other in run.intents.values():
-            same = other.intent.chain == intent.chain and other.intent.nonce == intent.nonce
-            if same and not other.voided:
-                raise Contradiction(f"nonce {intent.nonce} belongs to {other.intent.id}")
-
-
-IntentFact = (
-    f.Voided
-    | f.Signed
-    | f.Submitted
-    | f.Mined
-    | f.Unmined
-    | f.Confirmed
-    | f.Final
-    | f.Displaced
-    | f.Expired
-    | f.Filled
-)
-
-
-def _of_intent(state: State, fact: IntentFact) -> State:
+def _of_intent(state: State, fact: Applied) -> State:
     known = state.intent(fact.intent)
     run = state.runs[known.intent.run]
-    match fact:
-        case f.Voided() | f.Signed() | f.Submitted():
-            known = _attempted(known, fact)
-        case f.Mined():
-            _attempt(known, fact.attempt)
-            known = replace(known, mined=fact)
-        case f.Unmined():
-            known, run = _unmined(known, run)
-        case f.Confirmed():
-            known = replace(known, confirmed=True)
-        case f.Final():
-            known = replace(known, confirmed=True, final=True)
-        case f.Displaced():
-            known = replace(known, displaced=True)
-        case f.Expired():
-            known = replace(known, expired=True)
-        case f.Filled():
-            if fact.id not in {fill.id for fill in known.fills}:
-                known = replace(known, fills=(*known.fills, fact))
-        case _:
-            assert_never(fact)
-    if isinstance(fact, f.Mined) and known.succeeded:
-        state = replace(state, vias=state.vias | {run.legs[known.intent.leg].leg.via})
-    run = replace(run, intents=_put(run.intents, fact.intent, known))
-    if isinstance(fact, f.Unmined) and state.unreconciled == run.id:
-        state = replace(state, unreconciled=None)
+    if run.closed is not None and not isinstance(fact, f.Unmined | f.Confirmed | f.Final):
+        raise Contradiction(f"run {run.id} is closed")
+    run = replace(run, intents=_put(run.intents, fact.intent, applied(known, fact)))
+    if isinstance(fact, f.Unmined):
+        run = _reopened(run, known)
+        state = _unstuck(state, run.id)
     return _with_run(state, run)
 
 
-def _attempt(known: IntentState, number: int) -> AttemptState:
-    if not 0 <= number < len(known.attempts):
-        raise Contradiction(f"no attempt {number} of intent {known.intent.id}")
-    return known.attempts[number]
+def _reopened(run: RunState, known: IntentState) -> RunState:
+    """What was measured of its leg is forgotten, and a closed run is open again.
 
-
-def _attempted(known: IntentState, fact: f.Voided | f.Signed | f.Submitted) -> IntentState:
-    attempt = _attempt(known, fact.attempt)
-    match fact:
-        case f.Signed():
-            if attempt.signed is not None or attempt.voided:
-                raise Contradiction(f"attempt {fact.attempt} of {fact.intent} signed again")
-            attempt = replace(attempt, signed=fact)
-        case f.Submitted():
-            if attempt.signed is None:
-                raise Contradiction(f"attempt {fact.attempt} of {fact.intent} sent unsigned")
-            first = attempt.submitted
-            # The first submission dates the wait; a resend of the same bytes does not renew it.
-            attempt = replace(attempt, submitted=first if first is not None else fact)
-        case f.Voided():
-            if attempt.signed is not None:
-                raise Contradiction(f"attempt {fact.attempt} of {fact.intent} is signed")
-            attempt = replace(attempt, voided=True)
-        case _:
-            assert_never(fact)
-    attempts = list(known.attempts)
-    attempts[fact.attempt] = attempt
-    return replace(known, attempts=tuple(attempts))
-
-
-def _unmined(known: IntentState, run: RunState) -> tuple[IntentState, RunState]:
-    """Back to signed and not yet sent; what was measured is forgotten, a closed run reopens."""
-    attempts = tuple(replace(attempt, submitted=None) for attempt in known.attempts)
-    known = replace(known, attempts=attempts, mined=None, confirmed=False, final=False)
-    leg = replace(run.legs[known.intent.leg], settled=None)
-    changes: dict[str, Any] = {"legs": _put(run.legs, known.intent.leg, leg)}
-    if run.closed is not None:
-        changes |= {"closed": None, "inflows": (), "reopened": run.reopened + 1}
-    return known, replace(run, **changes)
+    An arrival is forgotten only when it was our own claim that went away: what others have
+    paid out on the far chain is still there.
+    """
+    leg = run.legs[known.intent.leg]
+    arrived = None if known.intent.draft.purpose == "claim" else leg.arrived
+    leg = replace(leg, settled=None, arrived=arrived, refunded=None, lost=None)
+    run = replace(run, legs=_put(run.legs, leg.leg.id, leg))
+    if run.closed is None:
+        return run
+    return replace(run, closed=None, inflows=(), reopened=run.reopened + 1)

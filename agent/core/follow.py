@@ -87,11 +87,13 @@ def _depth(receipt: Receipt, seen: Sighting, rules: Rules) -> tuple[bool, bool]:
 def _unmined(known: IntentState, seen: Sighting, rules: Rules, *, unwanted: bool) -> Judgement:
     last = known.live[-1]
     cancelling = last.reserved.kind == "cancel"
-    if not cancelling and (unwanted or _overdue(known, seen)):
+    if not cancelling and (unwanted or overdue(known, seen)):
         why = "the run is to end" if unwanted else "its deadline has passed"
         return Replace("cancel", why)
     if last.submitted is None or not seen.known[-1]:
         return Missing()
+    if known.intent.nonce is not None and seen.nonce < known.intent.nonce:
+        return Still("waits for an earlier transaction of the wallet")
     waited = seen.head.number - last.submitted.block
     if waited < rules.replace_after_blocks:
         return Still(f"in the pool, {waited} blocks old")
@@ -101,6 +103,7 @@ def _unmined(known: IntentState, seen: Sighting, rules: Rules, *, unwanted: bool
     return Replace(kind, f"not mined in {waited} blocks")
 
 
-def _overdue(known: IntentState, seen: Sighting) -> bool:
+def overdue(known: IntentState, seen: Sighting) -> bool:
+    """Whether the next block comes too late for it: blocks carry later times than the head."""
     deadline = known.intent.draft.valid_until
-    return bool(deadline) and not (seen.head.timestamp <= deadline)
+    return bool(deadline) and not (seen.head.timestamp < deadline)

@@ -166,27 +166,29 @@ def _spend(
     left: dict[Token, int],
     delivered: dict[str, int],
 ) -> None:
-    """Take *spent* from what arrives, what is held, and what else earlier legs deliver."""
+    """Take *spent* from what arrives, then what is held, then what else earlier legs deliver."""
     token = leg.sell.token
-    free = left.get(token, 0)
-    sources = [source.id for source in earlier if source.buy == token]
+    sources = tuple(source.id for source in earlier if source.buy == token)
+    free = max(0, left.get(token, 0))
     there = free + sum(delivered[source] for source in sources)
-    short = spent - min(spent, leg.sell.fixed_raw)
-    for source in leg.sell.arrivals:
-        taken = min(short, delivered[source])
-        delivered[source] -= taken
-        short -= taken
-    rest = min(spent, leg.sell.fixed_raw) + short
-    left[token] = free - min(rest, max(0, free))
-    rest -= min(rest, max(0, free))
-    for source in sources:
-        taken = min(rest, delivered[source])
-        delivered[source] -= taken
-        rest -= taken
-    if rest or not (0 < spent or leg.kind == "revoke"):
+    fixed = min(spent, leg.sell.fixed_raw)
+    missing = _take(delivered, leg.sell.arrivals, spent - fixed)
+    held = min(free, fixed + missing)
+    left[token] = free - held
+    missing = _take(delivered, sources, fixed + missing - held)
+    if missing or not (spent > 0 or leg.kind == "revoke"):
         raise PlanError(
             f"leg {leg.id} spends {spent} base units of {token.symbol}, {there} are free"
         )
+
+
+def _take(delivered: dict[str, int], sources: tuple[str, ...], wanted: int) -> int:
+    """Take *wanted* base units from what the sources deliver; returns what is missing."""
+    for source in sources:
+        taken = min(wanted, delivered[source])
+        delivered[source] -= taken
+        wanted -= taken
+    return wanted
 
 
 def _least(leg: Leg, spent: int) -> int:

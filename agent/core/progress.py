@@ -15,6 +15,9 @@ ACTS = frozenset({"swap", "wrap", "unwrap", "order", "deposit"})
 MAX_ROUNDS = 5
 """Firm quotes a leg may ask for before it is given up: a market that moves away is not chased."""
 
+MARGIN_SECONDS = 15
+"""Least time a quote must still hold when it is reserved: signing and one block of a fast chain."""
+
 MAX_REPLANS = 2
 """New plans inside one run before it ends and the next tick starts afresh."""
 
@@ -125,34 +128,49 @@ def lane(step: Step) -> tuple[str, ...]:
 def next_steps(state: State, now: int) -> tuple[Step, ...]:
     """All steps that can be performed now, at most one per lane, older runs first.
 
-    *now* is unix seconds. The same state and time give the same steps.
+    *now* is unix seconds. The same state and time give the same steps. Two runs are open when
+    a reorganisation reopened the older one: then the younger begins nothing new, and the older
+    ends once nothing of the younger is under way, so that balances can be read for one at a time.
     """
     steps: dict[tuple[str, ...], Step] = {}
     for run in state.runs.values():
-        for step in _run_steps(run, now):
+        first = run is state.open_run
+        alone = all(other is run or _calm(other) for other in state.runs.values())
+        for step in _run_steps(run, now, begins=first, ends=first and alone):
             steps.setdefault(lane(step), step)
     return tuple(steps.values())
 
 
-def _run_steps(run: RunState, now: int) -> list[Step]:
-    if run.closed is not None:
-        return [
-            Watch("finalise", known.intent.id, known.intent.chain)
-            for known in run.intents.values()
-            if known.mined is not None and not known.final
-        ]
-    steps = [_intent_step(known) for known in run.intents.values() if not known.quiet]
-    steps += [
-        Watch("confirm", known.intent.id, known.intent.chain)
-        for known in run.intents.values()
-        if known.mined is not None and not known.confirmed
+def _calm(run: RunState) -> bool:
+    """Whether nothing of a run is on its way into a block, or mined and not measured."""
+    return all(known.quiet for known in run.intents.values()) and not any(
+        _unmeasured(run, leg) is not None for leg in run.legs.values()
+    )
+
+
+def _run_steps(run: RunState, now: int, *, begins: bool, ends: bool) -> list[Step]:
+    """A run's steps in the order of their right to a lane: what takes risk away comes early."""
+    mined = [known for known in run.intents.values() if known.mined is not None]
+    looks: list[Step] = [
+        Watch("finalise" if known.confirmed else "confirm", known.intent.id, known.intent.chain)
+        for known in mined
+        if not known.final
     ]
-    ending = ends_because(run) is not None
+    if run.closed is not None:
+        return looks
+    steps: list[Step] = [_intent_step(known) for known in run.intents.values() if not known.quiet]
     for leg in run.legs.values():
-        step = _leg_step(run, leg, now, ending=ending)
+        cleanup = _due_step(run, leg) or _revoke_step(run, leg)
+        if cleanup is not None:
+            steps.append(cleanup)
+    going = begins and ends_because(run) is None
+    for leg in run.legs.values():
+        step = _leg_step(run, leg, now, going=going)
         if step is not None:
             steps.append(step)
-    return steps or [_last_step(run)]
+    if not steps and ends and all(known.confirmed for known in mined):
+        steps = [_last_step(run)]
+    return steps + looks
 
 
 def _intent_step(known: IntentState) -> Step:
@@ -193,20 +211,25 @@ def ends_because(run: RunState) -> str | None:
 
 
 def trouble(run: RunState, leg: LegState) -> str | None:
-    """What is wrong with a leg, None while nothing is."""
+    """What is wrong with a leg, None while nothing is.
+
+    A claim that failed is none by itself: the bridge is asked again where the money is.
+    """
     name = f"leg {leg.leg.id}"
     if leg.lost is not None:
         return f"{name}: {leg.lost.why}"
     if leg.refunded is not None:
         return f"{name} came back"
-    if leg.refused is not None:
+    if leg.refused is not None and not leg.given_up:
         return f"{name}: {leg.refused.refusals[0].why}"
     for known in run.of_leg(leg.leg.id):
+        if known.intent.draft.purpose == "claim":
+            continue
         if known.displaced:
             return f"{name}: another transaction of the wallet used its nonce"
         if known.quiet and not known.voided and not known.succeeded:
             return f"{name}: {known.intent.draft.purpose} {_how(known)}"
-    if leg.rounds >= MAX_ROUNDS and (_voided_in_round(run, leg)):
+    if leg.rounds >= MAX_ROUNDS and _voided_in_round(run, leg) and not leg.given_up:
         return f"{name}: no quote held long enough in {MAX_ROUNDS} rounds"
     return None
 
@@ -229,27 +252,33 @@ def act(run: RunState, leg: LegState) -> IntentState | None:
 
 
 def delivered(run: RunState, leg: LegState) -> int | None:
-    """Measured base units that a leg brought, None until they are there and confirmed."""
+    """Measured base units of `buy` that a leg brought, None until they are there and confirmed."""
     if leg.leg.kind == "bridge":
-        return None if leg.arrived is None else leg.arrived.amount.raw
+        if leg.arrived is None:
+            return None
+        return leg.arrived.amount.raw if leg.arrived.amount.token == leg.leg.buy else 0
     done = act(run, leg)
     if leg.settled is None or done is None or not (done.confirmed or done.expired):
         return None
     return sum(delta.raw for delta in leg.settled.deltas if delta.token == leg.leg.buy)
 
 
-def _leg_step(run: RunState, leg: LegState, now: int, *, ending: bool) -> Step | None:
-    cleanup = _due_step(run, leg) or _revoke_step(run, leg)
-    if cleanup is not None:
-        return cleanup
-    if leg.leg.kind == "revoke":
-        return None if ending or leg.dues else _ask(run, leg, 0)
+def _unmeasured(run: RunState, leg: LegState) -> IntentState | None:
+    """The act of a leg whose effect nobody has measured yet."""
     done = act(run, leg)
-    if done is not None and done.succeeded and leg.settled is None:
+    return done if done is not None and done.succeeded and leg.settled is None else None
+
+
+def _leg_step(run: RunState, leg: LegState, now: int, *, going: bool) -> Step | None:
+    if leg.leg.kind == "revoke":
+        return _ask(run, leg, 0) if going and not leg.dues else None
+    done = _unmeasured(run, leg)
+    if done is not None:
         return Measure(run.id, leg.leg.id, done.intent.chain)
+    done = act(run, leg)
     if _in_transit(leg, done):
         return Track(run.id, leg.leg.id)
-    if ending or (done is not None and not done.voided):
+    if not going or leg.given_up or (done is not None and not done.voided):
         return None
     return _forward_step(run, leg, now)
 
@@ -258,20 +287,20 @@ def _in_transit(leg: LegState, done: IntentState | None) -> bool:
     """Whether the money of a transfer is on its way, its departure confirmed."""
     if leg.leg.kind != "bridge" or leg.settled is None or done is None or not done.confirmed:
         return False
-    return leg.arrived is None and leg.refunded is None and leg.lost is None
+    return not leg.landed
 
 
 def _due_step(run: RunState, leg: LegState) -> Reserve | None:
     for index, due in enumerate(leg.dues):
-        slot = _free_slot(run, leg, DUE_ROUND, index)
+        slot = free_slot(run, leg, index)
         if slot is not None:
             return Reserve(run.id, leg.leg.id, slot, index, due.draft, ())
     return None
 
 
-def _free_slot(run: RunState, leg: LegState, first: int, index: int) -> int | None:
-    """The round under which to try; None when a try stands that was not voided."""
-    slot = first
+def free_slot(run: RunState, leg: LegState, index: int) -> int | None:
+    """The round under which to try a due draft; None when a try stands that was not voided."""
+    slot = DUE_ROUND
     while (known := run.intents.get(intent_id(run.id, leg.leg.id, slot, index))) is not None:
         if not known.voided:
             return None
@@ -288,12 +317,12 @@ def _revoke_step(run: RunState, leg: LegState) -> Reserve | None:
     if leg.quoted is None or leg.quoted.revoke is None or not _allowance_open(run, leg):
         return None
     done = act(run, leg)
-    begun = done is not None and not done.voided
-    if begun and (done is None or not done.quiet or done.succeeded):
+    if done is None or done.voided:
+        if ends_because(run) is None:
+            return None
+    elif not done.quiet or done.succeeded:
         return None
-    if not begun and ends_because(run) is None:
-        return None
-    slot = _free_slot(run, leg, DUE_ROUND, REVOKE_INDEX)
+    slot = free_slot(run, leg, REVOKE_INDEX)
     if slot is None:
         return None
     return Reserve(run.id, leg.leg.id, slot, REVOKE_INDEX, leg.quoted.revoke, ())
@@ -340,4 +369,6 @@ def _ask(run: RunState, leg: LegState, sell_raw: int) -> Ask:
 
 
 def _stale(drafts: tuple[Draft, ...], now: int) -> bool:
-    return any(draft.valid_until and not (now < draft.valid_until) for draft in drafts)
+    return any(
+        draft.valid_until and not (now + MARGIN_SECONDS <= draft.valid_until) for draft in drafts
+    )

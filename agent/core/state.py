@@ -111,6 +111,11 @@ class LegState:
     lost: f.Lost | None = None
 
     @property
+    def landed(self) -> bool:
+        """Whether a transfer is over: its money is there, came back, or is lost."""
+        return not (self.arrived is None and self.refunded is None and self.lost is None)
+
+    @property
     def rounds(self) -> int:
         """How many firm quotes it has had."""
         return 0 if self.quoted is None else self.quoted.round

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from agent.core.money import Amount
+from agent.core.progress import act
 from agent.core.snapshot import InFlight
-from agent.core.state import LegState, State
+from agent.core.state import LegState, RunState, State
 
 
 def in_flight(state: State) -> tuple[InFlight, ...]:
@@ -13,11 +14,10 @@ def in_flight(state: State) -> tuple[InFlight, ...]:
         InFlight(leg.leg.id, Amount(leg.leg.buy, leg.quoted.quote.min_amount_out), leg.leg.buy)
         for run in state.runs.values()
         for leg in run.legs.values()
-        if leg.quoted is not None and _flying(leg)
+        if leg.quoted is not None and _flying(run, leg)
     )
 
 
-def _flying(leg: LegState) -> bool:
-    if leg.leg.kind != "bridge" or leg.settled is None:
-        return False
-    return leg.arrived is None and leg.refunded is None and leg.lost is None
+def _flying(run: RunState, leg: LegState) -> bool:
+    done = act(run, leg)
+    return leg.leg.kind == "bridge" and done is not None and done.succeeded and not leg.landed

@@ -19,7 +19,7 @@ from agent.core.state import State
 from agent.core.verdict import Refusal
 from agent.engine.io import Io, Later
 from agent.errors import BadReply, NoRoute
-from agent.ports import Bridge, Node, Venue
+from agent.ports import BlockTag, Bridge, Node, Venue
 from agent.wire import calldata, erc20
 
 SIMULATION_GAS = 1_500_000
@@ -200,12 +200,15 @@ def revocation(chain: ChainId, allowance: Allowance) -> Draft:
     return _approval("revoke", chain, allowance, 0)
 
 
-def allowances(node: Node, account: Address, wanted: tuple[Allowance, ...]) -> tuple[int, ...]:
-    """What each spender may move now, in base units; raises Unavailable when unreadable."""
+def allowances(
+    node: Node, account: Address, wanted: tuple[Allowance, ...], at: BlockTag = "latest"
+) -> tuple[int, ...]:
+    """What each spender may move, in base units; raises Unavailable when unreadable."""
     if not wanted:
         return ()
     reads = [erc20.allowance(item.amount.token.address, account, item.spender) for item in wanted]
-    return tuple(_uint(answer, item) for answer, item in zip(node.read(reads), wanted, strict=True))
+    answers = node.read(reads, at)
+    return tuple(_uint(answer, item) for answer, item in zip(answers, wanted, strict=True))
 
 
 def _uint(answer: bytes | None, item: Allowance) -> int:

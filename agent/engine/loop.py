@@ -11,7 +11,6 @@ from agent.core.fact import (
     At,
     CancelRequested,
     Fact,
-    Holding,
     Outcome,
     Reconciled,
     Refused,
@@ -19,21 +18,24 @@ from agent.core.fact import (
     Started,
     TookOver,
 )
+from agent.core.intent import PROTECTIVE
 from agent.core.plan import Plan
 from agent.core.progress import Step, Watch, next_steps
 from agent.core.snapshot import Snapshot
 from agent.core.state import State
 from agent.engine.io import Io, Later
 from agent.engine.perform import perform
+from agent.engine.reorg import undone
 from agent.engine.tail import Tail
+from agent.engine.threshold import check_plan, holdings, holds_all
 from agent.errors import Fenced, NoSimulator, RunOpen, Unavailable, Unreconciled, WrongValue
 
 _LANES = 8
 """Steps performed side by side at most: more chains than that share threads."""
 
 _BACKOFF_SECONDS = 2.0
-_BACKOFF_LIMIT_SECONDS = 60.0
-"""A node that does not answer is asked again after 2, 4, 8 … seconds, 60 at most."""
+_BACKOFF_DOUBLINGS = 5
+"""A node that does not answer is asked again after 2, 4, 8 … seconds, 64 at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,37 @@ class Session:
     def start(self, run: str, plan: Plan, snapshot: Snapshot) -> None:
         """Begin a run; raises Unreconciled when an earlier one left unexplained money.
 
-        Raises RunOpen while another run is open, and WrongValue when the plan was made under
-        another policy or has expired.
+        Raises RunOpen while another run is open, also because its blocks have gone away;
+        WrongValue when the plan was made under another policy, has expired or cannot be
+        executed; BadReply when a token that it touches could not be read.
         """
-        state, io = self.state, self._io
+        io = self._io
+        self._refuse_unfinished()
+        now = io.clock.now()
+        if plan.policy_hash != io.policy.hash or not (now <= plan.expires):
+            raise WrongValue(
+                f"plan {plan.id} does not belong to this policy, or is too old",
+                fix="make a new one: rebalancer plan",
+            )
+        self._look_back(snapshot)
+        check_plan(plan, snapshot)
+        blocks = [
+            At(chain, seen.block.number, seen.block.hash) for chain, seen in snapshot.chains.items()
+        ]
+        self._tail.append(
+            Started(
+                run=run,
+                account=io.account,
+                plan=plan,
+                before=holdings(snapshot),
+                blocks=tuple(blocks),
+                at=now,
+                worker=self._worker,
+            )
+        )
+
+    def _refuse_unfinished(self) -> None:
+        state = self.state
         if state.unreconciled is not None:
             raise Unreconciled(
                 f"run {state.unreconciled} ended with money that nobody has explained",
@@ -85,27 +114,24 @@ class Session:
                 f"run {state.open_run.id} of this wallet is not finished",
                 fix="go on with it first: rebalancer resume",
             )
-        now = io.clock.now()
-        if plan.policy_hash != io.policy.hash or now > plan.expires:
+
+    def _look_back(self, snapshot: Snapshot) -> None:
+        """Refuse to start on a view of the chains that earlier runs are not part of.
+
+        What they did must be in the balances that this run begins with, or their blocks going
+        away would look like this run's loss.
+        """
+        gone = undone(self.state, self._io)
+        if isinstance(gone, Later):
+            raise RunOpen(f"the last run is not clear yet: {gone.why}", fix="try again in a minute")
+        for fact in gone:
+            self._tail.append(fact)
+        self._refuse_unfinished()
+        if not holds_all(self.state, snapshot, self._io):
             raise WrongValue(
-                f"plan {plan.id} does not belong to this policy, or is too old",
+                "the blocks that the plan was made on have gone away, or are too old",
                 fix="make a new one: rebalancer plan",
             )
-        before = [Holding(token, raw) for token, raw in snapshot.balances.items()]
-        blocks = [
-            At(chain, seen.block.number, seen.block.hash) for chain, seen in snapshot.chains.items()
-        ]
-        self._tail.append(
-            Started(
-                run=run,
-                account=io.account,
-                plan=plan,
-                before=tuple(before),
-                blocks=tuple(blocks),
-                at=now,
-                worker=self._worker,
-            )
-        )
 
     def cancel(self, why: str) -> None:
         """Ask the open run to end: nothing new is begun, what is not mined is replaced."""
@@ -114,7 +140,9 @@ class Session:
             self._tail.append(CancelRequested(run.id, why, self._io.clock.now()))
 
     def reconcile(self, run: str, note: str) -> None:
-        """Accept the balances of a run that needed a person."""
+        """Accept the balances of a run that needed a person; raises WrongValue for another."""
+        if run not in self.state.stuck:
+            raise WrongValue(f"run {run} waits for nobody", fix="rebalancer status")
         self._tail.append(Reconciled(run, note, self._io.clock.now()))
 
     def advance(self, budget_seconds: float) -> Finished | Wait:
@@ -127,39 +155,49 @@ class Session:
         while True:
             now = self._io.clock.now()
             steps = next_steps(self.state, now)
-            if not any(not _only_finality(step) for step in steps) and all(
-                step in later for step in steps
-            ):
+            urgent = [step for step in steps if not _only_finality(step)]
+            if not urgent and all(step in later for step in steps):
                 return self._finished()
             ready = [step for step in steps if step not in later or not later[step].until > now]
             if ready:
-                later |= self._perform(ready)
+                later |= self._perform(ready, now)
                 continue
-            soonest = min((later[step] for step in steps), key=lambda wait: wait.until)
+            # What only waits for finality is looked at whenever something else wakes the loop.
+            soonest = min((later[step] for step in urgent), key=lambda wait: wait.until)
             if soonest.until > deadline:
                 return Wait(soonest.until, soonest.why)
             self._io.clock.sleep(max(0.0, soonest.until - now))
 
     def _finished(self) -> Finished:
-        ended = self.state.ended
-        if ended is None:
+        """How it ended: a run that waits for a person goes before one that ended after it."""
+        state = self.state
+        name = state.unreconciled or (state.ended.run if state.ended is not None else None)
+        run = None if name is None else state.runs[name]
+        if run is None or run.closed is None:
             return Finished("nothing", "no run has been started")
-        run = self.state.runs[ended.run]
-        why = "" if run.closed is None else run.closed.why
-        return Finished(ended.outcome, why, run.settled_for_good)
+        return Finished(run.closed.outcome, run.closed.why, run.settled_for_good)
 
-    def _perform(self, steps: list[Step]) -> dict[Step, Later]:
-        """Perform *steps* side by side and append what happened, in the order of arrival."""
+    def _perform(self, steps: list[Step], now: int) -> dict[Step, Later]:
+        """Perform *steps* side by side and append what happened, in the order of arrival.
+
+        All of them see the same state. What one of them found is dropped when what another one
+        found means that it would not be done now: it was told by a world that has moved on.
+        """
         state = self.state
         later: dict[Step, Later] = {}
+
+        def record(step: Step, result: tuple[Fact, ...] | Later) -> None:
+            if self.state is state or step in next_steps(self.state, now):
+                self._record(step, result, later)
+
         if self._io.serial or len(steps) == 1:
             for step in steps:
-                self._record(step, self._attempt(step, state), later)
+                record(step, self._attempt(step, state))
             return later
         with ThreadPoolExecutor(min(_LANES, len(steps)), "lane") as pool:
             futures = {pool.submit(self._attempt, step, state): step for step in steps}
             for future in as_completed(futures):
-                self._record(futures[future], future.result(), later)
+                record(futures[future], future.result())
         return later
 
     def _attempt(self, step: Step, state: State) -> tuple[Fact, ...] | Later:
@@ -169,7 +207,7 @@ class Session:
             raise
         except Unavailable as error:
             tries = self._silent[step] = self._silent.get(step, 0) + 1
-            pause = min(_BACKOFF_LIMIT_SECONDS, _BACKOFF_SECONDS**tries)
+            pause = _BACKOFF_SECONDS * 2 ** min(tries - 1, _BACKOFF_DOUBLINGS)
             return Later(self._io.clock.now() + pause, error.message)
 
     def _record(
@@ -188,15 +226,16 @@ class Session:
     def _reserve(self, fact: Reserved) -> Later | None:
         """Charge the limits serially: two lanes cannot both pass the last of a limit.
 
-        A refused replacement leaves the earlier attempt to stand, and is tried again later.
+        A refused replacement leaves the earlier attempt to stand, and is tried again later; so
+        is what only takes risk away.
         """
         intent = fact.intent
         limits, now = self._io.policy.limits, self._io.clock.now()
-        verdict = self._tail.verdict(fact, limits, now)
+        verdict = self._tail.verdict(fact, limits, now, self._io.canary)
         if verdict.ok:
             self._tail.append(fact)
             return None
-        if fact.attempt:
+        if fact.attempt or intent.draft.purpose in PROTECTIVE:
             return Later(now + self._io.chains[intent.chain].poll_seconds, verdict.refusals[0].why)
         via = self.state.runs[intent.run].legs[intent.leg].leg.via
         self._tail.append(Refused(intent.run, intent.leg, via, verdict.refusals, now))

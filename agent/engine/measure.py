@@ -2,89 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
-from agent.core.closing import ending, touched, unexplained
-from agent.core.fact import At, Closed, Due, Fact, ForeignInflow, Holding, Settled
+from agent.core.closing import elsewhere, ending, touched, unexplained
+from agent.core.fact import (
+    At,
+    Closed,
+    Due,
+    Fact,
+    ForeignInflow,
+    Holding,
+    Mined,
+    Settled,
+    Unmined,
+)
 from agent.core.intent import Delta
 from agent.core.money import Amount, ChainId, Token
-from agent.core.plan import Leg
 from agent.core.progress import ACTS, Close, Measure
 from agent.core.quote import Allowance
-from agent.core.state import IntentState, RunState, State
+from agent.core.snapshot import Block
+from agent.core.state import IntentState, LegState, RunState, State
 from agent.engine.ask import allowances, revocation
-from agent.engine.io import Io
+from agent.engine.io import Io, Later
+from agent.engine.reorg import undone
 
 
-def measure(step: Measure, state: State, io: Io) -> tuple[Settled, ...]:
-    """What a leg's own transactions changed, network fees excluded."""
+def measure(step: Measure, state: State, io: Io) -> tuple[Settled | Unmined, ...]:
+    """What a leg's own transactions changed, network fees excluded.
+
+    Returns Unmined instead when a block that was measured is not part of the chain any more.
+    """
     run = state.runs[step.run]
-    leg = run.legs[step.leg].leg
+    leg = run.legs[step.leg]
     total: dict[Token, int] = {}
     for known in run.of_leg(step.leg):
-        if known.succeeded and known.intent.draft.purpose in ACTS:
-            for token, raw in _deltas(known, run, leg, io).items():
-                total[token] = total.get(token, 0) + raw
+        if not known.succeeded or known.intent.draft.purpose not in ACTS:
+            continue
+        for token, raw in _deltas(known, state, leg, io).items():
+            total[token] = total.get(token, 0) + raw
+        if known.mined is not None:
+            receipt = known.mined.receipt
+            if io.nodes[step.chain].block(receipt.block_number).hash != receipt.block_hash:
+                return (Unmined(known.intent.id, receipt.block_hash, io.clock.now()),)
     deltas = tuple(Delta(token=token, raw=raw) for token, raw in total.items() if raw)
     return (
         Settled(
             run=step.run,
             leg=step.leg,
             deltas=deltas,
-            value=_worth(io, deltas),
+            value=_worth(io, (*deltas, *_awaited(leg))),
             at=io.clock.now(),
         ),
     )
 
 
-def _deltas(known: IntentState, run: RunState, leg: Leg, io: Io) -> dict[Token, int]:
+def _awaited(leg: LegState) -> tuple[Delta, ...]:
+    """What a transfer brings on the far chain, at what its quote guarantees: it is not lost."""
+    if leg.leg.kind != "bridge" or leg.quoted is None:
+        return ()
+    return (Delta(token=leg.leg.buy, raw=leg.quoted.quote.min_amount_out),)
+
+
+def _deltas(known: IntentState, state: State, leg: LegState, io: Io) -> dict[Token, int]:
+    """What an act took and brought by its own bytes and logs.
+
+    What else happened to the wallet in its block is not its doing: a deposit of somebody, or
+    a theft, which must stay unexplained.
+    """
+    sell, buy, moved = leg.leg.sell.token, leg.leg.buy, known.intent.draft.moves
     if known.mined is None:
         sold = sum(fill.sold.raw for fill in known.fills)
-        bought = sum(fill.bought.raw for fill in known.fills)
-        return {leg.sell.token: -sold, leg.buy: bought}
-    node = io.nodes[known.intent.chain]
-    block = known.mined.receipt.block_number
-    tokens = [token for token in (leg.sell.token, leg.buy) if token.chain == known.intent.chain]
-    before = node.balances(io.account, tokens, block - 1)
-    after = node.balances(io.account, tokens, block)
-    changed = {}
-    for token in tokens:
-        raw = after[token] - before[token]
-        if token.is_native:
-            raw += _fees_in_block(run, known.intent.chain, block)
-        changed[token] = _own(io, known, leg, token, raw)
+        return {sell: -sold, buy: sum(fill.bought.raw for fill in known.fills)}
+    if moved is None or leg.quoted is None:
+        raise ValueError(f"{known.intent.id} moved nothing that could be measured")
+    is_wrap = leg.leg.kind in {"wrap", "unwrap"}
+    # Wrappers log no transfers (WETH9 emits Deposit and Withdrawal), but move what they are given.
+    exact = is_wrap or sell.is_native
+    changed = {sell: -moved.raw if exact else _logged(known.mined, sell, io)}
+    if is_wrap:
+        changed[buy] = moved.raw
+    elif buy.is_native and buy.chain == known.intent.chain:
+        changed[buy] = max(leg.quoted.quote.min_amount_out, _coins(known, known.mined, state, io))
+    elif buy.chain == known.intent.chain:
+        changed[buy] = _logged(known.mined, buy, io)
     return changed
 
 
-def _own(io: Io, known: IntentState, leg: Leg, token: Token, raw: int) -> int:
-    """The part of a balance change *raw* that the transaction itself made.
+def _logged(mined: Mined, token: Token, io: Io) -> int:
+    came, went = io.nodes[token.chain].received(io.account, token, mined.receipt.hash)
+    return came - went
 
-    What else came in during the block is a deposit of somebody; a token whose logs promise
-    more than its balance shows is believed only as far as the balance. Wrappers log no
-    transfers (WETH9 emits Deposit and Withdrawal), but move exactly what they are given.
+
+def _coins(known: IntentState, mined: Mined, state: State, io: Io) -> int:
+    """The gas coin that a transaction brought: it has no logs, so its block is looked at.
+
+    0, so that only the guaranteed minimum counts, when others of ours are in the same block.
     """
-    moved, mined = known.intent.draft.moves, known.mined
-    if moved is None or mined is None:
-        raise ValueError(f"{known.intent.id} moved nothing that could be measured")
-    if token.is_native or leg.kind in {"wrap", "unwrap"}:
-        return -moved.raw if token == leg.sell.token else min(raw, _most(leg, moved.raw, raw))
-    node = io.nodes[token.chain]
-    came, went = node.received(io.account, token, mined.receipt.hash)
-    return min(raw, came - went)
-
-
-def _most(leg: Leg, moved_raw: int, raw: int) -> int:
-    return moved_raw if leg.kind in {"wrap", "unwrap"} else raw
-
-
-def _fees_in_block(run: RunState, chain: ChainId, block: int) -> int:
-    return sum(
-        known.mined.receipt.fee
-        for known in run.intents.values()
-        if known.mined is not None
-        and known.intent.chain == chain
-        and known.mined.receipt.block_number == block
-    )
+    chain, number = known.intent.chain, mined.receipt.block_number
+    beside = [
+        other
+        for run in state.runs.values()
+        for other in run.intents.values()
+        if other.mined is not None
+        and other.intent.chain == chain
+        and other.mined.receipt.block_number == number
+    ]
+    if len(beside) > 1:
+        return 0
+    coin, node = io.chains[chain].native, io.nodes[chain]
+    before = node.balances(io.account, [coin], number - 1)[coin]
+    return node.balances(io.account, [coin], number)[coin] - before + mined.receipt.fee
 
 
 def _worth(io: Io, deltas: tuple[Delta, ...]) -> Decimal:
@@ -94,81 +122,114 @@ def _worth(io: Io, deltas: tuple[Delta, ...]) -> Decimal:
     return sum((worth for worth in worths if worth is not None), Decimal(0))
 
 
-def close(step: Close, state: State, io: Io) -> tuple[Fact, ...]:
-    """Read everything once more; explain every base unit or say that a person must look."""
+def close(step: Close, state: State, io: Io) -> tuple[Fact, ...] | Later:
+    """Read everything once more; explain every base unit or say that a person must look.
+
+    Nothing is concluded from blocks that have gone away, nor from a node that is behind.
+    """
     run = state.runs[step.run]
     now = io.clock.now()
-    revokes = _revocations(run, io, now)
+    gone = undone(state, io)
+    if gone:
+        return gone
+    blocks = _heads(run, state, io)
+    if isinstance(blocks, Later):
+        return blocks
+    left = _left(run, blocks, io)
+    revokes = _revocations(run, left, now)
     if revokes:
         return revokes
-    after, blocks = _after(run, io)
-    rest = unexplained(run, after)
-    end = ending(run, rest, _open_allowances(run, io))
-    inflows = tuple(
-        ForeignInflow(run.id, Amount(delta.token, delta.raw), now)
-        for delta in rest
-        if delta.raw > 0
-    )
+    after = _after(run, blocks, io)
+    rest = unexplained(run, after, elsewhere(state, run))
+    end = ending(run, rest, _open_allowances(left))
     closed = Closed(
         run=run.id,
         outcome=end.outcome,
         why=end.why,
         after=tuple(Holding(token, raw) for token, raw in after.items()),
-        blocks=blocks,
+        blocks=tuple(At(chain, block.number, block.hash) for chain, block in blocks.items()),
         unexplained=tuple(delta for delta in rest if delta.raw < 0),
         final=all(known.final for known in run.intents.values() if known.mined is not None),
         at=now,
     )
-    return (*inflows, closed)
+    return (*_inflows(run, rest, now), closed)
 
 
-def _after(run: RunState, io: Io) -> tuple[dict[Token, int], tuple[At, ...]]:
-    tokens = touched(run)
+def _inflows(run: RunState, rest: tuple[Delta, ...], now: int) -> tuple[ForeignInflow, ...]:
+    """What came in unexplained, where it is not written down just so by an earlier try."""
+    written = {inflow.amount.token: inflow.amount.raw for inflow in run.inflows}
+    came = {delta.token: delta.raw for delta in rest if delta.raw > 0}
+    tokens = dict.fromkeys([*came, *written])
+    return tuple(
+        ForeignInflow(run.id, Amount(token, came.get(token, 0)), now)
+        for token in tokens
+        if came.get(token, 0) != written.get(token, 0)
+    )
+
+
+def _heads(run: RunState, state: State, io: Io) -> dict[ChainId, Block] | Later:
+    """The blocks at which everything is read; Later when a node is behind the journal."""
+    blocks = {}
+    for chain in dict.fromkeys(token.chain for token in touched(run)):
+        block = io.nodes[chain].block()
+        mined = [
+            known.mined.receipt.block_number
+            for other in state.runs.values()
+            for known in other.intents.values()
+            if known.mined is not None and known.intent.chain == chain
+        ]
+        if not block.number >= max(mined, default=0):
+            pause = io.chains[chain].poll_seconds
+            return Later(io.clock.now() + pause, "the node is behind the last transaction")
+        blocks[chain] = block
+    return blocks
+
+
+def _after(run: RunState, blocks: Mapping[ChainId, Block], io: Io) -> dict[Token, int]:
     after: dict[Token, int] = {}
-    blocks = []
-    for chain in dict.fromkeys(token.chain for token in tokens):
-        node = io.nodes[chain]
-        block = node.block()
-        here = [token for token in tokens if token.chain == chain]
-        after |= node.balances(io.account, here, block.number)
-        blocks.append(At(chain, block.number, block.hash))
-    return after, tuple(blocks)
+    for chain, block in blocks.items():
+        here = [token for token in touched(run) if token.chain == chain]
+        after |= io.nodes[chain].balances(io.account, here, block.number)
+    return after
 
 
 def _granted(run: RunState) -> list[tuple[ChainId, str, Allowance]]:
-    """(chain, leg, allowance) of every approval of the run that was mined."""
+    """(chain, leg, allowance) of every spender that a mined transaction of the run spoke of."""
     found = {}
     for known in run.intents.values():
         allowance = known.intent.draft.allowance
-        if allowance is not None and known.intent.draft.purpose == "approve" and known.succeeded:
+        if allowance is not None and known.succeeded:
             key = (known.intent.chain, allowance.spender, allowance.amount.token)
             found[key] = (known.intent.chain, known.intent.leg, allowance)
     return list(found.values())
 
 
-def _left(run: RunState, io: Io) -> list[tuple[ChainId, str, Allowance]]:
+def _left(
+    run: RunState, blocks: Mapping[ChainId, Block], io: Io
+) -> list[tuple[ChainId, str, Allowance]]:
     left = []
     for chain, leg, allowance in _granted(run):
-        (raw,) = allowances(io.nodes[chain], io.account, (allowance,))
+        (raw,) = allowances(io.nodes[chain], io.account, (allowance,), blocks[chain].number)
         if raw:
-            left.append(
-                (chain, leg, Allowance(allowance.spender, Amount(allowance.amount.token, raw)))
-            )
+            open_ = Allowance(allowance.spender, Amount(allowance.amount.token, raw))
+            left.append((chain, leg, open_))
     return left
 
 
-def _revocations(run: RunState, io: Io, now: int) -> tuple[Due, ...]:
+def _revocations(
+    run: RunState, left: list[tuple[ChainId, str, Allowance]], now: int
+) -> tuple[Due, ...]:
     """What is left of an allowance is taken back, once; what then remains is for a person."""
     return tuple(
         Due(run.id, leg, revocation(chain, allowance), "an allowance was left over", now)
-        for chain, leg, allowance in _left(run, io)
+        for chain, leg, allowance in left
         if not any(due.draft.purpose == "revoke" for due in run.legs[leg].dues)
     )
 
 
-def _open_allowances(run: RunState, io: Io) -> tuple[str, ...]:
+def _open_allowances(left: list[tuple[ChainId, str, Allowance]]) -> tuple[str, ...]:
     return tuple(
         f"{allowance.spender} may move {allowance.amount.raw} base units of "
         f"{allowance.amount.token.symbol} on chain {chain}"
-        for chain, _, allowance in _left(run, io)
+        for chain, _, allowance in left
     )

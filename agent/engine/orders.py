@@ -8,6 +8,7 @@ from agent.core.money import Amount
 from agent.core.plan import Leg
 from agent.core.state import IntentState, State
 from agent.engine.io import Io, Later
+from agent.errors import WrongValue
 from agent.ports import OrderBook
 
 
@@ -48,9 +49,12 @@ def follow(known: IntentState, state: State, io: Io) -> tuple[Fact, ...] | Later
 def _parts(known: IntentState, state: State, io: Io) -> tuple[Leg, SignedMessage, OrderBook]:
     leg = state.runs[known.intent.run].legs[known.intent.leg].leg
     signed = known.live[-1].signed
-    book = io.venues[leg.via]
+    book: object = io.venues.get(leg.via)
     if signed is None or not isinstance(signed.payload, SignedMessage):
         raise ValueError(f"{known.intent.id} has no signed order")
     if not isinstance(book, OrderBook):
-        raise TypeError(f"{leg.via} takes no signed orders")
+        raise WrongValue(
+            f"leg {leg.id} has a signed order at {leg.via}, which takes none any more",
+            fix="put it back under [venues] until the run has ended",
+        )
     return leg, signed.payload, book

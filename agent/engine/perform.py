@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from agent.core.closing import unread
 from agent.core.fact import CancelRequested, Fact, Replanned
 from agent.core.progress import (
     Ask,
@@ -58,4 +59,8 @@ def _replan(step: Replan, state: State, io: Io) -> tuple[Fact, ...]:
     now = io.clock.now()
     if isinstance(found, NoPlan):
         return (CancelRequested(step.run, f"{step.why}; no other plan: {found}", now),)
+    strange = unread(found, state.runs[step.run].started.before)
+    if strange:
+        why = f"{step.why}; another plan needs {strange[0].symbol}, which was not read at the start"
+        return (CancelRequested(step.run, why, now),)
     return (Replanned(step.run, found, now),)

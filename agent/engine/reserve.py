@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from agent.core.budget import fee_verdict
 from agent.core.fact import Refused, Reserved
 from agent.core.fees import SELF_SEND_GAS, TxFees, bump, money, offer
 from agent.core.follow import Replace
-from agent.core.intent import AttemptKind, Charges, Draft, Intent, UnsignedTx
+from agent.core.intent import PROTECTIVE, AttemptKind, Charges, Draft, Intent, UnsignedTx
 from agent.core.money import Address
-from agent.core.progress import ACTS, Reserve
+from agent.core.progress import ACTS, MARGIN_SECONDS, Reserve
 from agent.core.quote import Call
 from agent.core.state import IntentState, State, intent_id
 from agent.core.verdict import Refusal
 from agent.engine.ask import simulate
 from agent.engine.io import Io, Later
-
-_MARGIN_SECONDS = 15
-"""Least time a quote must still hold when it is reserved: signing and one block of a fast chain."""
 
 
 def reserve(step: Reserve, state: State, io: Io) -> tuple[Reserved | Refused, ...] | Later:
@@ -38,23 +35,58 @@ def reserve(step: Reserve, state: State, io: Io) -> tuple[Reserved | Refused, ..
     if seen.nonce < nonce or node.pending_nonce(io.account) > seen.nonce:
         why = "another transaction of the wallet is pending, or the node is behind"
         return Later(now + io.chains[step.chain].poll_seconds, why)
-    run = state.runs[step.run]
-    leg = run.legs[step.leg].leg
-    if step.draft.purpose in ACTS or step.following:
-        late = _too_late(step, seen.head.timestamp)
-        simulated = simulate(node, io.account, (step.draft, *step.following), leg)
-        if late or not simulated.ok:
-            why = late or f"simulation failed: {(simulated.reverted or (0, ''))[1]}"
-            refusal = Refusal("G110" if late else "S101", why)
-            return (Refused(step.run, step.leg, leg.via, (refusal,), now),)
-    native_price = _native_price(io, step.draft)
-    if native_price is None:
-        refusal = Refusal("G202", "the gas coin has no price, so its fee cannot be limited")
-        return (Refused(step.run, step.leg, leg.via, (refusal,), now),)
-    fees = offer(node.fees())
-    unsigned = _unsigned(step.draft, io.account, seen.nonce, fees)
-    fee = money(0 if unsigned is None else unsigned.max_fee, native_price)
-    charges = Charges(_value(io, step.draft), fee)
+    priced = _refusal(step, state, io, seen.head.timestamp) or _priced(io, step.draft)
+    if not isinstance(priced, Refusal):
+        return (_reserved(step, io, seen.nonce, priced),)
+    if step.draft.purpose in PROTECTIVE:
+        return Later(now + io.chains[step.chain].poll_seconds, priced.why)
+    via = state.runs[step.run].legs[step.leg].leg.via
+    return (Refused(step.run, step.leg, via, (priced,), now),)
+
+
+def _refusal(step: Reserve, state: State, io: Io, chain_time: int) -> Refusal | None:
+    """Why what is left of a leg must not be begun now: too late, or it does not go through."""
+    if step.draft.purpose not in ACTS and not step.following:
+        return None
+    drafts = (step.draft, *step.following)
+    limits = [draft.valid_until for draft in drafts if draft.valid_until]
+    if not all(chain_time + MARGIN_SECONDS <= limit for limit in limits):
+        return Refusal("G110", "the quote is too old to be signed")
+    leg = state.runs[step.run].legs[step.leg].leg
+    simulated = simulate(io.nodes[step.chain], io.account, drafts, leg)
+    if simulated.ok:
+        return None
+    reason = (simulated.reverted or (0, "no reason"))[1]
+    return Refusal("S101", f"simulation failed: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """One whole gas coin, and what a draft moves, in the unit of account."""
+
+    native_price: Decimal
+    value: Decimal
+
+
+def _priced(io: Io, draft: Draft) -> _Priced | Refusal:
+    """What the limits are charged by; a wrap moves nothing out of its asset."""
+    prices = io.prices()
+    native = prices.of(io.chains[draft.chain].native)
+    if native is None:
+        return Refusal("G202", "the gas coin has no price, so its fee cannot be limited")
+    moves = None if draft.purpose in {"wrap", "unwrap"} else draft.moves
+    if moves is None:
+        return _Priced(native.high, Decimal(0))
+    worth = prices.worth(moves)
+    if worth is None:
+        return Refusal("G202", f"{moves.token.symbol} has no price any more")
+    return _Priced(native.high, worth)
+
+
+def _reserved(step: Reserve, io: Io, nonce: int, priced: _Priced) -> Reserved:
+    unsigned = _unsigned(step.draft, io.account, nonce, offer(io.nodes[step.chain].fees()))
+    fee = money(0 if unsigned is None else unsigned.max_fee, priced.native_price)
+    charges = Charges(priced.value, fee)
     intent = Intent(
         id=intent_id(step.run, step.leg, step.round, step.index),
         run=step.run,
@@ -63,38 +95,18 @@ def reserve(step: Reserve, state: State, io: Io) -> tuple[Reserved | Refused, ..
         index=step.index,
         draft=step.draft,
         account=io.account,
-        nonce=None if unsigned is None else seen.nonce,
+        nonce=None if unsigned is None else nonce,
         charges=charges,
-        native_price=native_price,
+        native_price=priced.native_price,
     )
-    return (
-        Reserved(
-            intent=intent, attempt=0, kind="first", unsigned=unsigned, charges=charges, at=now
-        ),
+    return Reserved(
+        intent=intent,
+        attempt=0,
+        kind="first",
+        unsigned=unsigned,
+        charges=charges,
+        at=io.clock.now(),
     )
-
-
-def _too_late(step: Reserve, chain_time: int) -> str:
-    drafts = (step.draft, *step.following)
-    limits = [draft.valid_until for draft in drafts if draft.valid_until]
-    if all(chain_time + _MARGIN_SECONDS <= limit for limit in limits):
-        return ""
-    return "the quote is too old to be signed"
-
-
-def _native_price(io: Io, draft: Draft) -> Decimal | None:
-    price = io.prices().of(io.chains[draft.chain].native)
-    return None if price is None else price.high
-
-
-def _value(io: Io, draft: Draft) -> Decimal:
-    """What a draft moves, in the unit of account; a wrap moves nothing out of the asset."""
-    if draft.moves is None or draft.purpose in {"wrap", "unwrap"}:
-        return Decimal(0)
-    worth = io.prices().worth(draft.moves)
-    if worth is None:
-        raise ValueError(f"{draft.moves.token.symbol} lost its price after the guard saw it")
-    return worth
 
 
 def _unsigned(draft: Draft, sender: Address, nonce: int, fees: TxFees) -> UnsignedTx | None:

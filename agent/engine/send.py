@@ -12,20 +12,20 @@ from agent.core.fact import (
     Mined,
     Signed,
     Submitted,
-    Unmined,
     Voided,
 )
-from agent.core.follow import Found, Judgement, Missing, Replace, Still, Taken, judge
-from agent.core.intent import SignedTx
+from agent.core.follow import Found, Judgement, Missing, Replace, Still, Taken, judge, overdue
+from agent.core.intent import PROTECTIVE, SignedTx
 from agent.core.progress import OnIntent, Watch
 from agent.core.sighting import Sighting
 from agent.core.state import AttemptState, IntentState, State
 from agent.engine import orders
 from agent.engine.io import Io, Later
+from agent.engine.reorg import look_again
 from agent.engine.reserve import replacement
 
-_WANTED_ANYWAY = frozenset({"revoke", "claim", "approve_zero"})
-"""Purposes that a cancelled run still finishes: they only take risk away."""
+_FINALITY_POLLS = 4
+"""Looks at a confirmed block are this much rarer: nothing waits for them."""
 
 
 def sign(step: OnIntent, state: State, io: Io) -> tuple[Fact, ...] | Later:
@@ -40,27 +40,35 @@ def sign(step: OnIntent, state: State, io: Io) -> tuple[Fact, ...] | Later:
         return (_void(known, attempt, "the run is to end", now),)
     gone = _gone(known, attempt, io, now)
     if gone is not None:
-        return (gone,)
+        return gone if isinstance(gone, Later) else (gone,)
     payload = io.signer.sign(attempt.reserved)
     return (Signed(known.intent.id, attempt.reserved.attempt, payload, now),)
 
 
-def _gone(known: IntentState, attempt: AttemptState, io: Io, now: int) -> Fact | None:
-    """Why an unsigned attempt must not be signed any more, as the fact that says so."""
-    chain = known.intent.chain
+def _gone(known: IntentState, attempt: AttemptState, io: Io, now: int) -> Fact | Later | None:
+    """Why an unsigned attempt must not be signed any more, as the fact that says so.
+
+    What takes risk away is not given up for good: it is tried again on the next nonce, and
+    waits while the account is not its owner's alone.
+    """
+    chain, nonce = known.intent.chain, known.intent.nonce
     seen = io.nodes[chain].sight(io.account, [item for _, item in known.hashes])
-    nonce = known.intent.nonce
+    protective = known.intent.draft.purpose in PROTECTIVE
     if nonce is not None and seen.nonce > nonce:
         if known.hashes:
             return _void(known, attempt, "an earlier attempt was mined", now)
+        if protective:
+            return _void(known, attempt, "another transaction of the wallet used its nonce", now)
         return Displaced(known.intent.id, now)
     if attempt.reserved.kind == "cancel":
         return None
-    deadline = known.intent.draft.valid_until
-    if deadline and not (seen.head.timestamp < deadline):
+    if not protective and overdue(known, seen):
         return _void(known, attempt, "its deadline has passed", now)
     if io.nodes[chain].code_hashes((io.account,))[io.account]:
-        return _void(known, attempt, "the wallet's account has code now", now)
+        why = "the wallet's account has code now"
+        if protective:
+            return Later(now + io.chains[chain].poll_seconds, why)
+        return _void(known, attempt, why, now)
     return None
 
 
@@ -70,20 +78,31 @@ def _void(known: IntentState, attempt: AttemptState, why: str, now: int) -> Void
 
 def _unwanted(known: IntentState, state: State) -> bool:
     run = state.runs[known.intent.run]
-    return run.cancel is not None and known.intent.draft.purpose not in _WANTED_ANYWAY
+    return run.cancel is not None and known.intent.draft.purpose not in PROTECTIVE
 
 
 def submit(step: OnIntent, state: State, io: Io) -> tuple[Fact, ...] | Later:
     """Hand the newest bytes over, after asking whether they are there already."""
     known = state.intent(step.intent)
     if known.intent.nonce is None:
-        return orders.post(known, state, io)
+        return _post(known, state, io)
     seen, judgement = _look(known, state, io)
     if isinstance(judgement, Still) and not seen.known[-1]:
         judgement = Missing()
     if isinstance(judgement, Still):
         return (_submitted(known, io, seen, accepted=True),)
     return _react(known, judgement, seen, io)
+
+
+def _post(known: IntentState, state: State, io: Io) -> tuple[Fact, ...] | Later:
+    """A posted order cannot be called back, so one that nobody wants is let expire instead."""
+    paused = io.paused()
+    if _unwanted(known, state):
+        return orders.follow(known, state, io)
+    if paused is not None:
+        pause = io.chains[known.intent.chain].poll_seconds
+        return Later(io.clock.now() + pause, f"paused: {paused}")
+    return orders.post(known, state, io)
 
 
 def follow(step: OnIntent, state: State, io: Io) -> tuple[Fact, ...] | Later:
@@ -107,17 +126,17 @@ def _react(
 ) -> tuple[Fact, ...] | Later:
     now = io.clock.now()
     later = now + io.chains[known.intent.chain].poll_seconds
+    paused = None if known.intent.draft.purpose == "claim" else io.paused()
     match judgement:
         case Found():
             return _found(known, judgement, now)
         case Taken():
             return (Displaced(known.intent.id, now),)
+        case Missing() | Replace() if paused is not None:
+            return Later(later, f"paused: {paused}")
         case Missing():
             return _hand_over(known, seen, io)
         case Replace():
-            paused = io.paused()
-            if paused is not None:
-                return Later(later, f"paused: {paused}")
             reserved = replacement(known, judgement, io)
             return reserved if isinstance(reserved, Later) else (reserved,)
         case Still():
@@ -159,12 +178,14 @@ def watch(step: Watch, state: State, io: Io) -> tuple[Fact, ...] | Later:
     if known.mined is None:
         raise ValueError(f"{known.intent.id} is not mined")
     seen = io.nodes[step.chain].sight(io.account, (known.mined.receipt.hash,))
-    receipt = seen.receipts[0]
-    if receipt is None or receipt.block_hash != known.mined.receipt.block_hash:
-        return (Unmined(known.intent.id, known.mined.receipt.block_hash, now),)
-    depth = seen.head.number - receipt.block_number + 1
-    if receipt.block_number <= seen.finalized:
+    gone = look_again(step.chain, known.mined, seen, seen.receipts[0], io)
+    if gone is not None:
+        return gone if isinstance(gone, Later) else (gone,)
+    number, chain = known.mined.receipt.block_number, io.chains[step.chain]
+    depth = seen.head.number - number + 1
+    if number <= seen.finalized:
         return (Final(known.intent.id, now),)
-    if step.what == "confirm" and depth >= io.chains[step.chain].rules.confirmations:
+    if step.what == "confirm" and depth >= chain.rules.confirmations:
         return (Confirmed(known.intent.id, now),)
-    return Later(now + io.chains[step.chain].poll_seconds, f"{depth} blocks deep")
+    polls = 1 if step.what == "confirm" else _FINALITY_POLLS
+    return Later(now + polls * chain.poll_seconds, f"{depth} blocks deep")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import reduce
 
-from agent.core.budget import charge, fee_verdict
+from agent.core.budget import charge, fee_verdict, first_use
 from agent.core.fact import Fact, Reserved
 from agent.core.fold import apply
+from agent.core.intent import PROTECTIVE
 from agent.core.money import Address
 from agent.core.policy import Limits
 from agent.core.state import Contradiction, State
 from agent.core.verdict import Verdict
 from agent.errors import JournalCorrupt
 from agent.ports import Journal, Observer
-
-_PROTECTIVE = frozenset({"revoke", "claim", "approve_zero"})
-"""Purposes that only take risk away: a spent budget must not keep an allowance open."""
 
 
 def load(journal: Journal, account: Address) -> State:
@@ -61,13 +60,17 @@ class Tail:
         self.state = after
         self._observe(fact)
 
-    def verdict(self, fact: Reserved, limits: Limits, now: int) -> Verdict:
+    def verdict(
+        self, fact: Reserved, limits: Limits, now: int, canary: Decimal | None = None
+    ) -> Verdict:
         """Whether the limits allow a reservation; asked serially, right before it is appended.
 
-        Attempts that take risk away (revocations, claims, cancels) answer only to the fee cap.
+        Attempts that take risk away (revocations, claims, cancels) answer only to the fee cap:
+        a spent budget must not keep an allowance open.
         """
-        purpose = fact.intent.draft.purpose
-        if purpose in _PROTECTIVE or fact.kind == "cancel":
+        purpose, run = fact.intent.draft.purpose, fact.intent.run
+        if purpose in PROTECTIVE or fact.kind == "cancel":
             return fee_verdict(fact.charges.fee, limits)
-        run = fact.intent.run
-        return charge(self.state, run, fact.charges, limits, now, deposit=purpose == "deposit")
+        via = self.state.runs[run].legs[fact.intent.leg].leg.via
+        charged = charge(self.state, run, fact.charges, limits, now, deposit=purpose == "deposit")
+        return charged + first_use(self.state, via, fact.charges.value, canary)

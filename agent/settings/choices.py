@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,11 +9,9 @@ from typing import TypeVar
 from agent.errors import UnknownKey
 from agent.settings.environment import Environment
 from agent.settings.keys import PORTFOLIO, Key
-from agent.settings.value import Source, Value, did_you_mean
+from agent.settings.value import Source, Value, did_you_mean, without_paths
 
 _T = TypeVar("_T")
-
-_URL = re.compile(r"[a-z]+://(?:[^/?#@\s]*@)?([^/?#@\s]*)\S*")
 
 KEYS: Mapping[str, Key] = {key.name: key for key in PORTFOLIO}
 
@@ -103,7 +100,7 @@ def shown(raw: object) -> str:
     """
     if isinstance(raw, list):
         return ", ".join(map(shown, raw))
-    return _URL.sub(lambda match: f"{match[1]}…", str(raw))
+    return without_paths(str(raw))
 
 
 def _place(value: Value) -> str:

@@ -16,6 +16,8 @@ Source = Literal["flag", "environment", "portfolio", "user config", "chains", "o
 """Who said a value, the strongest voice first among flag … user config, default."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_PRIVATE_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
+_URL = re.compile(r"[a-z]+://(?:[^/?#@\s]*@)?([^/?#@\s]*)\S*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +104,18 @@ class Value:
 
 
 def quoted_key(key: str) -> str:
-    """A key as it is written in TOML: bare when it can be."""
+    """A key as it is written in TOML, bare when it can be; what may be a secret is cut.
+
+    >>> quoted_key("eip155:1"), quoted_key("https://node.example/v3/secret")
+    ('"eip155:1"', '"node.example…"')
+    """
+    key = without_paths(_PRIVATE_KEY.sub(lambda match: f"{match[0][:6]}…", key))
     return key if _BARE_KEY.fullmatch(key) else f'"{key}"'
+
+
+def without_paths(text: str) -> str:
+    """*text* with each URL in it by its host alone: the rest may be a key."""
+    return _URL.sub(lambda match: f"{match[1]}…", text)
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

@@ -209,8 +209,10 @@ class PaperOrderBook(PaperVenue):
         return Sent(accepted=True)
 
     def order(self, _leg: Leg, message: SignedMessage) -> OrderState:
-        """Open until everything is sold or its time is over."""
-        order = self.book[message.digest]
+        """Open until everything is sold or its time is over, also when it was never posted."""
+        order = self.book.get(message.digest)
+        if order is None:
+            return OrderState(self.time <= message.valid_to, ())
         sold = sum(fill.sold for fill in order.fills)
         is_open = sold < order.sell_raw and self.time <= order.valid_to
         return OrderState(is_open, tuple(order.fills))

@@ -82,6 +82,8 @@ def relay(target: str, **settings: Any) -> Iterator[Relay]:
 
     class Server(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body are two writes; without this each reply would wait for an acknowledgement.
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

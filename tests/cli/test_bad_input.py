@@ -1,6 +1,7 @@
 """Bad input in the middle of things: nothing is signed twice, nothing is lost."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,18 @@ from cli_fixtures import CliWallet, NewWallet
 from error_cases import CASES, Attempt, arranged, file_limit
 
 from agent import resources
+from agent.cli.plan import make
+from agent.compose import open_account
+from agent.compose.adapters import KeyAccess
 from agent.core.fact import Signed, Started
+from agent.core.plan import Plan
+from agent.engine.loop import session
+from agent.settings import load
 
 TRANSACTIONS = 4
 """Two legs, an approval and a swap each."""
 
-BEFORE_FIRST_SIGNATURE_BYTES = 60_000
-FULL_AT_BYTES = (BEFORE_FIRST_SIGNATURE_BYTES, 100_000, 140_000)
+FULL_AT_BYTES = (60_000, 100_000, 140_000)
 """Sizes at which the journal can grow no more: before, between and after the first signatures."""
 
 
@@ -22,16 +28,14 @@ def case(title: str):
     return next(each for each in CASES if each.title == title)
 
 
-def stopped_by_a_full_disk(wallet: CliWallet, most_bytes: int):
-    return wallet.command("run", "--json", "--no-rehearsal", before=file_limit(most_bytes))
-
-
 @pytest.fixture
 def half_done(wallet: CliWallet) -> CliWallet:
-    """A wallet with a run that is started, quoted and not signed."""
-    stopped_by_a_full_disk(wallet, BEFORE_FIRST_SIGNATURE_BYTES)
-    names = [type(fact).__name__ for fact in wallet.facts()]
-    assert ["Started", "Quoted"] == names
+    """A wallet with a run that somebody started, and no more."""
+    with closing(open_account(load(environ=wallet.variables), KeyAccess(ask=str))) as account:
+        seen, found = make(account, asked=True)
+        assert isinstance(found, Plan)
+        with session("somebody", account.io) as held:
+            held.start("r1", found, seen.snapshot)
     return wallet
 
 
@@ -39,7 +43,7 @@ def half_done(wallet: CliWallet) -> CliWallet:
 def test_run_on_a_full_disk_stops_and_goes_on_when_there_is_room(
     wallet: CliWallet, most_bytes: int
 ) -> None:
-    stopped = stopped_by_a_full_disk(wallet, most_bytes)
+    stopped = wallet.command("run", "--json", "--no-rehearsal", before=file_limit(most_bytes))
 
     error, signed = stopped.lines[-1], [x for x in wallet.facts() if isinstance(x, Signed)]
     assert (1, "error", "X101") == (stopped.code, error["kind"], error["code"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,12 @@ from cli.test_approvals import grant
 from cli.test_views import let_feeds_be_old
 from cli_fixtures import CHECKOUT, CliWallet, NewWallet
 
+from agent.chain.node import RpcNode
 from agent.cli.checks import met, warning, wrong
 from agent.cli.doctor import text
-from agent.errors import Broken
+from agent.errors import Broken, Unreachable
 from agent.lab.mainnet import SWAP_ROUTER02, USDC
+from agent.wire.address import checksum
 
 CLOSED = "http://127.0.0.1:9"
 
@@ -47,7 +51,7 @@ def test_a_sound_wallet_has_no_findings(command: Command, wallet: CliWallet) -> 
 ✓ kill switch: off
 ✓ simulate: ANVIL is in CACHE
 ✓ Ethereum node 127.0.0.1:PORT: chain 1, genesis as pinned, head N is AGE old
-✓ Ethereum contracts: 44 have code, 43 of them the code that is pinned
+✓ Ethereum contracts: N have code, N of them the code that is pinned
 ✓ Ethereum tokens: 6 say the decimals that chains.toml has
 ✓ Ethereum wallet: 13.0000 ETH pay for 5 swaps and more
 ✓ price of DAI: 0.9990 USD by chainlink and pool
@@ -59,6 +63,7 @@ def test_a_sound_wallet_has_no_findings(command: Command, wallet: CliWallet) -> 
 0 errors, 0 warnings
 """
     seen = re.sub(r"@foundry-rs/\S+", "ANVIL", plain(told.stdout, wallet))
+    seen = re.sub(r"\d+ have code, \d+ of", "N have code, N of", seen)
     assert (0, wanted) == (told.code, seen)
 
 
@@ -118,6 +123,33 @@ def test_a_wallet_that_the_overlay_does_not_name_cannot_sign(
 def test_a_watch_only_wallet_is_fine(command: Command, wallet: CliWallet) -> None:
     wallet.edit('"keystore:demo"', '"watch"')
     assert [] == bad(command)
+
+
+def test_a_key_file_that_does_not_say_whose_it_is_is_a_warning(
+    command: Command, wallet: CliWallet
+) -> None:
+    file = wallet.state / "keystore/demo.json"
+    content = json.loads(file.read_text())
+    del content["address"]
+    file.write_text(json.dumps(content))
+    assert [("key", "warning", None)] == bad(command)
+    opened = command("accounts", "show", "demo", "--unlock")
+    assert (0, []) == (opened.code, bad(command))
+
+
+def test_a_key_for_local_chains_is_no_key_for_others(command: Command, wallet: CliWallet) -> None:
+    from agent.cli.checks_machine import machine
+    from agent.settings import load
+
+    environ = {**os.environ}
+    del environ["REBALANCER_OVERLAY"]
+    found = [item for item in machine(load(environ=environ)) if item.level != "ok"]
+    assert [("key", "error", "K105")] == [(item.about, item.level, item.code) for item in found]
+
+
+def test_an_address_without_a_checksum_is_a_warning(command: Command, wallet: CliWallet) -> None:
+    wallet.edit(checksum(wallet.address), wallet.address)
+    assert [("configuration", "warning", None)] == bad(command)
 
 
 def test_a_signer_that_this_version_lacks_is_found(command: Command, wallet: CliWallet) -> None:
@@ -219,6 +251,28 @@ def test_other_decimals_are_found(command: Command, wallet: CliWallet) -> None:
     assert ("Ethereum tokens", "error", "C105") in bad(command, *option)
     told = command("doctor", *option).stdout
     assert "USDC says 6 decimals, chains.toml has 7" in told
+
+
+def test_a_token_that_is_none_is_found_everywhere(command: Command, wallet: CliWallet) -> None:
+    no_token = '"0x61fFE014bA17989E743c5F6cB21bF9697530B21e"'
+    option = facts(wallet, '"0x6B175474E89094C44Da98b954EedeAC495271d0F"', no_token)
+    found = bad(command, *option)
+    assert {
+        ("Ethereum tokens", "error", "C105"),
+        ("Ethereum wallet", "error", "N104"),
+        ("allowances", "error", "N104"),
+    } <= set(found)
+    assert "DAI does not say its decimals" in command("doctor", *option).stdout
+
+
+def test_a_node_that_falls_silent_in_between_is_found(
+    command: Command, wallet: CliWallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object) -> None:
+        raise Unreachable("it fell silent", fix="ask again")
+
+    monkeypatch.setattr(RpcNode, "code_hashes", silent)
+    assert [("Ethereum", "error", "N101")] == bad(command)
 
 
 def test_stale_feeds_are_errors_for_targets_and_warnings_for_others(

@@ -300,6 +300,8 @@ def test_money_that_left_unexplained_needs_a_person_who_accepts_it(
     assert "1000 base units of WETH on chain 1 left the wallet" in last["why"]
     refused = command("run", "--json")
     assert (10, "H102") == (refused.code, refused.lines[-1]["code"])
+    findings = command("doctor", "--json").document["findings"]
+    assert ["H102"] == [row["code"] for row in findings if row["level"] == "error"]
     assert 5 == command("resume", last["run"], "--accept-balances", "--no-input").code
     command("resume", last["run"], "--accept-balances", "--yes", "-q")
     assert 0 == command("run", "--dry-run", "--no-rehearsal", "--json").code

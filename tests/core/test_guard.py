@@ -40,7 +40,16 @@ from proposals import (
     with_payload,
 )
 
-from agent.core.guard import MAX_GAS_LIMIT, RULES, Proposal, check
+from agent.core.guard import (
+    MAX_GAS_LIMIT,
+    RULES,
+    Proposal,
+    amount_matches,
+    check,
+    impact_bounded,
+    minimum_enforced,
+    slippage_bounded,
+)
 from agent.core.money import Amount
 from agent.core.plan import Sell
 from agent.core.policy import Limits
@@ -309,9 +318,10 @@ def test_deadline_that_is_far_or_past_is_refused(ahead: int, why: str) -> None:
     assert [f"G110 {why}"] == refusals(bad)
 
 
-@pytest.mark.parametrize("ahead", [150, 300])
+@pytest.mark.parametrize("ahead", [1, 150, 300])
 def test_deadline_up_to_five_minutes_away_passes(ahead: int) -> None:
-    assert [] == refusals(with_data(honest(), swap_data("v3 single", deadline=NOW + ahead)))
+    p = with_quote(honest(), expires=NOW + ahead)
+    assert [] == refusals(with_data(p, swap_data("v3 single", deadline=NOW + ahead)))
 
 
 def test_swap_without_a_deadline_is_refused() -> None:
@@ -404,9 +414,17 @@ def test_price_of_a_single_source_is_refused(known: Any, symbol: str) -> None:
 
 def test_swap_without_any_price_or_plan_is_refused_whatever_it_offers() -> None:
     p = replace(honest(), prices=prices(USDC=()), min_out=0)
+    assert 0 == p.fair_least == p.acceptable
     assert ["G204", "G206"] == codes(check(p).refusals)
     p = with_data(with_quote(p, amount_out=0, min_amount_out=0), swap_data("v3 single", min_out=0))
     assert ["G109", "G204", "G206"] == codes(check(p).refusals)
+
+
+def test_smallest_amounts_are_amounts() -> None:
+    p = replace(honest("v2"), prices=prices(USDC=()), min_out=1, sell_raw=1)
+    p = with_quote(p, sell=Amount(WETH, 1), amount_out=1, min_amount_out=1)
+    p = with_data(p, swap_data("v2", amount_in=1, min_out=1))
+    assert check(p, (amount_matches, impact_bounded, minimum_enforced, slippage_bounded)).ok
 
 
 def test_wrap_needs_no_price() -> None:
@@ -473,7 +491,7 @@ def test_simulation_with_other_balances_is_refused(deltas: Any, why: str) -> Non
 
 
 def test_gift_of_another_token_in_the_simulation_passes() -> None:
-    deltas = {WETH: -SOLD, USDC: OFFERED + 1, DAI: 5}
+    deltas = {WETH: -SOLD, USDC: OFFERED + 1, DAI: 5, ETH: 0}
     assert [] == refusals(with_simulated(honest(), deltas=deltas))
 
 

@@ -28,7 +28,7 @@ BRIDGED = plan(leg("1", "bridge", "paper-bridge", Sell(USDC_A, 1000 * 10**6), US
 ORDER = plan(leg("1", "swap", "book", Sell(WETH_A, 2 * ETHER), USDC_A, 5900 * 10**6))
 
 
-class Restless(AssertionError):
+class RestlessError(AssertionError):
     """The engine writes and writes and gets nowhere."""
 
 
@@ -44,7 +44,7 @@ class Patient:
     def append(self, *args: Any) -> None:
         self._left -= 1
         if self._left < 0:
-            raise Restless("the journal grows without end")
+            raise RestlessError("the journal grows without end")
         self._inner.append(*args)
 
 

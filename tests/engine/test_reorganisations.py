@@ -6,8 +6,6 @@ from fractions import Fraction
 
 import pytest
 from paper_world import (
-    A,
-    B,
     BRIDGE,
     ETHER,
     ME,
@@ -15,6 +13,8 @@ from paper_world import (
     USDC_B,
     VENUE,
     WETH_A,
+    A,
+    B,
     World,
     leg,
     plan,
@@ -176,8 +176,12 @@ def test_a_claim_that_goes_away_takes_the_arrival_with_it():
 def test_a_revocation_that_goes_away_after_the_end_is_sent_again():
     world = World(finality=12)
     with started(world, ONE_SWAP) as held:
-        until(held, world, lambda: facts(world, f.Mined))
-        held.cancel("enough")
+
+        def react(fact) -> None:
+            if isinstance(fact, f.Mined) and held.state.runs["r1"].cancel is None:
+                held.cancel("enough")
+
+        after(held, react)
         assert "aborted" == held.advance(600).outcome
         world.chains[A].reorg(1)
         assert 0 < allowance(world, WETH_A, VENUE)
@@ -280,12 +284,11 @@ def test_a_run_is_not_started_on_blocks_that_are_gone():
     world = World(finality=12)
     with started(world, ONE_SWAP) as held:
         assert "done" == held.advance(600).outcome
+        world.chains[A].mine()
         snapshot = world.snapshot()
         world.chains[A].reorg(1)
-        for signed in facts(world, f.Signed):
-            world.chains[A].send(signed.payload.raw)
-        with pytest.raises(WrongValue, match="block"):
-            held.start("r2", plan(leg("1", "wrap", "wrap", Sell(WETH_A, 1), WETH_A, 1)), snapshot)
+        with pytest.raises(WrongValue, match="blocks that the plan was made on have gone away"):
+            held.start("r2", ONE_SWAP, snapshot)
 
 
 def test_a_run_is_not_started_while_the_last_one_has_come_undone():

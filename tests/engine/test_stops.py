@@ -8,12 +8,12 @@ from fractions import Fraction
 
 import pytest
 from paper_world import (
-    A,
     BOOK,
     ME,
     USDC_A,
     VENUE,
     WETH_A,
+    A,
     World,
     policy,
     prices,

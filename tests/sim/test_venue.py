@@ -227,9 +227,20 @@ def test_order_is_open_until_its_time_is_over() -> None:
     world = World()
     message = posted(world)
     open_at = []
-    for world.book.time in (message.valid_to, message.valid_to + 1):
+    for now in (message.valid_to, message.valid_to + 1):
+        world.book.time = now
         open_at.append(world.book.order(SWAP_A, message).open)
     assert [True, False] == open_at
+
+
+def test_order_that_was_never_posted_is_open_until_its_time_is_over() -> None:
+    book = World().book
+    message = SignedMessage("cow_order", "0x" + "0e" * 32, "paper", START)
+    states = []
+    for now in (START, START + 1):
+        book.time = now
+        states.append(book.order(SWAP_A, message))
+    assert [(True, ()), (False, ())] == [(state.open, state.fills) for state in states]
 
 
 def test_order_without_an_allowance_is_not_filled() -> None:

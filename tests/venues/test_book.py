@@ -156,6 +156,7 @@ def test_unknown_part_of_a_pool_is_read_further_and_the_others_are_kept() -> Non
     page = book.page([A, B])
     v2, v3 = page.pools[pair(A, B)]
     assert isinstance(v3, V3Pool)
+    assert page == book.further(page, {})
     lowest = v3.tick_map.lowest_word
     wider = book.further(page, {v3.address: lowest - 1})
     same, grown = wider.pools[pair(A, B)]
