@@ -101,11 +101,15 @@ class CliWallet:
         """Run `rebalancer ARGUMENTS` as a process in the wallet's home, and wait for its end.
 
         *environ* adds variables, or takes away those that are None; *before* runs in the child
-        before it becomes the command.
+        before it becomes the command, which then leaves no bytecode behind: under a limit of
+        file sizes Python would store it cut off, for everybody who comes later.
         """
+        changes = dict(environ or {})
+        if before is not None:
+            changes["PYTHONDONTWRITEBYTECODE"] = "1"
         done = subprocess.run(
             [sys.executable, "-m", "agent", *arguments],
-            env=self._environ(environ),
+            env=self._environ(changes),
             cwd=self.home,
             input=stdin,
             capture_output=True,

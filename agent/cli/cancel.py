@@ -18,7 +18,7 @@ def cancel(
     """Cancel a run: replace what is not mined, take allowances back, say what stays."""
     from agent.cli import output
     from agent.cli.events import Teller
-    from agent.cli.run import follow, worker
+    from agent.cli.run import EXIT, follow, worker
     from agent.cli.status import pick
     from agent.core.progress import delivered
     from agent.engine.loop import session
@@ -36,4 +36,6 @@ def cancel(
             output.say(f"what legs {', '.join(stays)} did is mined and stays")
         teller.learn(found)
         held.cancel("cancelled by its owner")
-        follow(context, account, held, found.id, wait)
+        code = follow(context, account, held, found.id, wait)
+    # An aborted run is what was asked for.
+    raise typer.Exit(0 if code == EXIT["aborted"] else code)

@@ -25,6 +25,7 @@ class Teller:
 
     def learn(self, run: RunState) -> None:
         """Take in what earlier processes wrote, and say where their last transactions stand."""
+        self._run = run.id
         for known in run.intents.values():
             self._intents[known.intent.id] = known.attempts[0].reserved
             for number, digest in known.hashes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
+
+from agent.core.money import EXACT
 
 BUMP_NUMERATOR, BUMP_DENOMINATOR = 1125, 1000
 """A replacement must beat both fees by 12.5 %: above the 10 % that nodes ask for
@@ -12,6 +14,9 @@ BUMP_NUMERATOR, BUMP_DENOMINATOR = 1125, 1000
 MAX_BASE_FEE_GROWTH = 2
 """`max_fee_per_gas` covers the base fee doubling: it can grow by 12.5 % a block (EIP-1559),
 that is six full blocks in a row."""
+
+MICRO = Decimal("0.000001")
+"""The least amount of money that is told apart."""
 
 SELF_SEND_GAS = 21_000
 """Gas of a plain transfer, the whole of a cancel (EIP-2028 intrinsic gas)."""
@@ -55,7 +60,10 @@ def _raised(fee: int) -> int:
 def money(wei: int, native_price: Decimal) -> Decimal:
     """The worth of *wei* at *native_price* per whole coin, in the unit of account.
 
+    Rounded up to a millionth: it is what we pay.
+
     >>> money(21_000 * 10**9, Decimal(3000))
     Decimal('0.063000')
     """
-    return (Decimal(wei) * native_price).scaleb(-18).quantize(Decimal("0.000001"))
+    exact = EXACT.scaleb(EXACT.multiply(Decimal(wei), native_price), -18)
+    return exact.quantize(MICRO, ROUND_CEILING, EXACT)

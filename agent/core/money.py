@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import NewType
 
@@ -20,6 +20,9 @@ Bps = NewType("Bps", int)
 """Hundredths of a percent; 10 000 is the whole."""
 
 WHOLE_BPS = Bps(10_000)
+
+EXACT = Context(prec=160)
+"""Room for any 256-bit count (78 digits) times any price: nothing is rounded on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Amount:
         >>> Amount(usdc, 1_500_000).whole
         Decimal('1.500000')
         """
-        return Decimal(self.raw).scaleb(-self.token.decimals)
+        return EXACT.scaleb(Decimal(self.raw), -self.token.decimals)
 
 
 def raw_down(whole: Decimal | Fraction, token: Token) -> int:

@@ -242,13 +242,11 @@ def _how(known: IntentState) -> str:
 
 
 def act(run: RunState, leg: LegState) -> IntentState | None:
-    """The intent of the present quote round that moves the leg's money."""
+    """The intent of the present quote round that moves the leg's money: its last draft."""
     if leg.quoted is None:
         return None
-    for index, draft in enumerate(leg.quoted.drafts):
-        if draft.purpose in ACTS:
-            return run.intents.get(intent_id(run.id, leg.leg.id, leg.rounds, index))
-    return None
+    last = len(leg.quoted.drafts) - 1
+    return run.intents.get(intent_id(run.id, leg.leg.id, leg.rounds, last))
 
 
 def delivered(run: RunState, leg: LegState) -> int | None:
@@ -354,14 +352,16 @@ def _forward_step(run: RunState, leg: LegState, now: int) -> Step | None:
     quoted = leg.quoted
     if quoted is None or _voided_in_round(run, leg):
         return ask
-    for index, draft in enumerate(quoted.drafts):
-        if run.intents.get(intent_id(run.id, leg.leg.id, leg.rounds, index)) is not None:
-            continue
-        if _stale(quoted.drafts[index:], now) and leg.rounds < MAX_ROUNDS:
-            return ask
-        following = quoted.drafts[index + 1 :]
-        return Reserve(run.id, leg.leg.id, leg.rounds, index, draft, following)
-    return None
+    # The act has not begun, or there would be nothing to go forward to: one draft is left.
+    index = next(
+        number
+        for number in range(len(quoted.drafts))
+        if intent_id(run.id, leg.leg.id, leg.rounds, number) not in run.intents
+    )
+    if _stale(quoted.drafts[index:], now) and leg.rounds < MAX_ROUNDS:
+        return ask
+    draft, *following = quoted.drafts[index:]
+    return Reserve(run.id, leg.leg.id, leg.rounds, index, draft, tuple(following))
 
 
 def _ask(run: RunState, leg: LegState, sell_raw: int) -> Ask:

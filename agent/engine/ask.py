@@ -78,7 +78,7 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
     except NoRoute as error:
         return (Refusal(error.code, error.message),)
     drafts, revoke = _drafts(leg, quote, node, io.account)
-    simulated = simulate(node, io.account, drafts, leg)
+    simulated = simulate(io, step.chain, drafts)
     drafts = _with_gas(drafts, simulated)
     hashes = node.code_hashes((*_addresses(drafts), io.account))
     verdict = check(
@@ -148,14 +148,16 @@ def unpriced(leg: Leg, prices: Prices) -> Refusal:
     return Refusal("G202", f"no source has a price for what leg {leg.id} sells or buys")
 
 
-def simulate(node: Node, account: Address, drafts: tuple[Draft, ...], leg: Leg) -> Simulated:
-    """Run the calls of *drafts* in a row on the chain's head, as the account would."""
+def simulate(io: Io, chain: ChainId, drafts: tuple[Draft, ...]) -> Simulated:
+    """Run the calls of *drafts* in a row on the chain's head, as the account would.
+
+    All tokens of the chain are watched: what leaves besides the leg's own is seen.
+    """
     calls = [
         (draft.payload, draft.gas_limit) for draft in drafts if isinstance(draft.payload, Call)
     ]
     granted = [draft.allowance for draft in drafts if draft.allowance is not None]
-    watch = [token for token in (leg.sell.token, leg.buy) if token.chain == node.chain]
-    return node.simulate(account, calls, watch, granted)
+    return io.nodes[chain].simulate(io.account, calls, io.chains[chain].tokens, granted)
 
 
 def _drafts(

@@ -133,11 +133,16 @@ class Session:
                 fix="make a new one: rebalancer plan",
             )
 
-    def cancel(self, why: str) -> None:
-        """Ask the open run to end: nothing new is begun, what is not mined is replaced."""
-        run = self.state.open_run
-        if run is not None and run.cancel is None:
-            self._tail.append(CancelRequested(run.id, why, self._io.clock.now()))
+    def cancel(self, why: str, run: str | None = None) -> None:
+        """Ask an open run to end: nothing new is begun, what is not mined is replaced.
+
+        The oldest open one when *run* is not given; nothing happens when it is not open.
+        """
+        for known in self.state.runs.values():
+            if known.closed is None and run in {None, known.id}:
+                if known.cancel is None:
+                    self._tail.append(CancelRequested(known.id, why, self._io.clock.now()))
+                return
 
     def reconcile(self, run: str, note: str) -> None:
         """Accept the balances of a run that needed a person; raises WrongValue for another."""

@@ -53,7 +53,7 @@ def _refusal(step: Reserve, state: State, io: Io, chain_time: int) -> Refusal | 
     if not all(chain_time + MARGIN_SECONDS <= limit for limit in limits):
         return Refusal("G110", "the quote is too old to be signed")
     leg = state.runs[step.run].legs[step.leg].leg
-    simulated = simulate(io.nodes[step.chain], io.account, drafts, leg)
+    simulated = simulate(io, step.chain, drafts)
     if simulated.ok:
         return None
     reason = (simulated.reverted or (0, "no reason"))[1]

@@ -9,12 +9,15 @@ from cli_fixtures import CliWallet, NewWallet
 from error_cases import CASES, Attempt, arranged, file_limit
 
 from agent import resources
+from agent.cli.context import Context
 from agent.cli.plan import make
 from agent.compose import open_account
 from agent.compose.adapters import KeyAccess
 from agent.core.fact import Signed, Started
+from agent.core.intent import SignedTx
 from agent.core.plan import Plan
 from agent.engine.loop import session
+from agent.errors import Unavailable
 from agent.settings import load
 
 TRANSACTIONS = 4
@@ -129,3 +132,18 @@ def test_plan_file_is_not_run_under_other_decimals(wallet: CliWallet) -> None:
         told = wallet.command(command, "plan.json", "--json", "--chains", "chains.toml")
         assert (2, "C105") == (told.code, told.document["code"])
     assert not [fact for fact in wallet.facts() if isinstance(fact, Started)]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_error_says_that_nothing_was_signed_only_if_nothing_was(
+    wallet: CliWallet, signed: bool
+) -> None:
+    def fail_on_the_way() -> None:
+        with Context().account(load(environ=wallet.variables)) as account:
+            if signed:
+                account.io.observe(Signed("r1/1/1/0", 0, SignedTx("0x01", "0x02"), 1))
+            raise Unavailable("the node went away", fix="wait")
+
+    with pytest.raises(Unavailable) as caught:
+        fail_on_the_way()
+    assert (not signed) is caught.value.nothing_signed

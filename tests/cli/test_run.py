@@ -210,14 +210,12 @@ def test_a_cancelled_run_replaces_what_is_not_mined(command: Command, wallet: Cl
     assert ("aborted", 2) == (status["outcome"], status["transactions"][0]["attempts"])
 
 
-@pytest.mark.xfail(reason="cancel drops the exit code that it was told")
 @pytest.mark.usefixtures("still")
 def test_cancel_ends_with_9_while_something_is_not_mined(command: Command) -> None:
     run = command("run", "--json", "--no-rehearsal", "--wait", "0").lines[-1]["run"]
     assert 9 == command("cancel", run, "--json", "--wait", "0").code
 
 
-@pytest.mark.xfail(reason="resume without an id tells events of a run without a name")
 @pytest.mark.usefixtures("still")
 def test_every_event_of_a_resumed_run_names_it(command: Command, wallet: CliWallet) -> None:
     run = command("run", "--json", "--no-rehearsal", "--wait", "0").lines[-1]["run"]

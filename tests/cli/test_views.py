@@ -107,6 +107,12 @@ def test_an_empty_wallet_is_shown_as_such(
     use(new_wallet({}), monkeypatch)
     told = bare("balances")
     assert (0, True) == (told.code, "  nothing that is known here\n" in told.stdout)
+    drift = bare("drift", "--json")
+    assert (0, "0.00", [], "rest") == (
+        drift.code,
+        *(drift.document[key] for key in ("value", "assets", "decision")),
+    )
+    assert "   0.00 USD\n" in bare("drift").stdout
 
 
 def test_prices_are_told_to_people(command: Command, wallet: CliWallet) -> None:

@@ -18,11 +18,12 @@ from paper_world import (
     plan,
     policy,
 )
-from scenes import BRIDGED, ONE_SWAP, ORDER, facts, start, started
+from scenes import BRIDGED, ONE_SWAP, ORDER, after, facts, start, started
 
 from agent.core import fact as f
 from agent.core.closing import costs
 from agent.core.plan import Sell
+from agent.errors import Unreachable
 
 
 def codes(world: World) -> set[str]:
@@ -38,7 +39,25 @@ def test_an_approval_does_not_make_a_venue_a_known_one():
     world = World()
     large = leg("2", "swap", "venue", Sell(WETH_B, ETHER), USDC_B, 2900 * 10**6)
     both = plan(small("1", WETH_A, USDC_A), large)
-    ended = start(world, both, world.io(canary=Decimal(50)))
+    honest = world.venue.quote
+
+    def quote(leg_, *args):
+        if leg_.id == "2" and not facts(world, f.Mined):
+            raise Unreachable("the venue is silent", fix="wait")
+        return honest(leg_, *args)
+
+    def mine(fact) -> None:
+        # The swap itself stays in the pool: only the approval has worked by then.
+        if isinstance(fact, f.Mined):
+            world.chains[A].automine = False
+
+    world.venue.quote = quote
+    with started(world, both, canary=Decimal(50)) as held:
+        after(held, mine)
+        held.advance(4)
+        assert ["r1/1/1/0"] == [fact.intent for fact in facts(world, f.Mined)]
+        world.chains[A].mine()
+        ended = held.advance(600)
     assert ("aborted", {"G501"}) == (ended.outcome, codes(world))
     assert 0 == world.holds(USDC_B)
 

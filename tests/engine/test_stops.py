@@ -7,6 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from crash_rig import Crash
 from paper_world import (
     BOOK,
     ME,
@@ -33,7 +34,7 @@ from scenes import (
 )
 
 from agent.core import fact as f
-from agent.engine.loop import Finished, Wait
+from agent.engine.loop import Finished, Wait, advance
 from agent.engine.tail import load
 from agent.errors import Unreachable
 
@@ -277,20 +278,40 @@ def test_a_node_that_is_silent_for_a_day_is_still_asked():
 
 
 def test_a_deposit_is_written_down_once_however_often_the_end_is_tried():
-    from crash_rig import Crash
-
     world = World()
-    with pytest.raises(Crash), started(world, ONE_SWAP) as held:
-        world.chains[A].ledger.mint(USDC_A.address, ME, 77)
 
-        def react(fact) -> None:
-            if isinstance(fact, f.ForeignInflow):
-                raise Crash
+    def dies(fact) -> None:
+        if isinstance(fact, f.ForeignInflow):
+            raise Crash
 
-        after(held, react)
-        held.advance(600)
-    from agent.engine.loop import advance
+    def first_life() -> None:
+        with started(world, ONE_SWAP) as held:
+            world.chains[A].ledger.mint(USDC_A.address, ME, 77)
+            after(held, dies)
+            held.advance(600)
 
+    with pytest.raises(Crash):
+        first_life()
     assert "done" == advance("next", world.io(), 600).outcome
     assert [77] == [x.amount.raw for x in facts(world, f.ForeignInflow)]
     assert 1 == len(load(world.journal, ME).runs["r1"].inflows)
+
+
+def test_a_deposit_that_a_reorganisation_took_back_is_not_an_inflow_any_more():
+    world = World(finality=12)
+
+    def dies(fact) -> None:
+        if isinstance(fact, f.ForeignInflow):
+            world.chains[A].ledger.move(USDC_A.address, ME, BOOK, 77)
+            raise Crash
+
+    def first_life() -> None:
+        with started(world, ONE_SWAP) as held:
+            world.chains[A].ledger.mint(USDC_A.address, ME, 77)
+            after(held, dies)
+            held.advance(600)
+
+    with pytest.raises(Crash):
+        first_life()
+    assert "done" == advance("next", world.io(), 600).outcome
+    assert [77, 0] == [x.amount.raw for x in facts(world, f.ForeignInflow)]
