@@ -35,7 +35,7 @@ def reserve(step: Reserve, state: State, io: Io) -> tuple[Reserved | Refused, ..
     if seen.nonce < nonce or node.pending_nonce(io.account) > seen.nonce:
         why = "another transaction of the wallet is pending, or the node is behind"
         return Later(now + io.chains[step.chain].poll_seconds, why)
-    priced = _refusal(step, state, io, seen.head.timestamp) or _priced(io, step.draft)
+    priced = _refusal(step, io, seen.head.timestamp) or _priced(io, step.draft)
     if not isinstance(priced, Refusal):
         return (_reserved(step, io, seen.nonce, priced),)
     if step.draft.purpose in PROTECTIVE:
@@ -44,7 +44,7 @@ def reserve(step: Reserve, state: State, io: Io) -> tuple[Reserved | Refused, ..
     return (Refused(step.run, step.leg, via, (priced,), now),)
 
 
-def _refusal(step: Reserve, state: State, io: Io, chain_time: int) -> Refusal | None:
+def _refusal(step: Reserve, io: Io, chain_time: int) -> Refusal | None:
     """Why what is left of a leg must not be begun now: too late, or it does not go through."""
     if step.draft.purpose not in ACTS and not step.following:
         return None
@@ -52,7 +52,6 @@ def _refusal(step: Reserve, state: State, io: Io, chain_time: int) -> Refusal | 
     limits = [draft.valid_until for draft in drafts if draft.valid_until]
     if not all(chain_time + MARGIN_SECONDS <= limit for limit in limits):
         return Refusal("G110", "the quote is too old to be signed")
-    leg = state.runs[step.run].legs[step.leg].leg
     simulated = simulate(io, step.chain, drafts)
     if simulated.ok:
         return None
