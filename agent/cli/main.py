@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -121,6 +122,15 @@ def _register(app: typer.Typer, name: str, module: Any) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code; never shows a traceback without `-v`."""
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _reader_gone()
+    return code
+
+
+def _run(argv: list[str] | None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     context = Context(json="--json" in arguments)
     # A polite end is an interruption: what is being written is finished, the rest resumes.
@@ -140,10 +150,17 @@ def main(argv: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
     except BrokenPipeError:
-        sys.stderr.close()
-        return EXIT_UNEXPECTED
+        raise
     except Exception as error:  # noqa: BLE001  the last line of defence: one sentence, one code
         return report(error, context)
+
+
+def _reader_gone() -> int:
+    """Nobody reads on: what is still buffered goes nowhere, and no traceback follows it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return EXIT_UNEXPECTED
 
 
 def _interrupted() -> int:

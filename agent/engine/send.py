@@ -82,15 +82,16 @@ def _unwanted(known: IntentState, state: State) -> bool:
 
 
 def submit(step: OnIntent, state: State, io: Io) -> tuple[Fact, ...] | Later:
-    """Hand the newest bytes over, after asking whether they are there already."""
+    """Hand the newest bytes over, unless they are mined, unwanted or too late by now.
+
+    Nobody knows whether they were handed over before: the same bytes again are harmless.
+    """
     known = state.intent(step.intent)
     if known.intent.nonce is None:
         return _post(known, state, io)
     seen, judgement = _look(known, state, io)
-    if isinstance(judgement, Still) and not seen.known[-1]:
-        judgement = Missing()
     if isinstance(judgement, Still):
-        return (_submitted(known, io, seen, accepted=True),)
+        judgement = Missing()
     return _react(known, judgement, seen, io)
 
 
@@ -161,14 +162,10 @@ def _hand_over(known: IntentState, seen: Sighting, io: Io) -> tuple[Fact, ...] |
         raise ValueError(f"nothing signed to submit for {known.intent.id}")
     sent = io.nodes[known.intent.chain].send(last.signed.payload.raw)
     if last.submitted is None:
-        return (_submitted(known, io, seen, accepted=sent.accepted),)
+        number, now = last.reserved.attempt, io.clock.now()
+        return (Submitted(known.intent.id, number, sent.accepted, seen.head.number, now),)
     chain = io.chains[known.intent.chain]
     return Later(io.clock.now() + chain.poll_seconds, f"sent again: {sent.said or 'accepted'}")
-
-
-def _submitted(known: IntentState, io: Io, seen: Sighting, *, accepted: bool) -> Submitted:
-    number = known.live[-1].reserved.attempt
-    return Submitted(known.intent.id, number, accepted, seen.head.number, io.clock.now())
 
 
 def watch(step: Watch, state: State, io: Io) -> tuple[Fact, ...] | Later:

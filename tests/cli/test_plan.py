@@ -109,8 +109,8 @@ def test_a_simulation_is_told_to_people(command: Command, wallet: CliWallet) -> 
     told = command("simulate")
     wanted = """\
 SIMULATE   on forks, the whole sequence; nothing signed
-  1  ✓  swap  expected 4,002.84 USDC  simulated 4,002.84 USDC  gas 167,962
-  2  ✓  swap  expected 0.0667 WBTC    simulated 0.0667 WBTC    gas 156,691
+  1  ✓  swap  expected 4,002.84 USDC  simulated 4,002.84 USDC  gas N
+  2  ✓  swap  expected 0.0667 WBTC    simulated 0.0667 WBTC    gas N
   2 of 2 legs as planned: every leg arrived
 """
     assert (0, wanted) == (told.code, plain(told.stdout, wallet))

@@ -529,5 +529,3 @@ def test_a_run_that_is_archived_changes_nothing_for_those_that_stay():
 def test_nothing_is_known_before_the_first_fact():
     state = State()
     assert (None, None, 0) == (state.open_run, state.unreconciled, state.next_nonce(ChainId(1)))
-
-

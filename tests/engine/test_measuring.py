@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+import stories
 from paper_world import ETH_A, ETHER, ME, USDC_A, WETH_A, World, address, leg, plan
-from scenes import ONE_SWAP, facts, start, started
+from scenes import ONE_SWAP, after, facts, start, started
 
 from agent.core import fact as f
 from agent.core.plan import Sell
+from agent.core.price import Prices
+from agent.core.progress import Measure
+from agent.engine.measure import measure
 
 WRAP_AND_SWAP = plan(
     leg("1", "wrap", "wrap", Sell(ETH_A, 2 * ETHER), WETH_A, 2 * ETHER),
@@ -77,3 +83,93 @@ def test_a_deposit_beside_a_wrap_is_not_taken_for_its_output():
     ended = start(world, plan(WRAP_AND_SWAP.legs[0]))
     assert ("done", 2 * ETHER) == (ended.outcome, settled(world)["1"]["WETH"])
     assert [7] == [fact.amount.raw for fact in facts(world, f.ForeignInflow)]
+
+
+def test_an_act_that_was_mined_again_elsewhere_is_not_measured_by_its_old_block():
+    world = World(finality=12)
+    node = world.chains[WETH_A.chain]
+    left = [1]
+
+    def react(fact) -> None:
+        if isinstance(fact, f.Mined) and fact.intent == "r1/1/1/1" and left:
+            left.pop()
+            del node.blocks[-1:]
+            node._salt += 1
+            node.send(facts(world, f.Signed)[-1].payload.raw)
+
+    with started(world, ONE_SWAP) as held:
+        after(held, react)
+        ended = held.advance(600)
+    assert ("done", 1) == (ended.outcome, len(facts(world, f.Unmined)))
+    assert {"WETH": -2 * ETHER, "USDC": 5980 * 10**6} == settled(world)["1"]
+
+
+def test_a_node_that_is_behind_the_last_final_block_ends_no_run():
+    world = World(finality=0)
+    node = world.chains[WETH_A.chain]
+    blocks = []
+
+    def react(fact) -> None:
+        if isinstance(fact, f.Settled):
+            blocks.append(node.blocks.pop())
+
+    with started(world, ONE_SWAP) as held:
+        after(held, react)
+        waited = held.advance(5)
+        assert "the node is behind the last transaction" == waited.why
+        node.blocks += blocks
+        ended = held.advance(600)
+    assert ("done", ["done"]) == (ended.outcome, [fact.outcome for fact in facts(world, f.Closed)])
+
+
+class Coins:
+    """A node of which only the gas coin's balance and the blocks' hashes are known."""
+
+    def __init__(self, before: int, after: int) -> None:
+        self._raw = {5: before, 6: after}
+
+    def balances(self, _account, tokens, at):
+        return {tokens[0]: self._raw[at]}
+
+    def block(self, number):
+        return stories.block(number)
+
+    def received(self, *_):
+        return 0, 100
+
+
+def bought_coins(before: int, after: int, *, beside: bool = False) -> dict[str, int]:
+    """What is measured of a swap into the gas coin, with these balances around its block."""
+    act = stories.reserved()
+    others = stories.done(stories.reserved(stories.APPROVE, 1, index=1)) if beside else ()
+    state = stories.told(
+        stories.started(stories.leg(buy=stories.ETH)),
+        stories.quoted(stories.SWAP, min_out=90),
+        *stories.done(act),
+        *others,
+    )
+    io = SimpleNamespace(
+        account=stories.ME,
+        nodes={stories.A: Coins(before, after)},
+        chains={stories.A: SimpleNamespace(native=stories.ETH)},
+        prices=lambda: Prices({}),
+        clock=SimpleNamespace(now=lambda: stories.NOW),
+    )
+    (fact,) = measure(Measure("r1", "1", stories.A), state, io)
+    return {delta.token.symbol: delta.raw for delta in fact.deltas}
+
+
+@pytest.mark.parametrize(
+    ("change", "beside", "bought"),
+    [
+        (100 - stories.FEE, False, 100),
+        (90 - stories.FEE, False, 90),
+        (50 - stories.FEE, False, 90),
+        (100 - 2 * stories.FEE, True, 90),
+    ],
+    ids=["all of it", "the minimum", "a theft beside it", "another of ours beside it"],
+)
+def test_gas_coin_that_is_bought_is_told_by_its_block_and_never_below_the_minimum(
+    change, beside, bought
+):
+    assert {"WETH": -100, "ETH": bought} == bought_coins(1000, 1000 + change, beside=beside)

@@ -246,6 +246,26 @@ def test_a_node_that_is_behind_does_not_end_a_run_with_an_alarm():
     assert ("done", ["done"]) == (ended.outcome, [c.outcome for c in facts(world, f.Closed)])
 
 
+def test_a_node_that_has_a_block_and_forgets_what_is_in_it_does_not_undo_anything():
+    world = World(finality=30)
+    node = world.chains[A]
+    honest = node._receipt
+    forgetful = []
+    node._receipt = lambda item: None if forgetful else honest(item)
+
+    def react(fact) -> None:
+        if isinstance(fact, f.Settled):
+            forgetful.append(1)
+
+    with started(world, ONE_SWAP) as held:
+        after(held, react)
+        waited = held.advance(10)
+        assert "the node has a block and not the transaction in it" == waited.why
+        forgetful.clear()
+        ended = held.advance(600)
+    assert ("done", []) == (ended.outcome, facts(world, f.Unmined))
+
+
 def test_a_chain_that_stays_shorter_has_lost_its_blocks():
     world = World(finality=30)
     with started(world, ONE_SWAP) as held:

@@ -35,6 +35,7 @@ def test_latency_proxy_forwards_everything_and_counts_each_request_once() -> Non
                 seen.append(json.loads(proxy.stdout.readline()))
             assert (2, 4) == (seen[0]["connections"], seen[0]["requests"])
             assert seen[0]["bytes_up"] > len(large) < seen[0]["bytes_down"]
-            assert {} == seen[1]
+            # An empty read at a connection's end may still be told, as nothing.
+            assert not any(seen[1].values())
             proxy.stdin.close()
             assert 0 == proxy.wait(timeout=30)

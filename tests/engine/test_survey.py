@@ -1,0 +1,90 @@
+"""From the chains to a plan, with nothing signed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from paper_world import (
+    ME,
+    USDC_A,
+    USDC_B,
+    A,
+    World,
+    prices,
+)
+from scenes import BRIDGED, facts, start, started, until
+
+from agent.core import fact as f
+from agent.core.decide import History, Rebalance, Rest
+from agent.core.plan import Plan
+from agent.core.state import State
+from agent.engine.loop import session
+from agent.engine.survey import history, look, make_plan, read
+from agent.planning.problem import NoPlan
+
+
+def test_a_wallet_off_its_target_gets_a_plan_that_the_engine_can_execute():
+    world = World()
+    venues = {name: venue for name, venue in world.io().venues.items() if name != "book"}
+    io = world.io(venues=venues)
+    seen = look(io, State(), asked=True)
+    assert isinstance(seen.decision, Rebalance)
+    made = make_plan(io, seen)
+    assert isinstance(made, Plan)
+    with session("worker", io) as held:
+        held.start("r1", made, seen.snapshot)
+        ended = held.advance(600)
+    assert ("done", io.policy.hash) == (ended.outcome, made.policy_hash)
+
+
+def test_one_chain_is_asked_without_threads_and_gives_the_same():
+    world = World()
+    both = world.io()
+    one = replace(both, nodes={A: both.nodes[A]}, chains={A: both.chains[A]})
+    assert read(both, State()).chains[A] == read(one, State()).chains[A]
+
+
+def test_a_wallet_that_is_to_rest_gets_the_reason_instead_of_a_plan():
+    world = World()
+    io = world.io()
+    resting = replace(look(io, State()), decision=Rest("nothing to do: it is fine"))
+    assert NoPlan(("nothing to do: it is fine",)) == make_plan(io, resting)
+
+
+def test_gas_that_cannot_be_valued_is_a_refusal_to_plan():
+    world = World()
+    io = world.io()
+    seen = look(io, State(), asked=True)
+    known = prices()
+    blind = {key: price for key, price in known.by_asset.items() if key != "ETH"}
+    found = make_plan(io, replace(seen, prices=replace(known, by_asset=blind)))
+    assert isinstance(found, NoPlan)
+    assert ("ETH has no price, so gas cannot be valued",) == found.why
+    assert ["G202"] == [no.code for no in found.refusals]
+
+
+def test_the_next_decision_knows_how_the_last_run_ended():
+    assert History() == history(State())
+    world = World()
+    start(world, BRIDGED_FROM_NOTHING)
+    with session("worker", world.io()) as held:
+        ended = held.state.ended
+        assert History(ended.at, "aborted") == history(held.state)
+
+
+BRIDGED_FROM_NOTHING = BRIDGED
+"""The wallet has no USDC on the first chain: the deposit does not go through."""
+
+
+@pytest.mark.parametrize("way", ["push", "never"])
+def test_money_under_way_is_part_of_what_is_read(way):
+    world = World(way)
+    world.chains[A].ledger.mint(USDC_A.address, ME, 2000 * 10**6)
+    with started(world, BRIDGED) as held:
+        until(held, world, lambda: facts(world, f.Settled))
+        (flying,) = read(world.io(), held.state).in_flight
+        assert ("1", USDC_B, 999_500_000) == (flying.leg, flying.to, flying.amount.raw)
+        held.advance(600)
+        left = read(world.io(), held.state).in_flight
+    assert (way == "never") == bool(left)
