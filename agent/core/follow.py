@@ -93,7 +93,7 @@ def _unmined(known: IntentState, seen: Sighting, rules: Rules, *, unwanted: bool
     if last.submitted is None or not seen.known[-1]:
         return Missing()
     if known.intent.nonce is not None and seen.nonce < known.intent.nonce:
-        return Still("waits for an earlier transaction of the wallet")
+        return Still(f"waits for the wallet's transaction with nonce {seen.nonce}")
     waited = seen.head.number - last.submitted.block
     if waited < rules.replace_after_blocks:
         return Still(f"in the pool, {waited} blocks old")

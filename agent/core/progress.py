@@ -56,11 +56,15 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True)
 class OnIntent:
-    """Go on with an intent: sign its newest attempt, submit it, or look where it is."""
+    """Go on with an intent: sign its newest attempt, submit it, or look where it is.
+
+    A posted order is executed by others, perhaps hours later: it does not hold up its chain.
+    """
 
     what: Literal["sign", "submit", "follow"]
     intent: str
     chain: ChainId
+    is_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ def lane(step: Step) -> tuple[str, ...]:
     The account is the journal's, so a lane (chain, account) is named by its chain here.
     """
     match step:
+        case OnIntent() if step.is_order and step.what == "follow":
+            return ("order", step.intent)
         case Ask() | Reserve() | OnIntent():
             return ("chain", str(step.chain))
         case Watch():
@@ -128,17 +134,30 @@ def lane(step: Step) -> tuple[str, ...]:
 def next_steps(state: State, now: int) -> tuple[Step, ...]:
     """All steps that can be performed now, at most one per lane, older runs first.
 
-    *now* is unix seconds. The same state and time give the same steps. Two runs are open when
-    a reorganisation reopened the older one: then the younger begins nothing new, and the older
-    ends once nothing of the younger is under way, so that balances can be read for one at a time.
+    *now* is unix seconds. The same state and time give the same steps. Intents go before all
+    else and in the order of their nonces, whosever they are: nothing can be mined past a gap.
+    Two runs are open when a reorganisation reopened the older one: then the younger begins
+    nothing new, and the older ends once nothing of the younger is under way, so that balances
+    can be read for one at a time.
     """
     steps: dict[tuple[str, ...], Step] = {}
+    under_way = [
+        known for run in state.runs.values() for known in run.intents.values() if not known.quiet
+    ]
+    for known in sorted(under_way, key=_nonce):
+        step = _intent_step(known)
+        steps.setdefault(lane(step), step)
     for run in state.runs.values():
         first = run is state.open_run
         alone = all(other is run or _calm(other) for other in state.runs.values())
-        for step in _run_steps(run, now, begins=first, ends=first and alone):
-            steps.setdefault(lane(step), step)
+        for found in _run_steps(run, now, begins=first, ends=first and alone):
+            steps.setdefault(lane(found), found)
     return tuple(steps.values())
+
+
+def _nonce(known: IntentState) -> tuple[bool, int]:
+    """What intents of one chain are ordered by; messages have no nonce and come last."""
+    return known.intent.nonce is None, known.intent.nonce or 0
 
 
 def _calm(run: RunState) -> bool:
@@ -151,6 +170,7 @@ def _calm(run: RunState) -> bool:
 def _run_steps(run: RunState, now: int, *, begins: bool, ends: bool) -> list[Step]:
     """A run's steps in the order of their right to a lane: what takes risk away comes early."""
     mined = [known for known in run.intents.values() if known.mined is not None]
+    deep = all(known.confirmed for known in mined)
     looks: list[Step] = [
         Watch("finalise" if known.confirmed else "confirm", known.intent.id, known.intent.chain)
         for known in mined
@@ -158,7 +178,7 @@ def _run_steps(run: RunState, now: int, *, begins: bool, ends: bool) -> list[Ste
     ]
     if run.closed is not None:
         return looks
-    steps: list[Step] = [_intent_step(known) for known in run.intents.values() if not known.quiet]
+    steps: list[Step] = []
     for leg in run.legs.values():
         cleanup = _due_step(run, leg) or _revoke_step(run, leg)
         if cleanup is not None:
@@ -168,7 +188,7 @@ def _run_steps(run: RunState, now: int, *, begins: bool, ends: bool) -> list[Ste
         step = _leg_step(run, leg, now, going=going)
         if step is not None:
             steps.append(step)
-    if not steps and ends and all(known.confirmed for known in mined):
+    if not steps and ends and all(known.quiet for known in run.intents.values()) and deep:
         steps = [_last_step(run)]
     return steps + looks
 
@@ -180,7 +200,8 @@ def _intent_step(known: IntentState) -> Step:
         what = "sign"
     elif last.submitted is None:
         what = "submit"
-    return OnIntent(what, known.intent.id, known.intent.chain)
+    is_order = known.intent.nonce is None
+    return OnIntent(what, known.intent.id, known.intent.chain, is_order)
 
 
 def _last_step(run: RunState) -> Step:

@@ -18,7 +18,7 @@ from agent.core.fact import (
     Unmined,
 )
 from agent.core.intent import Delta
-from agent.core.money import Amount, ChainId, Token
+from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.progress import ACTS, Close, Measure
 from agent.core.quote import Allowance
 from agent.core.snapshot import Block
@@ -135,7 +135,7 @@ def close(step: Close, state: State, io: Io) -> tuple[Fact, ...] | Later:
     blocks = _heads(run, state, io)
     if isinstance(blocks, Later):
         return blocks
-    left = _left(run, blocks, io)
+    left = _left(run, state, blocks, io)
     revokes = _revocations(run, left, now)
     if revokes:
         return revokes
@@ -193,26 +193,39 @@ def _after(run: RunState, blocks: Mapping[ChainId, Block], io: Io) -> dict[Token
     return after
 
 
-def _granted(run: RunState) -> list[tuple[ChainId, str, Allowance]]:
-    """(chain, leg, allowance) of every spender that a mined transaction of the run spoke of."""
-    found = {}
+_Granted = dict[tuple[ChainId, Address, Token], tuple[str, Allowance]]
+"""(leg, allowance) by chain, spender and token."""
+
+
+def _granted(run: RunState) -> _Granted:
+    """Every allowance that a mined transaction of the run spoke of."""
+    found: _Granted = {}
     for known in run.intents.values():
         allowance = known.intent.draft.allowance
         if allowance is not None and known.succeeded:
             key = (known.intent.chain, allowance.spender, allowance.amount.token)
-            found[key] = (known.intent.chain, known.intent.leg, allowance)
-    return list(found.values())
+            found[key] = (known.intent.leg, allowance)
+    return found
 
 
 def _left(
-    run: RunState, blocks: Mapping[ChainId, Block], io: Io
+    run: RunState, state: State, blocks: Mapping[ChainId, Block], io: Io
 ) -> list[tuple[ChainId, str, Allowance]]:
+    """Allowances that are open now; those that another open run still needs are that run's."""
+    theirs = {
+        key
+        for other in state.runs.values()
+        if other.closed is None and other.id != run.id
+        for key in _granted(other)
+    }
     left = []
-    for chain, leg, allowance in _granted(run):
+    for key, (leg, allowance) in _granted(run).items():
+        if key in theirs:
+            continue
+        chain, spender, token = key
         (raw,) = allowances(io.nodes[chain], io.account, (allowance,), blocks[chain].number)
         if raw:
-            open_ = Allowance(allowance.spender, Amount(allowance.amount.token, raw))
-            left.append((chain, leg, open_))
+            left.append((chain, leg, Allowance(spender, Amount(token, raw))))
     return left
 
 

@@ -89,7 +89,10 @@ class PaperBridge:
     def track(self, leg: Leg, deposit: Receipt, sold_raw: int, claims: int, now: int) -> Track:
         """Where the money of a deposit is."""
         origin = self._chains[leg.sell.token.chain]
-        due = origin.blocks[deposit.block_number].block.timestamp + self.seconds
+        mined = origin.block(deposit.block_number)
+        if mined.hash != deposit.block_hash:
+            return Waiting(now + 5, "the deposit is not where it was mined")
+        due = mined.timestamp + self.seconds
         if self.way == "gone":
             return Gone("the bridge does not know the deposit")
         if now < due or self.way == "never":

@@ -133,7 +133,7 @@ def test_a_replacement_that_was_given_up_leaves_the_one_before_it_to_be_followed
 
 def test_what_waits_for_an_earlier_nonce_is_not_made_dearer():
     waiting = judged(ONE, sighting(None, nonce=2, head=99, timestamp=FRESH))
-    assert Still("waits for an earlier transaction of the wallet") == waiting
+    assert Still("waits for the wallet's transaction with nonce 2") == waiting
 
 
 def test_an_intent_without_a_deadline_is_never_late():

@@ -389,7 +389,7 @@ def test_an_order_has_brought_its_fills_once_it_is_over():
     fill = f.Filled(order.intent.id, "x", Amount(WETH, 50), Amount(USDC, 40), NOW)
     story = (started(), quoted(ORDER), order, signed(order), submitted(order), fill)
     over = (*story, f.Expired(order.intent.id, NOW))
-    assert (OnIntent("follow", order.intent.id, A),) == steps(*story)
+    assert (OnIntent("follow", order.intent.id, A, True),) == steps(*story)
     assert (Measure("r1", "1", A),) == steps(*over)
     run = told(*over, settled(deltas={WETH: -50, USDC: 40})).runs["r1"]
     assert 40 == delivered(run, run.legs["1"])
