@@ -162,10 +162,49 @@ class Gone:
 Track = Waiting | Act | Delivered | Returned | Gone
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """A transfer that a bridge's logs tell of: it has left and not arrived.
+
+    `sold` has left, at least `least` is to arrive as `buy`; `due` is unix seconds after which it
+    comes back instead, None where it does not by itself. `deposit` is the transaction's hash and
+    `id` the bridge's own number for it.
+    """
+
+    via: str
+    id: str
+    sold: Amount
+    buy: Token
+    least: int
+    deposit: str
+    block: int
+    due: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Calls that anybody may send, in a row, to pay a transfer out: for rehearsals on forks.
+
+    `needs` is what the sender must have; the allowances are among the `calls`.
+    """
+
+    calls: tuple[Call, ...]
+    needs: Amount
+
+
 class Bridge(Protocol):
     """A way from one chain to another."""
 
     name: str
+
+    def survey(
+        self, routes: Sequence[tuple[Token, Token]], sizes: Mapping[Token, int]
+    ) -> tuple[Edge, ...]:
+        """Indicative edges of those *routes* (sell, buy on another chain) that it serves.
+
+        Ladders go up to the *sizes* (base units by token sold). What it cannot tell honestly,
+        such as a fee that nobody told it, is no edge. Raises nothing.
+        """
 
     def quote(self, leg: Leg, sell_raw: int, account: Address, min_out: int, now: int) -> Quote:
         """A firm quote to send exactly *sell_raw* base units, or raise `Unavailable`."""
@@ -179,6 +218,15 @@ class Bridge(Protocol):
 
     def track(self, leg: Leg, deposit: Receipt, sold_raw: int, claims: int, now: int) -> Track:
         """Where the money of a mined deposit is; *claims* of ours are mined already."""
+
+    def find(self, account: Address, since: Mapping[ChainId, int]) -> tuple[Transfer, ...]:
+        """Transfers of *account* that have not arrived, from chain logs alone.
+
+        *since* is the first block to look at, by chain. Raises `Unavailable`.
+        """
+
+    def rehearse(self, leg: Leg, deposit: Receipt, account: Address) -> Delivery | None:
+        """What delivers a deposit on a fork; None when nothing is needed. Raises `Unavailable`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import cache
 
 from agent.core.decide import History, decide
+from agent.core.fees import FeeQuote
 from agent.core.market import Edge
 from agent.core.money import NATIVE, Address, Bps, ChainId, Token
 from agent.core.policy import Asset, Instance, Limits, Policy, Target, Trigger
@@ -157,7 +158,7 @@ def edges(*tokens: Token, **options) -> tuple[Edge, ...]:
     return tuple(edge(a, b, **options) for a in traded for b in traded if a != b)
 
 
-GAS_PRICES = {CHAIN: 10**9, OTHER: 10**8}
+FEES = {CHAIN: FeeQuote(10**9, 0), OTHER: FeeQuote(10**8, 0)}
 NATIVE_PRICES = {CHAIN: Decimal(3000), OTHER: Decimal(3000)}
 
 
@@ -175,7 +176,7 @@ def problem(held=None, **changed) -> Problem:
         "snapshot": seen,
         "edges": edges(),
         "wrapped": {CHAIN: WETH},
-        "gas_prices": GAS_PRICES,
+        "fees": FEES,
         "native_prices": NATIVE_PRICES,
         "now": NOW,
     }

@@ -24,10 +24,25 @@ SELF_SEND_GAS = 21_000
 
 @dataclass(frozen=True, slots=True)
 class FeeQuote:
-    """What the node suggests, in wei per gas."""
+    """What a transaction costs on a chain now; `base_fee_per_gas` and tip in wei per gas.
+
+    `data_fee_per_byte` is wei for each byte of a signed transaction, what a rollup charges for
+    its place on the parent chain; 0 on chains that have none.
+    """
 
     base_fee_per_gas: int
     priority_fee_per_gas: int
+    data_fee_per_byte: int = 0
+
+    def expected(self, gas: int, data_bytes: int) -> int:
+        """Wei that *gas* units and *data_bytes* on the parent chain cost now.
+
+        >>> FeeQuote(9, 1, 100).expected(21_000, 110)
+        221000
+        """
+        return gas * (self.base_fee_per_gas + self.priority_fee_per_gas) + (
+            data_bytes * self.data_fee_per_byte
+        )
 
 
 @dataclass(frozen=True, slots=True)

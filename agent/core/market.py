@@ -14,6 +14,8 @@ class Edge:
     `ladder` is increasing pairs (base units in, base units out) from exact evaluation;
     `gas` is gas units of all transactions of the leg; `seconds` its usual duration;
     `pools` the addresses whose state it moves: edges that share one are not additive.
+    `data_bytes` are the bytes of those transactions, which a rollup pays for on its parent
+    chain. A bridge's edge leads from one chain to another; its gas is spent on the first.
     """
 
     via: str
@@ -24,3 +26,4 @@ class Edge:
     seconds: int
     pools: frozenset[str] = frozenset()
     detail: str = ""
+    data_bytes: int = 0

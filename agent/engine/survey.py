@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from agent.core.agree import falling
 from agent.core.decide import Decision, History, Rest, decide
+from agent.core.fees import FeeQuote
 from agent.core.market import Edge
 from agent.core.money import ChainId, Token
 from agent.core.plan import Plan
@@ -89,7 +90,7 @@ def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
             snapshot=seen.snapshot,
             edges=survey(io, needs.pairs, needs.sizes),
             wrapped=wrapped,
-            gas_prices=_side_by_side(io.nodes, _gas_price),
+            fees=_side_by_side(io.nodes, _fees),
             native_prices=native_prices,
             now=seen.now,
             falling=falling(seen.prices, MappingProxyType({})),
@@ -100,18 +101,20 @@ def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
 def survey(
     io: Io, pairs: tuple[tuple[Token, Token], ...], sizes: Mapping[Token, int]
 ) -> tuple[Edge, ...]:
-    """Indicative edges of all venues on all chains."""
+    """Indicative edges of all venues on all chains, and of all bridges between them."""
     edges: list[Edge] = []
+    routes = [both for both in pairs if both[0].chain != both[1].chain]
+    for bridge in io.bridges.values() if routes else ():
+        edges += bridge.survey(routes, sizes)
     for chain in dict.fromkeys(sell.chain for sell, _ in pairs):
-        here = [both for both in pairs if both[0].chain == chain]
+        here = [both for both in pairs if both[0].chain == both[1].chain == chain]
         for venue in io.venues.values():
             edges += venue.survey(chain, here, sizes)
     return tuple(edges)
 
 
-def _gas_price(_chain: ChainId, node: Node) -> int:
-    fees = node.fees()
-    return fees.base_fee_per_gas + fees.priority_fee_per_gas
+def _fees(_chain: ChainId, node: Node) -> FeeQuote:
+    return node.fees()
 
 
 def _side_by_side(

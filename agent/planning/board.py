@@ -77,10 +77,11 @@ class Board:
     start: Mapping[Cell, Decimal]
     coins: Mapping[ChainId, Token]
 
-    def gas_value(self, chain: ChainId, gas: int) -> Decimal:
-        """What *gas* units cost on *chain* now."""
+    def gas_value(self, chain: ChainId, gas: int, data_bytes: int = 0) -> Decimal:
+        """What *gas* units, and *data_bytes* on the parent chain, cost on *chain* now."""
         problem = self.problem
-        return fee_value(gas * problem.gas_prices[chain], problem.native_prices[chain])
+        wei = problem.fees[chain].expected(gas, data_bytes)
+        return fee_value(wei, problem.native_prices[chain])
 
     def reserve_gap(self, chain: ChainId) -> int:
         """Base units that the gas coin lacks to its reserve."""
@@ -97,7 +98,9 @@ def board(problem: Problem) -> Board | NoPlan:
     chains = sorted({edge.sell.chain for edge in problem.edges})
     for chain in chains:
         price = problem.native_prices.get(chain, Decimal(0))
-        if not (problem.gas_prices.get(chain, 0) > 0 and price.is_finite() and price > 0):
+        fees = problem.fees.get(chain)
+        valued = price.is_finite() and price > 0
+        if not (fees is not None and fees.expected(1, 0) > 0 and valued):
             why = f"gas on {chain_name(chain)} has no price, so no cost is known"
             return NoPlan((why,), (Refusal(UNPRICED, why),))
     asset_of, transit = _assets(problem)

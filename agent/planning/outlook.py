@@ -223,7 +223,7 @@ def _starved(board: Board, chain: ChainId, gas: int, wrap: int) -> str:
     A node asks for the fee cap to be covered, which is above the expected fee. The reserve
     pays fees, but it is never wrapped.
     """
-    fees = MAX_BASE_FEE_GROWTH * gas * board.problem.gas_prices[chain]
+    fees = MAX_BASE_FEE_GROWTH * board.problem.fees[chain].expected(gas, 0)
     held = board.native_held.get(chain, 0)
     coin = board.native(chain)
     where = chain_name(chain)

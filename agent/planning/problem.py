@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from agent.core.decide import Decision
+from agent.core.fees import FeeQuote
 from agent.core.frozen import empty
 from agent.core.market import Edge
 from agent.core.money import ChainId, Token
@@ -21,7 +22,7 @@ from agent.core.verdict import Refusal
 class Problem:
     """One moment's holdings, prices, wishes and ways to move.
 
-    `wrapped` is the ERC-20 form of each chain's gas coin, `gas_prices` wei per gas, and
+    `wrapped` is the ERC-20 form of each chain's gas coin, `fees` what its blocks cost now, and
     `native_prices` the worth of one whole gas coin in the unit of account. `falling` says
     of assets that must not be bought why. `now` is unix seconds. The snapshot's blocks are
     the plan's.
@@ -34,7 +35,7 @@ class Problem:
     snapshot: Snapshot
     edges: tuple[Edge, ...]
     wrapped: Mapping[ChainId, Token]
-    gas_prices: Mapping[ChainId, int]
+    fees: Mapping[ChainId, FeeQuote]
     native_prices: Mapping[ChainId, Decimal]
     now: int
     falling: Mapping[str, str] = field(default_factory=empty)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from agent.core.intent import Draft, Receipt
 from agent.core.layout import Layout
-from agent.core.money import Address, Amount, ChainId
+from agent.core.market import Edge
+from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.quote import Allowance, Quote
-from agent.ports import Act, Delivered, Gone, Returned, Track, Waiting
+from agent.ports import Act, Delivered, Delivery, Gone, Returned, Track, Transfer, Waiting
 from agent.sim.chain import PaperChain
 from agent.sim.contracts import arguments, call
 from agent.sim.ledger import Ledger, Revert
@@ -56,9 +57,51 @@ class PaperBridge:
         """Its contract on every chain that it serves."""
         return {self.address: ""} if chain in self._chains else {}
 
+    def survey(
+        self, routes: Sequence[tuple[Token, Token]], sizes: Mapping[Token, int]
+    ) -> tuple[Edge, ...]:
+        """A straight ladder for each route between chains that it serves."""
+        return tuple(
+            Edge(self.name, sell, buy, ((sizes[sell], self._out(sizes[sell])),), 50_000, 10)
+            for sell, buy in routes
+            if {sell.chain, buy.chain} <= set(self._chains) and sell.chain != buy.chain
+        )
+
+    def _out(self, raw: int) -> int:
+        return raw * (10_000 - self.fee_bps) // 10_000
+
+    def find(self, account: Address, since: Mapping[ChainId, int]) -> tuple[Transfer, ...]:
+        """Deposits of *account* for which nothing was given on any chain."""
+        found = []
+        for chain, first in since.items():
+            for made in self._chains[chain].blocks[first:]:
+                for tx, moves in made.transfers.items():
+                    given = any(
+                        c.ledger.store.get(f"given:{tx[2:]}") for c in self._chains.values()
+                    )
+                    sent = [m for m in moves if m[1] == account and m[2] == self.address]
+                    found += [
+                        self._transfer(chain, made.block.number, tx, m) for m in sent if not given
+                    ]
+        return tuple(found)
+
+    def _transfer(
+        self, chain: ChainId, block: int, tx: str, move: tuple[Address, Address, Address, int]
+    ) -> Transfer:
+        token = Token(chain, move[0], 18, "")
+        sold = Amount(token, move[3])
+        least = self._out(move[3])
+        return Transfer(
+            via=self.name, id=tx, sold=sold, buy=token, least=least, deposit=tx, block=block
+        )
+
+    def rehearse(self, _leg: Leg, _deposit: Receipt, _account: Address) -> Delivery | None:
+        """Nothing: on paper the money comes by itself."""
+        return None
+
     def quote(self, leg: Leg, sell_raw: int, account: Address, _min_out: int, now: int) -> Quote:
         """Everything but the fee arrives."""
-        out = sell_raw * (10_000 - self.fee_bps) // 10_000
+        out = self._out(sell_raw)
         sell = leg.sell.token
         values = (sell.address, sell_raw, leg.buy.address, out, account)
         return Quote(
@@ -98,7 +141,7 @@ class PaperBridge:
         if now < due or self.way == "never":
             return Waiting(max(due, now + 5), "the relayer has not filled it yet")
         account = origin_account(origin, deposit)
-        out = sold_raw * (10_000 - self.fee_bps) // 10_000
+        out = self._out(sold_raw)
         if self.way == "refund":
             amount = Amount(leg.sell.token, sold_raw)
             self._give(origin, deposit, amount, account)

@@ -333,7 +333,7 @@ def test_gas_coin_without_a_price_makes_no_plan(text):
 
 
 def test_gas_without_a_price_makes_no_plan():
-    assert ("gas on eip155:1 has no price, so no cost is known",) == refused(gas_prices={})
+    assert ("gas on eip155:1 has no price, so no cost is known",) == refused(fees={})
 
 
 def test_price_that_is_no_number_trades_nothing():
