@@ -57,8 +57,14 @@ class Node(Protocol):
     def requests(self) -> int:
         """HTTP requests made so far."""
 
-    def snapshot(self, account: Address, tokens: Sequence[Token]) -> ChainSnapshot:
-        """All balances, the block and the account's code, atomically, in one request."""
+    def snapshot(
+        self, account: Address, tokens: Sequence[Token], *, old: bool = False
+    ) -> ChainSnapshot:
+        """All balances, the block and the account's code, atomically, in one request.
+
+        Raises `StaleHead` when the newest block is too old to decide on, unless *old* is given:
+        a chain that stands still can be read all the same.
+        """
 
     def balances(self, account: Address, tokens: Sequence[Token], at: int) -> Mapping[Token, int]:
         """Base units at block number *at*; raises when one of them cannot be read."""
@@ -124,10 +130,16 @@ class Venue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing to do before `until` (unix seconds)."""
+    """Nothing to do before `until` (unix seconds).
+
+    `id` is the bridge's own number of the transfer, `due` unix seconds after which the money
+    comes back instead; empty and None where the bridge has none.
+    """
 
     until: int
     why: str
+    id: str = ""
+    due: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

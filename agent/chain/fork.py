@@ -114,9 +114,11 @@ class ForkNode:
         """(in, out) of *token* by the logs of one mined transaction, base units."""
         return self._inner.received(account, token, self._real(transaction))
 
-    def snapshot(self, account: Address, tokens: Sequence[Token]) -> ChainSnapshot:
+    def snapshot(
+        self, account: Address, tokens: Sequence[Token], *, old: bool = False
+    ) -> ChainSnapshot:
         """All balances, the block and the account's code, atomically."""
-        return self._inner.snapshot(account, tokens)
+        return self._inner.snapshot(account, tokens, old=old)
 
     def balances(self, account: Address, tokens: Sequence[Token], at: int) -> Mapping[Token, int]:
         """Base units at block number *at*."""
