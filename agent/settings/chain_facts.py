@@ -15,7 +15,9 @@ from agent.wire.endpoint import is_loopback, parse_endpoint
 Checked = Literal["live", "document"]
 """Read from the chain itself, or taken from its publisher's document."""
 
-FeeModel = Literal["eip1559"]
+FeeModel = Literal["eip1559", "op_stack", "arbitrum", "legacy"]
+"""How fees are quoted: base and priority fee, the same and a fee for data (`op_stack` beside
+the gas, `arbitrum` inside it), or one price for gas."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,12 @@ from agent.wire.endpoint import parse_endpoint
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
-_FEE_MODELS: Mapping[str, FeeModel] = {"eip1559": "eip1559"}
+_FEE_MODELS: Mapping[str, FeeModel] = {
+    "eip1559": "eip1559",
+    "op_stack": "op_stack",
+    "arbitrum": "arbitrum",
+    "legacy": "legacy",
+}
 _CHECKED: Mapping[str, Checked] = {"live": "live", "document": "document"}
 _ROLES: Mapping[str, Role] = {"spend": "spend", "count": "count"}
 
