@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from agent.core.fact import Fact, Reserved
-from agent.core.fees import DataFee, FeeQuote
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.intent import Draft, Receipt, SignedMessage, SignedTx
 from agent.core.layout import Layout
 from agent.core.market import Edge
@@ -75,7 +75,7 @@ class Node(Protocol):
     def fees(self) -> FeeQuote:
         """Base fee of the next block, a usual priority fee, and what a byte of data costs."""
 
-    def data_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[DataFee, ...]:
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
         """What the place of each call (with its gas limit) on the parent chain costs now.
 
         In the order of *calls*; nothing where the chain has no parent. Never a guess: it raises

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from amm_pools import v2_pool, v3_pool
 
 from agent.core.amm.path import Hop
-from agent.core.fees import DataFee, FeeQuote
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.guard import Proposal
 from agent.core.intent import Draft
 from agent.core.layout import Layout
@@ -204,7 +204,7 @@ def honest(kind: Kind = "v3 single") -> Proposal:
             clock_time=NOW,
             native=ETH,
             fees=FeeQuote(10**6, 10**5),
-            data_fees=(),
+            l1_fees=(),
             value=Decimal(6000),
         )
     )
@@ -234,7 +234,7 @@ def understood(p: Proposal) -> Proposal:
     return replace(
         p,
         meanings=tuple(read(draft.payload) for draft in p.drafts),
-        data_fees=tuple(DataFee() for _ in calls),
+        l1_fees=tuple(L1Fee() for _ in calls),
     )
 
 

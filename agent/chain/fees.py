@@ -17,7 +17,7 @@ from agent.chain.envelope import signed_size, typical
 from agent.chain.faults import is_limit
 from agent.chain.multicall import Asks
 from agent.chain.replies import bad_reply, header, quantity, value
-from agent.core.fees import DataFee, FeeModel, FeeQuote
+from agent.core.fees import FeeModel, FeeQuote, L1Fee
 from agent.core.money import ChainId
 from agent.core.quote import Call
 from agent.core.snapshot import Block
@@ -84,14 +84,14 @@ def next_block(rpc: Asks, chain: ChainId, model: FeeModel = "eip1559") -> NextBl
     return NextBlock(head=head, fees=fees, timestamp=timestamp, model=model)
 
 
-def data_fees(rpc: Asks, calls: Sequence[tuple[Call, int]], model: FeeModel) -> tuple[DataFee, ...]:
+def l1_fees(rpc: Asks, calls: Sequence[tuple[Call, int]], model: FeeModel) -> tuple[L1Fee, ...]:
     """Return what the place of each call costs, given with its gas limit; one HTTP request.
 
     None where data costs nothing. Raises ``BadReply`` and ``RpcError`` where the oracle is silent.
     """
     asked = _questions(model, calls)
     if not asked:
-        return tuple(DataFee() for _ in calls)
+        return tuple(L1Fee() for _ in calls)
     answers = rpc.batch(asked)
     read = fees_op_stack.fees if model == "op_stack" else fees_arbitrum.fees
     return tuple(read(answers))

@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.chain.envelope import padded
 from agent.chain.replies import payload, silent_oracle, value
-from agent.core.fees import DataFee
+from agent.core.fees import L1Fee
 from agent.core.money import Address
 from agent.core.quote import Call
 from agent.wire.abi import AbiError, Function, encode
@@ -36,12 +36,12 @@ def questions(calls: Sequence[Call]) -> list[Question]:
     return [("eth_call", ({"to": ORACLE, "data": _encoded(call)}, "latest")) for call in calls]
 
 
-def fees(answers: Sequence[JSON | RpcError]) -> list[DataFee]:
+def fees(answers: Sequence[JSON | RpcError]) -> list[L1Fee]:
     """Read the answers to `questions`; raises ``BadReply`` where the oracle is silent.
 
     The node's estimate is on the high side by itself: it adds a tenth and some bytes.
     """
-    return [DataFee(gas=_component(answer)[0]) for answer in answers]
+    return [L1Fee(gas=_component(answer)[0]) for answer in answers]
 
 
 def wei(answer: JSON | RpcError) -> int:

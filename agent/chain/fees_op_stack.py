@@ -16,7 +16,7 @@ from agent.chain.fast_lz import compressed_bytes
 from agent.chain.faults import is_limit
 from agent.chain.multicall import Asks
 from agent.chain.replies import payload, silent_oracle, value
-from agent.core.fees import DataFee
+from agent.core.fees import L1Fee
 from agent.core.money import Address
 from agent.core.quote import Call
 from agent.wire.abi import AbiError, Function, encode
@@ -73,10 +73,10 @@ def questions(calls: Sequence[tuple[Call, int]]) -> list[Question]:
     ]
 
 
-def fees(answers: Sequence[JSON | RpcError]) -> list[DataFee]:
+def fees(answers: Sequence[JSON | RpcError]) -> list[L1Fee]:
     """Read the answers to `questions`; raises ``BadReply`` where the oracle is silent."""
     return [
-        DataFee(wei=_word(value(fee)) + _operator_fee(operator))
+        L1Fee(wei=_word(value(fee)) + _operator_fee(operator))
         for fee, operator in zip(answers[::2], answers[1::2], strict=True)
     ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from agent.chain import fees_op_stack
 from agent.chain.faults import is_limit, refused
-from agent.chain.fees import NextBlock, data_fees, next_block
+from agent.chain.fees import NextBlock, l1_fees, next_block
 from agent.chain.holdings import code_hash, holdings
 from agent.chain.multicall import aggregating, one_by_one
 from agent.chain.replies import header, payload, quantity, value
@@ -17,7 +17,7 @@ from agent.chain.scanner import ARBITRUM_SCANNER_CODE, SCANNER_CODE, OverrideIgn
 from agent.chain.sight import sight
 from agent.chain.upstream import Identity, Question, Upstream
 from agent.chain.upstreams import Upstreams
-from agent.core.fees import DataFee, FeeModel, FeeQuote
+from agent.core.fees import FeeModel, FeeQuote, L1Fee
 from agent.core.money import Address, ChainId, Token
 from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
@@ -150,12 +150,12 @@ class RpcNode:
         """Base fee of the next block, a usual priority fee, and what a byte of data costs."""
         return self._ask(self._fresh_next_block).fees
 
-    def data_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[DataFee, ...]:
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
         """What the place of each call (with its gas limit) on the parent chain costs now.
 
         One request, none where data costs nothing. Raises ``BadReply`` when it cannot be told.
         """
-        return self._ask(lambda node: data_fees(node, calls, self._fee_model))
+        return self._ask(lambda node: l1_fees(node, calls, self._fee_model))
 
     def sight(self, account: Address, hashes: Sequence[str]) -> Sighting:
         """Heads, nonces and receipts that belong together."""

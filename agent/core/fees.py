@@ -23,7 +23,7 @@ MAX_BASE_FEE_GROWTH = 2
 """`max_fee_per_gas` covers the base fee doubling: it can grow by 12.5 % a block (EIP-1559),
 that is six full blocks in a row."""
 
-MAX_DATA_FEE_GROWTH = 2
+MAX_L1_FEE_GROWTH = 2
 """Limits are charged with twice the present fee for data: it follows the parent chain's base fee,
 which can double in six of its blocks, and nothing in a transaction caps it."""
 
@@ -60,23 +60,23 @@ class FeeQuote:
 
 
 @dataclass(frozen=True, slots=True)
-class DataFee:
+class L1Fee:
     """What one transaction's place on the parent chain costs now, beside what it executes.
 
     `wei` is charged on top of all gas (OP stack), `gas` is counted as gas (Arbitrum); both are 0
     where there is no parent chain.
 
-    >>> DataFee(wei=5, gas=7).most
-    DataFee(wei=10, gas=14)
+    >>> L1Fee(wei=5, gas=7).most
+    L1Fee(wei=10, gas=14)
     """
 
     wei: int = 0
     gas: int = 0
 
     @property
-    def most(self) -> DataFee:
+    def most(self) -> L1Fee:
         """What it may come to until the transaction is mined."""
-        return DataFee(MAX_DATA_FEE_GROWTH * self.wei, MAX_DATA_FEE_GROWTH * self.gas)
+        return L1Fee(MAX_L1_FEE_GROWTH * self.wei, MAX_L1_FEE_GROWTH * self.gas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,12 @@ def _raised(fee: int) -> int:
     return max(fee + 1, -(-fee * BUMP_NUMERATOR // BUMP_DENOMINATOR))
 
 
-def most(fees: TxFees, gas_limit: int, data: DataFee) -> int:
+def most(fees: TxFees, gas_limit: int, data: L1Fee) -> int:
     """The largest network fee in wei of a transaction that executes with *gas_limit*.
 
     What data costs is counted with its room to grow.
 
-    >>> most(TxFees(10, 1), 21_000, DataFee(wei=50))
+    >>> most(TxFees(10, 1), 21_000, L1Fee(wei=50))
     210100
     """
     room = data.most

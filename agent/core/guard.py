@@ -266,7 +266,7 @@ def fee_capped(p: Proposal) -> tuple[Refusal, ...]:
     """No transaction may cost more than the policy says, what data costs included."""
     limits = [draft.gas_limit for draft in p.drafts if isinstance(draft.payload, Call)]
     coin, cap = p.prices.of(p.native), p.limits.max_fee_per_tx
-    if len(p.data_fees) != len(limits):
+    if len(p.l1_fees) != len(limits):
         return (Refusal("G307", "what the transactions pay for data was not read"),)
     if coin is None:
         return (Refusal("G307", f"{p.native.symbol} has no price, so no fee can be limited"),)
@@ -274,7 +274,7 @@ def fee_capped(p: Proposal) -> tuple[Refusal, ...]:
         return ()
     fees = [
         money(most(offer(p.fees), limit, data), coin.high)
-        for limit, data in zip(limits, p.data_fees, strict=True)
+        for limit, data in zip(limits, p.l1_fees, strict=True)
     ]
     return tuple(
         Refusal("G304", f"the network fee could reach {fee:,.2f} (limit max_fee_per_tx {cap:,.2f})")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from agent.core.fees import DataFee, FeeQuote
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.intent import Draft
 from agent.core.money import WHOLE_BPS, Address, Amount, Token
 from agent.core.plan import Leg
@@ -28,7 +28,7 @@ class Proposal:
     that may be called or may spend, with the code hash they must have ('' where none is
     pinned); `code_hashes` what is found on chain. Times are unix seconds. `canary` limits
     the value of a first use, None when there is no limit; `value` is what the leg sells is
-    worth, None when unknown. `fees` is what the chain charges now, `data_fees` what each draft
+    worth, None when unknown. `fees` is what the chain charges now, `l1_fees` what each draft
     that is a call pays for its place on the parent chain, in order: without them it is refused.
     """
 
@@ -51,7 +51,7 @@ class Proposal:
     canary: Decimal | None = None
     value: Decimal | None = None
     fees: FeeQuote = FeeQuote(0, 0)
-    data_fees: tuple[DataFee, ...] = ()
+    l1_fees: tuple[L1Fee, ...] = ()
 
     @property
     def act(self) -> Meaning | Refusal:

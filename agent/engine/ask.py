@@ -101,7 +101,7 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
             clock_time=io.clock.now(),
             native=io.chains[step.chain].native,
             fees=node.fees(),
-            data_fees=node.data_fees(calls),
+            l1_fees=node.l1_fees(calls),
             canary=canary,
             value=prices.worth(sell),
         )

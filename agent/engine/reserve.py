@@ -116,7 +116,7 @@ def _unsigned(draft: Draft, io: Io, nonce: int) -> tuple[UnsignedTx | None, int]
         return None, 0
     node = io.nodes[draft.chain]
     fees = offer(node.fees())
-    (data,) = node.data_fees(((call, draft.gas_limit),))
+    (data,) = node.l1_fees(((call, draft.gas_limit),))
     unsigned = UnsignedTx(
         chain=draft.chain,
         sender=io.account,
@@ -170,7 +170,7 @@ def _again(last: UnsignedTx, gas_limit: int, kind: AttemptKind, io: Io) -> tuple
     call = Call(last.chain, last.to, last.value, last.data)
     if kind == "cancel":
         call, gas_limit = Call(last.chain, io.account, 0, "0x"), SELF_SEND_GAS
-    (data,) = node.data_fees(((call, gas_limit),))
+    (data,) = node.l1_fees(((call, gas_limit),))
     unsigned = replace(
         last,
         to=call.to,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from agent.core.fees import DataFee, FeeQuote
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.intent import Receipt
 from agent.core.money import NATIVE, Address, ChainId, Token
 from agent.core.quote import Allowance, Call
@@ -56,7 +56,7 @@ class PaperChain:
         self.automine = automine
         self.finality = finality
         self.base_fee = BASE_FEE
-        self.data = DataFee()
+        self.data = L1Fee()
         self.contracts: dict[Address, Contract] = {}
         self.pool: dict[tuple[Address, int], PaperTx] = {}
         self.strangers: list[Address] = []
@@ -209,7 +209,7 @@ class PaperChain:
         self.requests += 1
         return FeeQuote(self.base_fee, PRIORITY_FEE)
 
-    def data_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[DataFee, ...]:
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
         """The same for every call."""
         self.requests += 1
         return tuple(self.data for _ in calls)
