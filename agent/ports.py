@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from agent.core.fact import Fact, Reserved
-from agent.core.fees import FeeQuote
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.intent import Draft, Receipt, SignedMessage, SignedTx
 from agent.core.layout import Layout
 from agent.core.log import Log, LogQuery
@@ -85,7 +85,14 @@ class Node(Protocol):
         """Keccak of the runtime code (hex with prefix), empty for an account without code."""
 
     def fees(self) -> FeeQuote:
-        """Base fee of the next block and a usual priority fee."""
+        """Base fee of the next block, a usual priority fee, and what a byte of data costs."""
+
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
+        """What the place of each call (with its gas limit) on the parent chain costs now.
+
+        In the order of *calls*; nothing where the chain has no parent. Never a guess: it raises
+        `Unavailable` when the chain's own oracle does not say it.
+        """
 
     def sight(self, account: Address, hashes: Sequence[str]) -> Sighting:
         """Heads, nonces and receipts together."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from agent.chain.node import RpcNode
 from agent.chain.reasons import plain
 from agent.chain.replies import hash_text
-from agent.core.fees import FeeQuote
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.log import Log, LogQuery
 from agent.core.money import Address, ChainId, Token
 from agent.core.quote import Allowance, Call
@@ -25,9 +25,9 @@ from agent.wire.rpc import Rpc, RpcError, RpcUnavailable
 IMPERSONATED = "impersonate:"
 """How the bytes of a transaction begin that is not signed; its JSON fields follow."""
 
-_FIELDS = frozenset(
-    ["from", "to", "value", "data", "gas", "nonce", "maxFeePerGas", "maxPriorityFeePerGas"]
-)
+_CALL_FIELDS = frozenset(["from", "to", "value", "data", "gas", "nonce"])
+_PRICE_FIELDS = (frozenset(["maxFeePerGas", "maxPriorityFeePerGas"]), frozenset(["gasPrice"]))
+"""Of EIP-1559, and of a legacy transaction."""
 
 _NO_SUCH_METHOD = -32601
 """JSON-RPC 2.0, section 5.1."""
@@ -146,8 +146,12 @@ class ForkNode:
         return self._inner.code_hashes(addresses)
 
     def fees(self) -> FeeQuote:
-        """Base fee of the next block and a usual priority fee, in wei per gas."""
+        """Base fee of the next block, a usual priority fee, and what a byte of data costs."""
         return self._inner.fees()
+
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
+        """What the place of each call (with its gas limit) on the parent chain costs now."""
+        return self._inner.l1_fees(calls)
 
     def pending_nonce(self, account: Address) -> int:
         """The account's next nonce with the fork's pool counted in."""
@@ -175,8 +179,10 @@ class ForkNode:
 def _fields(text: str) -> dict[str, str]:
     """Read the fields of an unsigned transaction; raises ``ValueError`` for anything else."""
     fields = json.loads(text)
-    if not isinstance(fields, dict) or set(fields) != _FIELDS:
-        raise ValueError(f"an impersonated transaction has the fields {sorted(_FIELDS)}")
+    if not isinstance(fields, dict) or set(fields) - _CALL_FIELDS not in _PRICE_FIELDS:
+        raise ValueError("an impersonated transaction has no other price than its type's")
+    if not set(fields) >= _CALL_FIELDS:
+        raise ValueError(f"an impersonated transaction has the fields {sorted(_CALL_FIELDS)}")
     if not all(isinstance(field, str) and field.startswith("0x") for field in fields.values()):
         raise ValueError("the fields of an impersonated transaction are hex")
     return fields
