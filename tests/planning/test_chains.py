@@ -79,7 +79,7 @@ def test_asset_on_a_chain_that_is_too_large_goes_to_another():
 
 def test_asset_that_is_cheap_elsewhere_only_is_bought_there():
     found = swaps_on(ONE, fee_bps=90) + swaps_on(BASE) + bridges_between(ONE, BASE)
-    held = spread((ONE, {"weth": "16", "wbtc": "0.2", "usdc": "22000"}))
+    held = spread((ONE, {"weth": "15.3", "wbtc": "0.2", "usdc": "24000"}))
     made = planned(held, edges=found)
     assert [
         ("bridge", "WETH", CHAIN, "ETH", OTHER),
@@ -97,7 +97,7 @@ def test_asset_that_is_cheap_elsewhere_only_is_bought_there():
 
 def test_money_of_the_plan_is_the_sum_of_its_legs_on_all_chains():
     found = swaps_on(ONE, fee_bps=90) + swaps_on(BASE, ARB) + bridges_between(*PLACES)
-    held = spread((ONE, {"weth": "16", "wbtc": "0.2", "usdc": "22000"}))
+    held = spread((ONE, {"weth": "15.3", "wbtc": "0.2", "usdc": "24000"}))
     made = planned(held, edges=found)
     assert sum(leg.cost for leg in made.legs) == made.cost
     assert sum(leg.gas_cost for leg in made.legs) == made.gas_if_reverted
