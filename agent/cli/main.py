@@ -253,13 +253,14 @@ def _tell(context: Context, error: AgentError) -> int:
 
 
 def _for_people(text: str) -> str:
-    """*text* with its addresses in the form with a checksum, as people know them."""
+    """*text* with addresses in the form with a checksum and chains by name, as people know them."""
     import re
 
     from agent.core.money import Address
     from agent.wire.address import checksum
 
-    return re.sub(r"\b0x[0-9a-f]{40}\b", lambda match: checksum(Address(match.group())), text)
+    named = output.for_people(text)
+    return re.sub(r"\b0x[0-9a-f]{40}\b", lambda match: checksum(Address(match.group())), named)
 
 
 if __name__ == "__main__":
