@@ -48,7 +48,7 @@ class Context:
         from agent.settings import load
 
         found = load(config=self.config, chains=self.chains, overlay=self.overlay)
-        output.learn_names({chain: facts.name for chain, facts in found.chains.items()})
+        output.learn_names({chain: facts.name for chain, facts in found.world.chains.items()})
         if found.local and not self.quiet:
             output.say("LOCAL chains: nothing here is on any public chain")
         return found
