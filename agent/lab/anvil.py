@@ -69,21 +69,29 @@ def start_anvil(
     *,
     chain_id: int,
     port: int | None = None,
+    op_stack: bool = False,
     block_seconds: int | None = None,
+    mines: bool = True,
     state: Path | None = None,
     genesis_time: int | None = None,
     keep: bool = False,
 ) -> Anvil:
     """Start a node and return it once it answers.
 
-    Without *port* the kernel gives a free one. *block_seconds* mines on a timer instead of after
-    each transaction. *state* is a saved chain, *genesis_time* unix seconds of a new one. With
-    *keep* it goes on after this process. Raises PortInUse and SetupFailed.
+    Without *port* the kernel gives a free one. *op_stack* charges for Ethereum's part of the fee
+    as soon as L1Block stands there. *block_seconds* mines on a timer instead of after each
+    transaction; without *mines* it waits to be told. *state* is a saved chain, *genesis_time* unix
+    seconds of a new one. With *keep* it goes on after this process. Raises PortInUse and
+    SetupFailed.
     """
     _sweep()
     home = Path(tempfile.mkdtemp(prefix=_HOME_PREFIX))
     options = _options(chain_id, port, home)
-    if block_seconds is not None:
+    if op_stack:
+        options += ["--network", "optimism"]
+    if not mines:
+        options += ["--no-mining"]
+    elif block_seconds is not None:
         options += ["--block-time", str(block_seconds)]
     if state is not None:
         options += ["--load-state", str(state)]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import SetupFailed
-from agent.lab.mainnet import FEEDS
 from agent.lab.world import World
 
 HEARTBEAT_SECONDS = 60
@@ -53,7 +52,7 @@ def overlay_text(
 ) -> str:
     """The overlay as TOML."""
     chain = f'chains."eip155:{world.chain_id}"'
-    heartbeats = {feed.address: HEARTBEAT_SECONDS for feed in FEEDS.values()}
+    heartbeats = {feed.address: HEARTBEAT_SECONDS for feed in world.place.feeds.values()}
     facts = {
         "rpc": [world.url],
         "genesis": world.genesis,

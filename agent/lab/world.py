@@ -1,4 +1,4 @@
-"""The local world: Ethereum's chain id, contracts and addresses on this machine alone."""
+"""One chain of the local world: a mainnet's id, contracts and addresses on this machine alone."""
 
 import math
 from collections.abc import Mapping
@@ -9,30 +9,25 @@ from types import TracebackType
 from typing import Any, Final
 
 from agent.errors import SetupFailed
-from agent.lab import mainnet
+from agent.lab import places
+from agent.lab.accounts import TREASURY
 from agent.lab.anvil import Anvil, start_anvil
 from agent.lab.build import LabPool, as_answer, mint
-from agent.lab.mainnet import CHAIN_ID, FEED_DECIMALS, FEEDS, TOKENS
 from agent.lab.packages import node_binary
+from agent.lab.places import FEED_DECIMALS, MARKETS, Place
 from agent.lab.puppet import Puppet, Tx, tx
-from agent.lab.saved import TREASURY, Saved, saved_world
+from agent.lab.saved import Saved, saved_world
 from agent.wire.rpc import Rpc
 
 NATIVE: Final = "ETH"
 """The symbol under which `World.fund` knows the native coin."""
 
-_ASSETS: Final = {**{asset: asset for asset in FEEDS}, "WETH": "ETH", "WBTC": "BTC"}
-
-_MINTED: Final = {
-    **{symbol: token.address for symbol, token in TOKENS.items() if symbol != "WETH"},
-    "AIRDROP": mainnet.AIRDROP,
-    "TAXED": mainnet.TAXED,
-}
+_ASSETS: Final = {**{asset: asset for asset in MARKETS}, "WETH": "ETH", "WBTC": "BTC"}
 
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """A running local chain with Ethereum's id; usable as a context manager.
+    """A running local chain with a mainnet's id; usable as a context manager.
 
     Methods that change the chain raise SetupFailed when the node does not do it.
     """
@@ -54,8 +49,13 @@ class World:
 
     @property
     def chain_id(self) -> int:
-        """Ethereum's, 1."""
+        """That of the mainnet whose contracts stand here."""
         return self.node.chain_id
+
+    @property
+    def place(self) -> Place:
+        """What stands where."""
+        return self.saved.place
 
     @property
     def genesis(self) -> str:
@@ -80,15 +80,16 @@ class World:
     def fund(self, account: str, amounts: Mapping[str, int]) -> None:
         """Add base units to an account, by symbol: ETH is native, AIRDROP the unlisted "USDC"."""
         transactions: list[Tx] = []
+        minted = self._minted()
         for symbol, raw in amounts.items():
             if symbol == NATIVE:
                 transactions.append(Tx(to=account, input="0x", value=raw, what="sending ether"))
             elif symbol == "WETH":
-                transactions.append(tx(mainnet.WETH, "transfer(address,uint256)", account, raw))
-            elif symbol in _MINTED:
-                transactions.append(mint(_MINTED[symbol], account, raw))
+                transactions.append(tx(self.place.weth, "transfer(address,uint256)", account, raw))
+            elif symbol in minted:
+                transactions.append(mint(minted[symbol], account, raw))
             else:
-                known = ", ".join([NATIVE, "WETH", *_MINTED])
+                known = ", ".join([NATIVE, "WETH", *minted])
                 raise SetupFailed(f"the local chain has no {symbol}", fix=f"choose from {known}")
         if transactions:
             self._treasury.send(*transactions)
@@ -96,7 +97,7 @@ class World:
     def price(self, symbol: str) -> Decimal:
         """USD for one whole token, as its feed says."""
         (answer,) = self._treasury.read(
-            FEEDS[_ASSETS[symbol]].address, "latestAnswer()", "(int256)"
+            self.place.feeds[_ASSETS[symbol]].address, "latestAnswer()", "(int256)"
         )
         return Decimal(answer).scaleb(-FEED_DECIMALS)
 
@@ -161,14 +162,15 @@ class World:
         )
         limit = math.isqrt(root * root * (10_000 + bps) // 10_000)
         # Token0 gets dearer when somebody buys it.
+        tokens = self.place.tokens
         sell, buy = pool.symbols if bps < 0 else pool.symbols[::-1]
         everything: tuple[Any, ...] = (2**128, 0, limit)
         self._treasury.send(
             tx(
-                mainnet.SWAP_ROUTER02,
+                self.place.exchanges.swap_router02,
                 "exactInputSingle((address,address,uint24,address,uint256,uint256,uint160))",
                 (
-                    *(TOKENS[sell].address, TOKENS[buy].address, pool.fee),
+                    *(tokens[sell].address, tokens[buy].address, pool.fee),
                     *(self._treasury.account, *everything),
                 ),
             )
@@ -189,24 +191,36 @@ class World:
     ) -> None:
         self.stop()
 
+    def _minted(self) -> dict[str, str]:
+        """The tokens that the treasury can make, by symbol."""
+        made = {symbol: token.address for symbol, token in self.place.tokens.items()}
+        del made["WETH"]
+        return {**made, "AIRDROP": places.AIRDROP, "TAXED": places.TAXED}
+
     def _at(self, now: int) -> None:
         self._treasury.rpc("evm_setNextBlockTimestamp", now)
 
 
 def open_world(
-    cache: Path, *, block_time: int | None = None, port: int | None = None, keep: bool = False
+    cache: Path,
+    *,
+    chain_id: int = 1,
+    block_time: int | None = None,
+    port: int | None = None,
+    keep: bool = False,
 ) -> World:
-    """Start the local world from its saved chain, built first if this is the first use.
+    """Start one chain from its saved state, built first if this is the first use.
 
     *cache* is the program's cache folder. *block_time* is the seconds between blocks; without it
     each transaction mines one. *keep* leaves the chain running after this process. All feeds are
     fresh when it returns. Raises PortInUse and SetupFailed.
     """
-    saved = saved_world(cache)
+    saved = saved_world(cache, chain_id)
     node = start_anvil(
         node_binary(cache),
-        chain_id=CHAIN_ID,
+        chain_id=chain_id,
         port=port,
+        op_stack=saved.place.kind == "op_stack",
         block_seconds=block_time,
         state=saved.state,
         keep=keep,
