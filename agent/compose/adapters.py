@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.chain.node import RpcNode
 from agent.core.agree import agree
-from agent.core.money import ChainId, Token
+from agent.core.money import Token
 from agent.core.price import Opinion, Prices
 from agent.errors import KeyNotAllowed
 from agent.oracles import chainlink, pool_twap
@@ -48,9 +48,25 @@ def make_node(facts: ChainFacts, clock: Clock, *, fork: str | None = None) -> Rp
 
 
 def make_oracles(settings: Settings, io: AdapterIo) -> tuple[Oracle, ...]:
-    """Chainlink's feeds and the pools of every chain in use."""
-    feeds: dict[str, chainlink.Feed] = {}
-    pools: dict[ChainId, pool_twap.ChainOptions] = {}
+    """Chainlink's feeds, those of the wallet's own first chain first, and the pools of all."""
+    pools = {
+        chain: pool_twap.ChainOptions(
+            factory=facts.uniswap.v3_factory,
+            fee_tiers=tuple(fee for fee, _ in facts.uniswap.v3_fee_tiers),
+            min_depth=POOL_DEPTH,
+        )
+        for chain, facts in settings.chains.items()
+        if facts.uniswap is not None
+    }
+    return (
+        chainlink.make(feed_options(settings), io),
+        pool_twap.make(pool_twap.Options(pools), io),
+    )
+
+
+def feed_options(settings: Settings) -> chainlink.Options:
+    """The feeds of all chains of the wallet in its order, and the sequencers they depend on."""
+    feeds: dict[str, tuple[chainlink.Feed, ...]] = {}
     for chain, facts in settings.chains.items():
         for asset, feed in facts.feeds.items():
             known = chainlink.Feed(
@@ -60,17 +76,13 @@ def make_oracles(settings: Settings, io: AdapterIo) -> tuple[Oracle, ...]:
                 decimals=feed.decimals,
                 unbounded=feed.unbounded,
             )
-            feeds.setdefault(asset, known)
-        if facts.uniswap is not None:
-            pools[chain] = pool_twap.ChainOptions(
-                factory=facts.uniswap.v3_factory,
-                fee_tiers=tuple(fee for fee, _ in facts.uniswap.v3_fee_tiers),
-                min_depth=POOL_DEPTH,
-            )
-    return (
-        chainlink.make(chainlink.Options(feeds), io),
-        pool_twap.make(pool_twap.Options(pools), io),
-    )
+            feeds[asset] = (*feeds.get(asset, ()), known)
+    sequencers = {
+        chain: chainlink.Sequencer(facts.sequencer.feed, facts.sequencer.grace_seconds)
+        for chain, facts in settings.chains.items()
+        if facts.sequencer is not None
+    }
+    return chainlink.Options(feeds, sequencers)
 
 
 @dataclass(slots=True)
