@@ -2,6 +2,7 @@
 
 from agent.settings.chain_facts import ChainFacts, Feed, TokenFacts, Uniswap
 from agent.settings.choices import Origin
+from agent.settings.credentials import credential
 from agent.settings.environment import (
     Environment,
     Paths,
@@ -10,6 +11,7 @@ from agent.settings.environment import (
     inherited_variables,
     variable,
 )
+from agent.settings.kinds import flag_seconds
 from agent.settings.loading import load, load_chains_only
 from agent.settings.model import Confirm, Settings, SignerSpec, World
 
@@ -26,7 +28,9 @@ __all__ = [
     "TokenFacts",
     "Uniswap",
     "World",
+    "credential",
     "find_paths",
+    "flag_seconds",
     "inherited_variables",
     "load",
     "load_chains_only",
