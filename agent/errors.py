@@ -242,6 +242,12 @@ class Unreconciled(NeedsHuman):
     code = "H102"
 
 
+class KeeperStopped(NeedsHuman):
+    """The keeper met the same refusal too often and begins nothing more."""
+
+    code = "H103"
+
+
 class DiskFull(Broken):
     """The journal cannot be written, so nothing may be signed."""
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from agent.settings import Settings
 
 
+CREDENTIAL = "rebalancer-password"
+"""Name of the file in `$CREDENTIALS_DIRECTORY`, as systemd's LoadCredential= puts it there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The global options, given before or after the command's name.
@@ -55,9 +59,14 @@ class Context:
 
     @contextmanager
     def account(
-        self, settings: Settings, observe: Callable[[Fact], None] = lambda _fact: None
+        self,
+        settings: Settings,
+        observe: Callable[[Fact], None] = lambda _fact: None,
+        ask: Callable[[], str] | None = None,
     ) -> Iterator[Account]:
         """The wallet with its ports, closed afterwards; *observe* hears of each fact.
+
+        *ask* stands in for the ways in which the password is found.
 
         An error that ends its use says that nothing was signed only if nothing was.
         """
@@ -73,7 +82,8 @@ class Context:
                 signed.append(fact)
             observe(fact)
 
-        access = KeyAccess(ask=self.password, accept_plain_key=self.accept_plain_key)
+        asked = (lambda: self.password(settings)) if ask is None else ask
+        access = KeyAccess(ask=asked, accept_plain_key=self.accept_plain_key)
         opened = open_account(settings, access, observe=heard)
         try:
             yield opened
@@ -83,27 +93,28 @@ class Context:
         finally:
             opened.close()
 
-    def password(self) -> str:
-        """The key's password: from the descriptor, the environment's secret, or a prompt.
+    def password(self, settings: Settings | None = None) -> str:
+        """The key's password: from the descriptor, the environment or `.env`, a credential.
 
-        Raises KeyMissing where nobody can be asked.
+        A prompt where none of them has it; raises KeyMissing where nobody can be asked.
         """
         import getpass
         import os
 
         from agent.errors import KeyMissing
-        from agent.settings import variable
+        from agent.settings import Environment, credential
 
         if self.password_fd is not None:
             with os.fdopen(os.dup(self.password_fd), encoding="utf-8") as stream:
                 return stream.readline().rstrip("\n")
-        given = variable("REBALANCER_PASSWORD")
+        known = Environment() if settings is None else settings.world.environment
+        given = known.secret("REBALANCER_PASSWORD") or credential(CREDENTIAL)
         if given is not None:
-            return given
+            return given.reveal()
         if self.no_input or not sys.stdin.isatty():
             raise KeyMissing(
                 "the key needs its password and nobody can be asked for it",
-                fix="give it by --password-fd, or run this on a terminal",
+                fix="give it by --password-fd, in .env, or run this on a terminal",
             )
         return getpass.getpass("password of the key: ", stream=sys.stderr)
 

@@ -33,6 +33,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("resume", "resume"),
     ("status", "status"),
     ("cancel", "cancel"),
+    ("watch", "watch"),
     ("approvals", "approvals"),
     ("accounts", "accounts"),
     ("config", "config"),

@@ -67,17 +67,11 @@ def make(account: Account, *, asked: bool) -> tuple[Look, Plan | NoPlan]:
     Raises TokenMismatch, Unavailable, and what a refusal is to the caller: a wallet of which
     something is unknown or missing is not one with nothing to do.
     """
-    from agent.cli.refusals import error_of
     from agent.compose import check_decimals
-    from agent.engine.survey import look, make_plan
-    from agent.planning.problem import NoPlan
+    from agent.keeper.begin import planned
 
     check_decimals(account)
-    seen = look(account.io, account.state(), asked=asked)
-    found = make_plan(account.io, seen)
-    if isinstance(found, NoPlan) and found.refusals:
-        raise error_of(*found.refusals)
-    return seen, found
+    return planned(account.io, account.state(), asked=asked)
 
 
 def write(which: Plan, file: Path) -> None:

@@ -10,6 +10,7 @@ from agent.settings.chain_facts import (
     Uniswap,
 )
 from agent.settings.choices import Origin
+from agent.settings.credentials import credential
 from agent.settings.environment import (
     Environment,
     Paths,
@@ -18,6 +19,7 @@ from agent.settings.environment import (
     inherited_variables,
     variable,
 )
+from agent.settings.kinds import flag_seconds
 from agent.settings.loading import load, load_chains_only
 from agent.settings.model import AcrossWish, Confirm, RelayerFee, Settings, SignerSpec, World
 
@@ -39,7 +41,9 @@ __all__ = [
     "TokenFacts",
     "Uniswap",
     "World",
+    "credential",
     "find_paths",
+    "flag_seconds",
     "inherited_variables",
     "load",
     "load_chains_only",

@@ -1,0 +1,183 @@
+"""One tick: go on with the open run, or look, decide, rehearse and begin one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from agent.core.fact import Outcome
+from agent.engine.loop import Finished, Session, Wait, session
+from agent.errors import AgentError, Broken, Fenced
+from agent.keeper.begin import new_run, planned, signs_next
+from agent.keeper.causes import Cause, cause_of
+from agent.keeper.memory import Memory, failed, held_back, lifted, passed, stamp
+from agent.keeper.refusals import error_of
+from agent.planning.problem import NoPlan
+
+if TYPE_CHECKING:
+    from agent.core.plan import Plan
+    from agent.core.snapshot import Snapshot
+    from agent.core.state import RunState
+    from agent.engine.io import Io
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wallet:
+    """What the keeper asks of one wallet beyond its ports; all of it raises AgentError.
+
+    `check` compares configured facts with the chains before anything is planned, `rehearse`
+    runs a plan on forks, and `permit` tells whether a plan may be signed with nobody there.
+    `recall` and `remember` keep the memory between ticks.
+    """
+
+    io: Io
+    check: Callable[[], None]
+    rehearse: Callable[[Plan, Snapshot], None]
+    permit: Callable[[Plan], None]
+    recall: Callable[[], Memory]
+    remember: Callable[[Memory], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticked:
+    """How a tick ended: in one of the five outcomes, or with an error.
+
+    `run` is the run that it was about, None when it was about none; `began` whether the tick
+    began it. `until` is when to look again at a run that waits (unix seconds). A tick that was
+    `held` back asked nothing: the error is the one that an earlier tick met. `amiss` tells of
+    what went wrong beside the money's work.
+    """
+
+    outcome: Outcome | None
+    why: str
+    run: RunState | None = None
+    began: bool = False
+    until: float | None = None
+    error: AgentError | None = None
+    held: bool = False
+    amiss: tuple[str, ...] = ()
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why it could not do its work, None where it did."""
+        if self.error is not None:
+            return cause_of(self.error.code)
+        return cause_of(abortion(self).code) if self.outcome == "aborted" else None
+
+
+def advance(wallet: Wallet, *, worker: str, budget_seconds: float) -> Ticked:
+    """Do everything that can be done for the wallet now; safe to call again at any time.
+
+    Raises nothing that an operator must know: that is the tick's error.
+    """
+    try:
+        with session(worker, wallet.io) as held:
+            return _held(wallet, held, budget_seconds)
+    except Fenced:
+        return Ticked(outcome="waiting", why="another process goes on with this wallet")
+    except AgentError as error:
+        return Ticked(outcome=None, why=error.message, error=error)
+
+
+def _held(wallet: Wallet, held: Session, budget_seconds: float) -> Ticked:
+    """A tick under the wallet's lock: what it learns is remembered for the next one."""
+    io = wallet.io
+    memory: Memory | Broken
+    try:
+        memory = lifted(wallet.recall(), _mark(held, io))
+    except Broken as error:
+        memory = error
+    try:
+        ticked = _tick(wallet, held, memory, budget_seconds)
+    except AgentError as error:
+        ticked = Ticked(outcome=None, why=error.message, error=error)
+    if isinstance(memory, Broken):
+        return replace(ticked, amiss=(memory.message,))
+    try:
+        wallet.remember(_learned(memory, ticked, io.clock.now(), _mark(held, io)))
+    except AgentError as error:
+        return replace(ticked, amiss=(error.message,))
+    return ticked
+
+
+def _mark(held: Session, io: Io) -> str:
+    return stamp(io.policy.hash, held.state)
+
+
+def _tick(wallet: Wallet, held: Session, memory: Memory | Broken, budget_seconds: float) -> Ticked:
+    io = wallet.io
+    # Also without an open run: a block of the last one may have gone away.
+    gone_on = _go_on(io, held, budget_seconds) if held.state.runs else None
+    if gone_on is not None:
+        return gone_on
+    state = held.state
+    if state.unreconciled is not None:
+        run = state.runs[state.unreconciled]
+        why = run.closed.why if run.closed is not None else "money that nobody explained"
+        return Ticked(outcome="needs_human", why=why, run=run)
+    paused = io.paused()
+    if paused is not None:
+        return Ticked(outcome="nothing", why=f"paused: {paused}")
+    if isinstance(memory, Broken):
+        raise memory
+    waits = held_back(memory, io.clock.now(), _mark(held, io))
+    if waits is not None:
+        return Ticked(outcome=None, why=waits.message, error=waits, held=True)
+    return _begin(wallet, held, budget_seconds)
+
+
+def _go_on(io: Io, held: Session, budget_seconds: float) -> Ticked | None:
+    """Go on with what is open; None when nothing was."""
+    was_open = held.state.open_run
+    if was_open is not None and signs_next(io, held.state):
+        io.signer.unlock()
+    ended = held.advance(budget_seconds if was_open is not None else 0.0)
+    # Without one before, a reorganisation has reopened a run.
+    about = held.state.open_run or was_open
+    return None if about is None else _ended(held, about.id, ended)
+
+
+def _begin(wallet: Wallet, held: Session, budget_seconds: float) -> Ticked:
+    io = wallet.io
+    wallet.check()
+    seen, found = planned(io, held.state, asked=False)
+    if isinstance(found, NoPlan):
+        return Ticked(outcome="nothing", why="; ".join(found.why))
+    wallet.permit(found)
+    wallet.rehearse(found, seen.snapshot)
+    # A password that is wrong must not leave a run behind.
+    io.signer.unlock()
+    run = new_run()
+    held.start(run, found, seen.snapshot)
+    return replace(_ended(held, run, held.advance(budget_seconds)), began=True)
+
+
+def _ended(held: Session, run: str, ended: Finished | Wait) -> Ticked:
+    known = held.state.runs[run]
+    if isinstance(ended, Wait):
+        return Ticked(outcome="waiting", why=ended.why, run=known, until=ended.until)
+    # What ended may be told of another run, one that waits for a person: this one has its own end.
+    closed = known.closed
+    if closed is None:
+        return Ticked(outcome=ended.outcome, why=ended.why, run=known)
+    return Ticked(outcome=closed.outcome, why=closed.why, run=known)
+
+
+def _learned(memory: Memory, ticked: Ticked, now: int, mark: str) -> Memory:
+    if ticked.held:
+        return memory
+    if ticked.error is not None:
+        return failed(memory, ticked.error, now, mark)
+    if ticked.outcome == "aborted":
+        return failed(memory, abortion(ticked), now, mark)
+    return passed(memory, run_done=ticked.outcome == "done")
+
+
+def abortion(ticked: Ticked) -> AgentError:
+    """An aborted run as the error that its last refusal is, or a guard's where it has none."""
+    legs = () if ticked.run is None else ticked.run.legs.values()
+    refused = [leg.refused for leg in legs if leg.refused is not None]
+    if refused:
+        return error_of(*refused[-1].refusals)
+    return AgentError(ticked.why, fix="see what happened: rebalancer status", code="G100")
