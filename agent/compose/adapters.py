@@ -24,6 +24,9 @@ POOL_DEPTH: Mapping[str, Decimal] = {
     "USDC": Decimal(50_000),
     "USDT": Decimal(50_000),
     "DAI": Decimal(50_000),
+    "BNB": Decimal(60),
+    "POL": Decimal(250_000),
+    "AVAX": Decimal(2_500),
 }
 """So much of an asset must be needed to move a pool's price by one percent before the pool has
 a voice: about 50 000 in the unit of account, five times the default `max_run_value`."""

@@ -10,6 +10,7 @@ from agent.core.policy import PolicyError
 from agent.errors import ConfigError
 from agent.settings import load_chains_only
 
+ASSETS = "AVAX, BNB, DAI, ETH, POL, USDC, USDT, WBTC, XDAI"
 KNOWN = ", ".join(facts.caip2 for facts in load_chains_only(environ={}).chains.values())
 
 # Each case: what to replace in the minimal portfolio, by what, and what is said.
@@ -24,7 +25,7 @@ IN_MINIMAL = [
     (
         "ETH  =",
         '"eip:1" =',
-        'C102 portfolio.toml:8: targets."eip:1": unknown key; known here: DAI, ETH, USDC, USDT, WBTC',
+        f'C102 portfolio.toml:8: targets."eip:1": unknown key; known here: {ASSETS}',
     ),
     (
         'weight = "0.60"',
@@ -49,7 +50,7 @@ IN_MINIMAL = [
     (
         "[targets]",
         "[assets.SHIB]\n[targets]",
-        "C102 portfolio.toml:7: assets.SHIB: unknown key; known here: DAI, ETH, USDC, USDT, WBTC",
+        f"C102 portfolio.toml:7: assets.SHIB: unknown key; known here: {ASSETS}",
     ),
     (
         "[targets]",
