@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -46,7 +47,8 @@ class Draft:
 
         chains = ", ".join(f'"{facts.caip2}"' for facts in self.chains)
         return (
-            f'address = "{checksum(self.address)}"\nchains  = [{chains}]\nsigner  = "{self.signer}"'
+            f'address = "{checksum(self.address)}"\nchains  = [{chains}]\n'
+            f"signer  = {in_quotes(self.signer)}"
         )
 
     @property
@@ -54,6 +56,15 @@ class Draft:
         """The least that is a portfolio."""
         bridges = '[bridges]\nallow = ["across"]\n' if len(self.chains) > 1 else ""
         return f"schema = 1\n[wallet]\n{self.wallet}\n[targets]\n{self.targets}\n{bridges}"
+
+
+def in_quotes(text: str) -> str:
+    """*text* as a TOML string: whatever is in it, it stays one value.
+
+    >>> in_quotes('a"b')
+    '"a\\\\"b"'
+    """
+    return json.dumps(text)
 
 
 def share(percent: Decimal) -> str:

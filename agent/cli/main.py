@@ -25,6 +25,7 @@ EXIT_USAGE, EXIT_UNEXPECTED, EXIT_INTERRUPTED = 2, 1, 130
 COMMANDS: tuple[tuple[str, str], ...] = (
     ("demo", "demo"),
     ("look", "look"),
+    ("init", "init"),
     ("balances", "balances"),
     ("prices", "prices"),
     ("drift", "drift"),
