@@ -152,7 +152,7 @@ def _is_there(file: Path) -> Exception:
 
     return WrongValue(
         f"{file} is there already and stays as it is",
-        fix="choose another place with --config FILE, or replace it with --force",
+        fix="choose another place with --config FILE, or move it out of the way",
     )
 
 
