@@ -24,6 +24,8 @@ EXIT_USAGE, EXIT_UNEXPECTED, EXIT_INTERRUPTED = 2, 1, 130
 
 COMMANDS: tuple[tuple[str, str], ...] = (
     ("demo", "demo"),
+    ("look", "look"),
+    ("init", "init"),
     ("balances", "balances"),
     ("prices", "prices"),
     ("drift", "drift"),

@@ -19,8 +19,8 @@ from agent.settings.environment import (
     inherited_variables,
     variable,
 )
-from agent.settings.kinds import flag_seconds
-from agent.settings.loading import load, load_chains_only
+from agent.settings.kinds import flag_address, flag_seconds
+from agent.settings.loading import load, load_chains_only, load_text
 from agent.settings.model import AcrossWish, Confirm, RelayerFee, Settings, SignerSpec, World
 
 __all__ = [
@@ -43,9 +43,11 @@ __all__ = [
     "World",
     "credential",
     "find_paths",
+    "flag_address",
     "flag_seconds",
     "inherited_variables",
     "load",
     "load_chains_only",
+    "load_text",
     "variable",
 ]

@@ -100,6 +100,11 @@ def flag_seconds(name: str, text: str) -> int:
     return duration_seconds(Value(raw=text, name=name, source="flag", textual=True))
 
 
+def flag_address(name: str, text: str) -> Address:
+    """The address that a command was given as *name*; raises ConfigError."""
+    return address(Value(raw=text, name=name, source="flag", textual=True))
+
+
 def seconds(value: Value) -> Decimal:
     """A count of seconds: a whole number, or a decimal number in quotes."""
     if isinstance(value.raw, int):

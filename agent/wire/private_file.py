@@ -11,10 +11,11 @@ from agent.errors import DiskFull
 _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str, *, new: bool = False) -> None:
     """Put *text* at *path* with mode 0600, in one step and durably; raises DiskFull.
 
     Folders that are missing are made with mode 0700. Who reads it sees the old or the new text.
+    With *new* an existing file stays as it is: raises FileExistsError.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -24,11 +25,21 @@ def write_private(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(path)
+        _put(fresh, path, new=new)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
+        if isinstance(error, FileExistsError) and new and path.exists():
+            raise
         raise DiskFull(
             f"{path} could not be written: {error.strerror}",
             fix=f"make room or give write permission in {path.parent}",
         ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+
+
+def _put(fresh: Path, path: Path, *, new: bool) -> None:
+    if new:
+        os.link(fresh, path)
+    else:
+        fresh.replace(path)
