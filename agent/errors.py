@@ -224,6 +224,24 @@ class NoRoute(Unavailable):
     code = "N107"
 
 
+class Contradicted(Unavailable):
+    """A provider's answer contradicts what is known without it."""
+
+    code = "N108"
+
+
+class ProviderSilent(Unavailable):
+    """A provider gave no usable answer, also when it was asked again."""
+
+    code = "N109"
+
+
+class Rejected(Unavailable):
+    """A provider understood a question and says no."""
+
+    code = "N110"
+
+
 class RunOpen(Pending):
     """An earlier run of the account is not finished."""
 

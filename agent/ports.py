@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from agent.core.fact import Fact, Reserved
 from agent.core.fees import FeeQuote
 from agent.core.intent import Draft, Receipt, SignedMessage, SignedTx
 from agent.core.layout import Layout
+from agent.core.log import Log, LogQuery
 from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg
@@ -19,6 +21,10 @@ from agent.core.quote import Allowance, Call, Quote
 from agent.core.sighting import Sighting
 from agent.core.simulated import Simulated
 from agent.core.snapshot import Block, ChainSnapshot
+from agent.errors import Unreachable
+
+JSON: TypeAlias = bool | int | Decimal | str | list["JSON"] | dict[str, "JSON"] | None
+"""What a provider's answer is made of: numbers with a fraction are Decimal, never float."""
 
 BlockTag = int | Literal["latest", "finalized"]
 
@@ -83,6 +89,15 @@ class Node(Protocol):
 
     def received(self, account: Address, token: Token, transaction: str) -> tuple[int, int]:
         """(in, out) of *token* by the Transfer logs of one mined transaction, base units."""
+
+    def logs(self, query: LogQuery) -> tuple[Log, ...]:
+        """All logs that match, in order; raises when the node has not all of the blocks.
+
+        However many blocks are asked for: what a node refuses at once is asked for in parts.
+        """
+
+    def logs_of(self, transaction: str) -> tuple[Log, ...]:
+        """All logs of one mined transaction, in order; raises when it is not mined."""
 
     def simulate(
         self,
@@ -364,12 +379,37 @@ class Notifier(Protocol):
         """Hand *notice* on once; raises AgentError, whose text holds no secret, when it cannot."""
 
 
+class Http(Protocol):
+    """Asks providers' servers; reads only."""
+
+    def get(self, url: str, query: Mapping[str, str], *, headers: Mapping[str, str] = ...) -> JSON:
+        """The answer to one question; raises RateLimited, Unreachable, Rejected or BadReply.
+
+        Errors name the host and nothing else of the address, the query or the headers.
+        """
+
+
+class Offline:
+    """Implements the Http port where nobody is to be asked."""
+
+    def get(
+        self,
+        _url: str,
+        _query: Mapping[str, str],
+        *,
+        headers: Mapping[str, str] | None = None,  # noqa: ARG002  it carries none
+    ) -> JSON:
+        """Raise Unreachable, whatever is asked."""
+        raise Unreachable("no provider is asked here", fix="ask outside of the rehearsal")
+
+
 @dataclass(frozen=True, slots=True)
 class AdapterIo:
-    """What an adapter may touch: the nodes by chain, and the clock."""
+    """What an adapter may touch: the nodes by chain, the clock, and providers' servers."""
 
     nodes: Mapping[ChainId, Node]
     clock: Clock
+    http: Http = field(default_factory=Offline)
 
 
 Observer = Callable[[Fact], None]

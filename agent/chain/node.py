@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from agent.chain.faults import is_limit, refused
 from agent.chain.fees import NextBlock, next_block
 from agent.chain.holdings import code_hash, holdings
+from agent.chain.logs import logs, logs_of
 from agent.chain.multicall import aggregating, one_by_one
 from agent.chain.replies import header, payload, quantity, value
 from agent.chain.scanner import OverrideIgnored, Scan, scan
@@ -17,6 +18,7 @@ from agent.chain.sight import sight
 from agent.chain.upstream import Identity, Question, Upstream
 from agent.chain.upstreams import Upstreams
 from agent.core.fees import FeeQuote
+from agent.core.log import Log, LogQuery
 from agent.core.money import Address, ChainId, Token
 from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
@@ -167,6 +169,14 @@ class RpcNode:
         from agent.chain.transfers import received
 
         return self._translated(lambda: received(self.web3, account, token, transaction))
+
+    def logs(self, query: LogQuery) -> tuple[Log, ...]:
+        """All logs that match, in order; raises ``StaleHead`` when blocks are missing."""
+        return self._ask(lambda node: logs(node, query))
+
+    def logs_of(self, transaction: str) -> tuple[Log, ...]:
+        """All logs of one mined transaction; raises ``BadReply`` when it is not mined."""
+        return self._ask(lambda node: logs_of(node, transaction))
 
     def simulate(
         self,

@@ -19,14 +19,20 @@ from agent.sim.venue import QUOTE_SECONDS
 from agent.wire.calldata import by_selector
 
 SEND = Layout(
-    signature="send(address,uint256,address,uint256,address)",
+    signature="send(address,uint256,uint256,address,uint256,address,address,uint256)",
     sell=(0,),
     amount_in=(1,),
-    buy=(2,),
-    min_out=(3,),
-    recipient=(4,),
+    to_chain=(2,),
+    buy=(3,),
+    min_out=(4,),
+    recipient=(5,),
+    refund=(6,),
+    fill_deadline=(7,),
 )
 CLAIM = Layout(signature="claim(bytes32,address,uint256,address)", recipient=(3,))
+
+FILL_SECONDS = 3_600
+"""How long a transfer may take before it is paid back, on paper."""
 
 Way = Literal["push", "claim", "refund", "gone", "never"]
 
@@ -103,7 +109,8 @@ class PaperBridge:
         """Everything but the fee arrives."""
         out = self._out(sell_raw)
         sell = leg.sell.token
-        values = (sell.address, sell_raw, leg.buy.address, out, account)
+        far = (leg.buy.chain, leg.buy.address, out, account)
+        values = (sell.address, sell_raw, *far, account, now + FILL_SECONDS)
         return Quote(
             via=self.name,
             sell=Amount(sell, sell_raw),
@@ -119,7 +126,7 @@ class PaperBridge:
     def __call__(self, ledger: Ledger, sender: Address, _value: int, data: str, _time: int) -> None:
         """Its contract on both sides: `send` takes, `claim` gives what is owed, once."""
         if data.startswith(next(iter(by_selector(SEND)))):
-            token, raw, _, _, _ = arguments(SEND, data)
+            token, raw, *_ = arguments(SEND, data)
             ledger.spend(Address(token), sender, self.address, raw)
             return
         deposit, token, raw, to = arguments(CLAIM, data)

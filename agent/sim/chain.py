@@ -8,15 +8,17 @@ from hashlib import sha256
 
 from agent.core.fees import FeeQuote
 from agent.core.intent import Receipt
+from agent.core.log import Log, LogQuery
 from agent.core.money import NATIVE, Address, ChainId, Token
 from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
 from agent.core.simulated import Simulated
 from agent.core.snapshot import Block, ChainSnapshot
-from agent.errors import BadReply, Unavailable
+from agent.errors import BadReply, StaleHead, Unavailable
 from agent.ports import BlockTag, Clock, Read, Sent
 from agent.sim import token as erc20
 from agent.sim.ledger import Ledger, Revert
+from agent.sim.logs import matches, transfer_logs
 from agent.sim.transaction import PaperTx, check_gas, gas_of, parse
 
 Contract = Callable[[Ledger, Address, int, str, int], None]
@@ -244,6 +246,27 @@ class PaperChain:
                 moves = [m for m in made.transfers[transaction] if m[0] == token.address]
                 came = sum(raw for _, _, to, raw in moves if to == account)
                 return came, sum(raw for _, source, _, raw in moves if source == account)
+        raise BadReply(f"{transaction} is not mined", fix="look again later")
+
+    def logs(self, query: LogQuery) -> tuple[Log, ...]:
+        """Transfers of one token: nothing else leaves logs on paper."""
+        self.requests += 1
+        if not query.last < len(self.blocks):
+            raise StaleHead(f"chain {self.chain} has no block {query.last} yet", fix="wait")
+        found = [
+            log
+            for made in self.blocks[query.first : query.last + 1]
+            for log in transfer_logs(made.block, made.transfers)
+        ]
+        return tuple(log for log in found if matches(log, query))
+
+    def logs_of(self, transaction: str) -> tuple[Log, ...]:
+        """The transfers of one mined transaction."""
+        self.requests += 1
+        for made in self.blocks:
+            if transaction in made.transfers:
+                found = transfer_logs(made.block, made.transfers)
+                return tuple(log for log in found if log.transaction == transaction)
         raise BadReply(f"{transaction} is not mined", fix="look again later")
 
     def simulate(
