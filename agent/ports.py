@@ -9,12 +9,13 @@ from decimal import Decimal
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from agent.core.fact import Fact, Reserved
-from agent.core.fees import FeeQuote
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.intent import Draft, Receipt, SignedMessage, SignedTx
 from agent.core.layout import Layout
 from agent.core.log import Log, LogQuery
 from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
+from agent.core.notice import Notice
 from agent.core.plan import Leg
 from agent.core.price import Opinion, Ratio, Unpriced
 from agent.core.quote import Allowance, Call, Quote
@@ -79,7 +80,14 @@ class Node(Protocol):
         """Keccak of the runtime code (hex with prefix), empty for an account without code."""
 
     def fees(self) -> FeeQuote:
-        """Base fee of the next block and a usual priority fee."""
+        """Base fee of the next block, a usual priority fee, and what a byte of data costs."""
+
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
+        """What the place of each call (with its gas limit) on the parent chain costs now.
+
+        In the order of *calls*; nothing where the chain has no parent. Never a guess: it raises
+        `Unavailable` when the chain's own oracle does not say it.
+        """
 
     def sight(self, account: Address, hashes: Sequence[str]) -> Sighting:
         """Heads, nonces and receipts together."""
@@ -345,29 +353,6 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-
-
-NoticeEvent = Literal["started", "late", "refused", "needs_human", "done", "test"]
-"""What a person may want to be told of; a test is told only when asked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """Something that a person who is not at the terminal should know; it holds no secret.
-
-    `wallet` is CAIP-10, `run`, `code` and `next` (the next command) may be empty, `at` is unix
-    seconds, `local` says that the chains are local ones.
-    """
-
-    event: NoticeEvent
-    portfolio: str
-    wallet: str
-    why: str
-    at: int
-    run: str = ""
-    code: str = ""
-    next: str = ""
-    local: bool = False
 
 
 class Notifier(Protocol):

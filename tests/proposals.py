@@ -11,6 +11,7 @@ from typing import Any, Literal
 from amm_pools import v2_pool, v3_pool
 
 from agent.core.amm.path import Hop
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.guard import Proposal
 from agent.core.intent import Draft
 from agent.core.layout import Layout
@@ -229,6 +230,8 @@ def honest(kind: Kind = "v3 single") -> Proposal:
             chain_time=NOW,
             clock_time=NOW,
             native=ETH,
+            fees=FeeQuote(10**6, 10**5),
+            l1_fees=(),
             value=Decimal(6000),
             wrapped={CHAIN: WETH.address, OTHER: FAR_WETH.address},
             far=FAR if kind == "bridge" else None,
@@ -255,8 +258,13 @@ def simulated(drafts: tuple[Draft, ...], deltas: dict[Token, int]) -> Simulated:
 
 
 def understood(p: Proposal) -> Proposal:
-    """The proposal with the meanings that its drafts' bytes have."""
-    return replace(p, meanings=tuple(read(draft.payload) for draft in p.drafts))
+    """The proposal with the meanings that its drafts' bytes have, on a chain without data fees."""
+    calls = [draft for draft in p.drafts if isinstance(draft.payload, Call)]
+    return replace(
+        p,
+        meanings=tuple(read(draft.payload) for draft in p.drafts),
+        l1_fees=tuple(L1Fee() for _ in calls),
+    )
 
 
 def with_payload(p: Proposal, payload: Call | TypedMessage) -> Proposal:

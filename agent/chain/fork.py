@@ -10,7 +10,7 @@ from dataclasses import replace
 from agent.chain.node import RpcNode
 from agent.chain.reasons import plain
 from agent.chain.replies import hash_text
-from agent.core.fees import FeeQuote
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.log import Log, LogQuery
 from agent.core.money import Address, ChainId, Token
 from agent.core.quote import Allowance, Call
@@ -144,8 +144,12 @@ class ForkNode:
         return self._inner.code_hashes(addresses)
 
     def fees(self) -> FeeQuote:
-        """Base fee of the next block and a usual priority fee, in wei per gas."""
+        """Base fee of the next block, a usual priority fee, and what a byte of data costs."""
         return self._inner.fees()
+
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
+        """What the place of each call (with its gas limit) on the parent chain costs now."""
+        return self._inner.l1_fees(calls)
 
     def pending_nonce(self, account: Address) -> int:
         """The account's next nonce with the fork's pool counted in."""

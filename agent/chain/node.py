@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+from agent.chain import fees_op_stack
 from agent.chain.faults import is_limit, refused
-from agent.chain.fees import NextBlock, next_block
+from agent.chain.fees import NextBlock, l1_fees, next_block
 from agent.chain.holdings import code_hash, holdings
 from agent.chain.logs import logs, logs_of
 from agent.chain.multicall import aggregating, one_by_one
 from agent.chain.replies import header, payload, quantity, value
-from agent.chain.scanner import OverrideIgnored, Scan, scan
+from agent.chain.scanner import ARBITRUM_SCANNER_CODE, SCANNER_CODE, OverrideIgnored, Scan, scan
 from agent.chain.sight import sight
 from agent.chain.upstream import Identity, Question, Upstream
 from agent.chain.upstreams import Upstreams
-from agent.core.fees import FeeQuote
+from agent.core.fees import FeeModel, FeeQuote, L1Fee
 from agent.core.log import Log, LogQuery
 from agent.core.money import Address, ChainId, Token
 from agent.core.quote import Allowance, Call
@@ -57,6 +58,7 @@ class RpcNode:
         multicall3: Address | None,
         max_head_age_seconds: int | None,
         clock: Clock,
+        fee_model: FeeModel = "eip1559",
         timeout_seconds: float = TIMEOUT_SECONDS,
         max_reply_bytes: int = MAX_REPLY_BYTES,
     ) -> None:
@@ -74,6 +76,8 @@ class RpcNode:
         ]
         self._chain = chain
         self._upstreams = Upstreams(chain, [Upstream(rpc, identity, clock) for rpc in rpcs])
+        self._fee_model: FeeModel = fee_model
+        self._paid_beside_gas = fees_op_stack.Paid() if fee_model == "op_stack" else None
         self._reads = one_by_one if multicall3 is None else aggregating(multicall3)
         self._heights: dict[str, int] = {}
         self._web3_lock = threading.Lock()
@@ -145,14 +149,21 @@ class RpcNode:
         )
 
     def fees(self) -> FeeQuote:
-        """Base fee of the next block and a usual priority fee, in wei per gas."""
-        return self._ask(_fresh_next_block).fees
+        """Base fee of the next block, a usual priority fee, and what a byte of data costs."""
+        return self._ask(self._fresh_next_block).fees
+
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
+        """What the place of each call (with its gas limit) on the parent chain costs now.
+
+        One request, none where data costs nothing. Raises ``BadReply`` when it cannot be told.
+        """
+        return self._ask(lambda node: l1_fees(node, calls, self._fee_model))
 
     def sight(self, account: Address, hashes: Sequence[str]) -> Sighting:
         """Heads, nonces and receipts that belong together."""
 
         def question(node: Upstream) -> Sighting:
-            found = sight(node, account, hashes, self._heights)
+            found = sight(node, account, hashes, self._heights, self._paid_beside_gas)
             node.fresh(found.head)
             return found
 
@@ -192,7 +203,7 @@ class RpcNode:
         from agent.chain.simulate import Rehearsal, simulate
 
         rehearsal = Rehearsal(account=account, calls=calls, watch=watch, allowances=allowances)
-        following = self._ask(_fresh_next_block)
+        following = self._ask(self._fresh_next_block)
         return self._translated(lambda: simulate(self.web3, following, rehearsal))
 
     def send(self, raw: str) -> Sent:
@@ -246,7 +257,7 @@ class RpcNode:
         if node.overrides is False:
             return None
         try:
-            found = scan(node, account, contracts, at)
+            found = scan(node, account, contracts, at, code=self._scanner)
         except OverrideIgnored:
             node.overrides = node.overrides or False
             return None
@@ -258,6 +269,15 @@ class RpcNode:
         node.overrides = True
         return found
 
+    @property
+    def _scanner(self) -> bytes:
+        return ARBITRUM_SCANNER_CODE if self._fee_model == "arbitrum" else SCANNER_CODE
+
+    def _fresh_next_block(self, node: Upstream) -> NextBlock:
+        found = next_block(node, self._chain, self._fee_model)
+        node.fresh(found.head)
+        return found
+
     def _on_chain(self, found: Scan, node: Upstream) -> Scan:
         if found.chain != self._chain:
             raise WrongChain(
@@ -265,12 +285,6 @@ class RpcNode:
                 fix=f"put the RPC URL of a node of chain {self._chain}",
             )
         return found
-
-
-def _fresh_next_block(node: Upstream) -> NextBlock:
-    found = next_block(node)
-    node.fresh(found.head)
-    return found
 
 
 def _only(node: Upstream, method: str, params: Sequence[object]) -> JSON:

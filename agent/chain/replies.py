@@ -62,3 +62,12 @@ def bad_reply(what: str) -> BadReply:
     return BadReply(
         f"the node answered with {what}", fix="try again, or put another RPC URL for this chain"
     )
+
+
+def silent_oracle(address: str) -> BadReply:
+    """Return the error for a contract that does not say what data costs."""
+    return BadReply(
+        f"the fee oracle {address} does not say what data costs on this chain, so that no "
+        "transaction can be priced",
+        fix="try again, or put another RPC URL for this chain; check its fee_model in chains.toml",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agent.core.fees import money, most, offer
 from agent.core.guard_bridge import (
     destination_matches,
     far_account_plain,
@@ -268,6 +269,27 @@ def gas_sane(p: Proposal) -> tuple[Refusal, ...]:
     return (Refusal("G306", f"gas limits {limits} do not fit the gas used {list(used)}"),)
 
 
+def fee_capped(p: Proposal) -> tuple[Refusal, ...]:
+    """No transaction may cost more than the policy says, what data costs included."""
+    limits = [draft.gas_limit for draft in p.drafts if isinstance(draft.payload, Call)]
+    coin, cap = p.prices.of(p.native), p.limits.max_fee_per_tx
+    if len(p.l1_fees) != len(limits):
+        return (Refusal("G307", "what the transactions pay for data was not read"),)
+    if coin is None:
+        return (Refusal("G307", f"{p.native.symbol} has no price, so no fee can be limited"),)
+    if not p.simulated.ok:
+        return ()
+    fees = [
+        money(most(offer(p.fees), limit, data), coin.high)
+        for limit, data in zip(limits, p.l1_fees, strict=True)
+    ]
+    return tuple(
+        Refusal("G304", f"the network fee could reach {fee:,.2f} (limit max_fee_per_tx {cap:,.2f})")
+        for fee in fees
+        if not (fee <= cap)
+    )
+
+
 def canary_first(p: Proposal) -> tuple[Refusal, ...]:
     """The first use of a venue or bridge moves at most a little."""
     if p.canary is None or p.is_wrap:
@@ -304,6 +326,7 @@ RULES: tuple[Rule, ...] = (
     simulation_matches,
     allowance_used_up,
     gas_sane,
+    fee_capped,
     canary_first,
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.frozen import empty
 from agent.core.intent import Draft
 from agent.core.money import NATIVE, WHOLE_BPS, Address, Amount, ChainId, Token
@@ -45,7 +46,9 @@ class Proposal:
     pinned); `code_hashes` what is found on chain. Times are unix seconds. `canary` limits
     the value of a first use, None when there is no limit; `value` is what the leg sells is
     worth, None when unknown. `wrapped` is each chain's wrapped coin, and `far` the other side of
-    a bridge, None when nobody looked.
+    a bridge, None when nobody looked. `fees` is what the chain charges now, `l1_fees` what each
+    draft that is a call pays for its place on the parent chain, in order: without them it is
+    refused.
     """
 
     account: Address
@@ -68,6 +71,8 @@ class Proposal:
     value: Decimal | None = None
     wrapped: Mapping[ChainId, Address] = field(default_factory=empty)
     far: FarSide | None = None
+    fees: FeeQuote = FeeQuote(0, 0)
+    l1_fees: tuple[L1Fee, ...] = ()
 
     @property
     def act(self) -> Meaning | Refusal:

@@ -85,6 +85,7 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
     drafts, revoke = _drafts(leg, quote, node, io.account)
     simulated = simulate(io, step.chain, drafts)
     drafts = _with_gas(drafts, simulated)
+    calls = [(each.payload, each.gas_limit) for each in drafts if isinstance(each.payload, Call)]
     hashes = node.code_hashes((*_addresses(drafts), io.account))
     verdict = check(
         Proposal(
@@ -104,6 +105,8 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
             chain_time=chain_time,
             clock_time=io.clock.now(),
             native=io.chains[step.chain].native,
+            fees=node.fees(),
+            l1_fees=node.l1_fees(calls),
             canary=canary,
             value=prices.worth(sell),
             wrapped={chain: rules.wrapped.address for chain, rules in io.chains.items()},

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from agent.core.fees import FeeQuote
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.intent import Receipt
 from agent.core.log import Log, LogQuery
 from agent.core.money import NATIVE, Address, ChainId, Token
@@ -46,7 +46,8 @@ class PaperChain:
     """Implements the Node port over a ledger in memory.
 
     With `automine` a submitted transaction is mined at once; otherwise `mine` must be
-    called. `finality` is how many blocks behind the head are final.
+    called. `finality` is how many blocks behind the head are final. `data` is what it charges
+    each transaction for its place on a parent chain.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class PaperChain:
         self.automine = automine
         self.finality = finality
         self.base_fee = BASE_FEE
+        self.data = L1Fee()
         self.contracts: dict[Address, Contract] = {}
         self.pool: dict[tuple[Address, int], PaperTx] = {}
         self.strangers: list[Address] = []
@@ -115,19 +117,19 @@ class PaperChain:
         state = made.after
         if tx.nonce != state.nonces.get(tx.sender, 0) or tx.max_fee_per_gas < self.base_fee:
             return
-        if not tx.most <= state.balance(NATIVE, tx.sender):
+        if not tx.most + self.data.wei <= state.balance(NATIVE, tx.sender):
             return
         price = min(tx.max_fee_per_gas, self.base_fee + tx.max_priority_fee_per_gas)
         state.nonces[tx.sender] = tx.nonce + 1
         trial = state.copy()
         trial.log = []
         call = Call(self.chain, tx.to, tx.value, tx.data)
-        gas = min(gas_of(call), tx.gas_limit)
-        fee = gas * price
+        gas = min(gas_of(call) + self.data.gas, tx.gas_limit)
+        fee = gas * price + self.data.wei
         trial.move(NATIVE, tx.sender, Address("fees"), fee)
         try:
             self._call(trial, tx.sender, call, made.block.timestamp)
-            check_gas(call, tx.gas_limit)
+            check_gas(call, tx.gas_limit - self.data.gas)
             ok, made.after = True, trial
         except Revert:
             ok = False
@@ -208,6 +210,11 @@ class PaperChain:
         """The base fee and one gwei."""
         self.requests += 1
         return FeeQuote(self.base_fee, PRIORITY_FEE)
+
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
+        """The same for every call."""
+        self.requests += 1
+        return tuple(self.data for _ in calls)
 
     def sight(self, account: Address, hashes: Sequence[str]) -> Sighting:
         """Heads, nonces and receipts together."""
@@ -334,7 +341,7 @@ class PaperChain:
             return "already known"
         if tx.nonce < self.ledger.nonces.get(tx.sender, 0):
             return "nonce too low"
-        if not tx.most <= self.ledger.balance(NATIVE, tx.sender):
+        if not tx.most + self.data.wei <= self.ledger.balance(NATIVE, tx.sender):
             return NO_FUNDS
         if rival is not None and rival.hash == tx.hash:
             return "transaction already imported"

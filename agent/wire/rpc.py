@@ -37,6 +37,7 @@ READS: Final = frozenset(
         "eth_getCode",
         "eth_getLogs",
         "eth_getProof",
+        "eth_getRawTransactionByHash",
         "eth_getStorageAt",
         "eth_getTransactionByHash",
         "eth_getTransactionCount",

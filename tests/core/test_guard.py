@@ -45,6 +45,7 @@ from proposals import (
     with_payload,
 )
 
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.guard import (
     MAX_GAS_LIMIT,
     RULES,
@@ -87,6 +88,12 @@ def with_simulated(p: Proposal, **changes: Any) -> Proposal:
 
 def with_gas(p: Proposal, gas_limit: int) -> Proposal:
     return replace(p, drafts=(*p.drafts[:-1], replace(p.drafts[-1], gas_limit=gas_limit)))
+
+
+def with_l1_fees(p: Proposal, *l1_fees: L1Fee) -> Proposal:
+    """The proposal with data fees of its last calls, none of the others."""
+    before = p.l1_fees[: len(p.l1_fees) - len(l1_fees)]
+    return replace(p, l1_fees=(*before, *l1_fees))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -538,9 +545,11 @@ def test_smallest_amounts_are_amounts() -> None:
     assert check(p, (amount_matches, impact_bounded, minimum_enforced, slippage_bounded)).ok
 
 
-def test_wrap_needs_no_price() -> None:
+def test_wrap_needs_no_price_but_the_one_that_limits_its_fee() -> None:
+    why = "G307 ETH has no price, so no fee can be limited"
     for kind in ("wrap", "unwrap"):
-        assert [] == refusals(replace(honest(kind), prices=prices(ETH=())))
+        assert [] == refusals(replace(honest(kind), prices=prices(ETH=("feed",))))
+        assert [why] == refusals(replace(honest(kind), prices=prices(ETH=())))
 
 
 def test_wrap_that_is_not_one_to_one_is_refused() -> None:
@@ -648,6 +657,33 @@ def test_gas_limit_up_to_the_cap_passes() -> None:
     assert [] == refusals(with_gas(honest(), 132_001))
 
 
+def test_fee_that_could_be_too_high_with_its_data_is_refused() -> None:
+    """15.00 at 3000 a coin are 0.005 coins: what data may cost counts twice, the gas once."""
+    gas = 165_000 * (2 * 10**6 + 10**5)
+    room = 5 * 10**15 - gas
+    assert [] == refusals(with_l1_fees(honest(), L1Fee(wei=room // 2)))
+    bad = with_l1_fees(honest(), L1Fee(wei=room // 2 + 10**9))
+    assert ["G304 the network fee could reach 15.00 (limit max_fee_per_tx 15.00)"] == refusals(bad)
+    dear = replace(honest(), fees=FeeQuote(10**12, 1))
+    assert ["G304", "G304"] == [refusal.code for refusal in check(dear).refusals]
+
+
+def test_gas_for_the_parent_chain_counts_as_all_gas() -> None:
+    allowed = 5 * 10**15 // (2 * 10**6 + 10**5) - 165_000
+    assert [] == refusals(with_l1_fees(honest(), L1Fee(gas=allowed // 2)))
+    assert ["G304"] == codes(check(with_l1_fees(honest(), L1Fee(gas=allowed))).refusals)
+
+
+def test_data_fee_that_was_not_read_is_refused() -> None:
+    why = "G307 what the transactions pay for data was not read"
+    assert [why] == refusals(replace(honest(), l1_fees=(L1Fee(),)))
+
+
+def test_fee_of_what_reverts_is_not_judged() -> None:
+    bad = with_l1_fees(with_simulated(honest(), ok=False), L1Fee(wei=10**18))
+    assert ["S101"] == codes(check(bad).refusals)
+
+
 @pytest.mark.parametrize(
     ("value", "why"),
     [
@@ -708,6 +744,7 @@ BAD: dict[str, tuple[str, Proposal]] = {
     "simulation_matches": ("S102", with_simulated(honest(), deltas={WETH: -SOLD})),
     "allowance_used_up": ("S103", with_simulated(honest(), allowances=(1,))),
     "gas_sane": ("G306", with_gas(honest(), 2**63)),
+    "fee_capped": ("G304", with_l1_fees(honest(), L1Fee(wei=10**16))),
     "canary_first": ("G501", replace(honest(), canary=Decimal(50))),
 }
 
