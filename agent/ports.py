@@ -16,6 +16,7 @@ from agent.core.log import Log, LogQuery
 from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.notice import Notice
+from agent.core.order import OrderState
 from agent.core.plan import Leg
 from agent.core.price import Opinion, Ratio, Unpriced
 from agent.core.quote import Allowance, Call, Quote
@@ -64,8 +65,14 @@ class Node(Protocol):
     def requests(self) -> int:
         """HTTP requests made so far."""
 
-    def snapshot(self, account: Address, tokens: Sequence[Token]) -> ChainSnapshot:
-        """All balances, the block and the account's code, atomically, in one request."""
+    def snapshot(
+        self, account: Address, tokens: Sequence[Token], *, old: bool = False
+    ) -> ChainSnapshot:
+        """All balances, the block and the account's code, atomically, in one request.
+
+        Raises `StaleHead` when the newest block is too old to decide on, unless *old* is given:
+        a chain that stands still can be read all the same.
+        """
 
     def balances(self, account: Address, tokens: Sequence[Token], at: int) -> Mapping[Token, int]:
         """Base units at block number *at*; raises when one of them cannot be read."""
@@ -147,10 +154,16 @@ class Venue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing to do before `until` (unix seconds)."""
+    """Nothing to do before `until` (unix seconds).
+
+    `id` is the bridge's own number of the transfer, `due` unix seconds after which the money
+    comes back instead; empty and None where the bridge has none.
+    """
 
     until: int
     why: str
+    id: str = ""
+    due: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,23 +263,6 @@ class Bridge(Protocol):
 
     def rehearse(self, leg: Leg, deposit: Receipt, account: Address) -> Delivery | None:
         """What delivers a deposit on a fork; None when nothing is needed. Raises `Unavailable`."""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFill:
-    """One execution of a signed order, in base units."""
-
-    id: str
-    sold: int
-    bought: int
-
-
-@dataclass(frozen=True, slots=True)
-class OrderState:
-    """What a venue and the chain say of a signed order; `open` while it can be filled."""
-
-    open: bool
-    fills: tuple[OrderFill, ...]
 
 
 @runtime_checkable

@@ -123,9 +123,11 @@ class ForkNode:
         """All logs of one mined transaction, by its stand-in hash or its real one."""
         return self._inner.logs_of(self._real(transaction))
 
-    def snapshot(self, account: Address, tokens: Sequence[Token]) -> ChainSnapshot:
+    def snapshot(
+        self, account: Address, tokens: Sequence[Token], *, old: bool = False
+    ) -> ChainSnapshot:
         """All balances, the block and the account's code, atomically."""
-        return self._inner.snapshot(account, tokens)
+        return self._inner.snapshot(account, tokens, old=old)
 
     def balances(self, account: Address, tokens: Sequence[Token], at: int) -> Mapping[Token, int]:
         """Base units at block number *at*."""

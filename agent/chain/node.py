@@ -93,13 +93,17 @@ class RpcNode:
         """HTTP requests made so far, to all endpoints together."""
         return self._upstreams.requests
 
-    def snapshot(self, account: Address, tokens: Sequence[Token]) -> ChainSnapshot:
+    def snapshot(
+        self, account: Address, tokens: Sequence[Token], *, old: bool = False
+    ) -> ChainSnapshot:
         """All balances, the block and the account's code of one block, by one request.
 
-        Three requests where the node does not run code of ours in an ``eth_call``.
+        Three requests where the node does not run code of ours in an ``eth_call``. Raises
+        ``StaleHead`` for a block that is too old, unless *old* is given.
         """
         before = self.requests
-        found = self._ask(lambda node: self._fresh_scan(node, account, tokens))
+        look = self._last_scan if old else self._fresh_scan
+        found = self._ask(lambda node: look(node, account, tokens))
         held = _held(found, tokens)
         return ChainSnapshot(
             chain=self._chain,
@@ -237,9 +241,12 @@ class RpcNode:
             raise refused(self._chain, self._upstreams.host, fault) from None
 
     def _fresh_scan(self, node: Upstream, account: Address, tokens: Sequence[Token]) -> Scan:
-        found = self._scan(node, account, tokens, "latest")
+        found = self._last_scan(node, account, tokens)
         node.fresh(found.block)
         return found
+
+    def _last_scan(self, node: Upstream, account: Address, tokens: Sequence[Token]) -> Scan:
+        return self._scan(node, account, tokens, "latest")
 
     def _scan(self, node: Upstream, account: Address, tokens: Sequence[Token], at: str) -> Scan:
         """Scan by code of ours; remember if the node cannot, and read in parts instead."""

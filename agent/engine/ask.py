@@ -19,7 +19,7 @@ from agent.core.simulated import Simulated
 from agent.core.state import State
 from agent.core.verdict import Refusal
 from agent.engine.io import Io, Later
-from agent.errors import BadReply, Contradicted, NoRoute, ProviderSilent, Rejected
+from agent.errors import BadReply, Contradicted, NoRoute, ProviderSilent, Rejected, Unavailable
 from agent.ports import BlockTag, Bridge, Node, Venue
 from agent.wire import calldata, erc20
 
@@ -75,7 +75,11 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
     sell = Amount(leg.sell.token, step.sell_raw)
     floor = least_out(leg, sell, prices, io.policy.limits.max_price_impact_bps)
     if floor is None:
-        return (unpriced(leg, prices),)
+        no = unpriced(leg, prices)
+        if no.code.startswith("N"):
+            # The node of a feed is silent: that passes, and says nothing against the leg.
+            raise Unavailable(no.why, fix="wait", code=no.code)
+        return (no,)
     node = io.nodes[step.chain]
     chain_time = node.block().timestamp
     try:

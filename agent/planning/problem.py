@@ -24,8 +24,8 @@ class Problem:
 
     `wrapped` is the ERC-20 form of each chain's gas coin, `fees` what its blocks cost now, and
     `native_prices` the worth of one whole gas coin in the unit of account. `falling` says
-    of assets that must not be bought why. `now` is unix seconds. The snapshot's blocks are
-    the plan's.
+    of assets that must not be bought why, `idle` of chains that nothing can be done on now.
+    `now` is unix seconds. The snapshot's blocks are the plan's.
     """
 
     valuation: Valuation
@@ -39,6 +39,7 @@ class Problem:
     native_prices: Mapping[ChainId, Decimal]
     now: int
     falling: Mapping[str, str] = field(default_factory=empty)
+    idle: Mapping[ChainId, str] = field(default_factory=empty)
 
 
 @dataclass(frozen=True, slots=True)
