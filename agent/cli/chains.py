@@ -64,7 +64,7 @@ def list_chains(ctx: typer.Context) -> None:
 
 def described(facts: ChainFacts, world: World) -> dict[str, Any]:
     """One chain in the JSON kind `chains`."""
-    from agent.wire.address import token_name
+    from agent.cli import present
 
     assets = dict.fromkeys(row.asset for row in facts.listings)
     return {
@@ -74,7 +74,7 @@ def described(facts: ChainFacts, world: World) -> dict[str, Any]:
         "finality": facts.finality,
         "tokens": [
             {
-                "token": token_name(facts.chain, row.token.address, native_coin_type=facts.slip44),
+                "token": present.token(row.token),
                 "symbol": row.token.symbol,
                 "decimals": row.token.decimals,
                 "asset": row.asset,

@@ -48,8 +48,7 @@ class Context:
         from agent.settings import load
 
         found = load(config=self.config, chains=self.chains, overlay=self.overlay)
-        if found.local and not self.quiet:
-            output.say("LOCAL chains: nothing here is on any public chain")
+        self._tell(found.world)
         return found
 
     def world(self) -> World:
@@ -57,9 +56,15 @@ class Context:
         from agent.settings import load_chains_only
 
         found = load_chains_only(chains=self.chains, overlay=self.overlay)
-        if found.local and not self.quiet:
-            output.say("LOCAL chains: nothing here is on any public chain")
+        self._tell(found)
         return found
+
+    def _tell(self, world: World) -> None:
+        from agent.cli import present
+
+        present.name_coins({chain: facts.slip44 for chain, facts in world.chains.items()})
+        if world.local and not self.quiet:
+            output.say("LOCAL chains: nothing here is on any public chain")
 
     @contextmanager
     def account(
