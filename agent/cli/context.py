@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.compose import Account
     from agent.core.fact import Fact
     from agent.core.state import State
-    from agent.settings import Settings
+    from agent.settings import Settings, World
 
 
 CREDENTIAL = "rebalancer-password"
@@ -52,10 +52,25 @@ class Context:
         from agent.settings import load
 
         found = load(config=self.config, chains=self.chains, overlay=self.overlay)
-        output.learn_names({chain: facts.name for chain, facts in found.world.chains.items()})
-        if found.local and not self.quiet:
-            output.say("LOCAL chains: nothing here is on any public chain")
+        self.tell_of(found.world)
         return found
+
+    def world(self) -> World:
+        """What is known without a portfolio; raises ConfigError. Says LOCAL as `settings` does."""
+        from agent.settings import load_chains_only
+
+        found = load_chains_only(chains=self.chains, overlay=self.overlay)
+        self.tell_of(found)
+        return found
+
+    def tell_of(self, world: World) -> None:
+        """Call chains and coins by the names that *world* has, and say LOCAL where it is."""
+        from agent.cli import present
+
+        output.learn_names({chain: facts.name for chain, facts in world.chains.items()})
+        present.name_coins({chain: facts.slip44 for chain, facts in world.chains.items()})
+        if world.local and not self.quiet:
+            output.say("LOCAL chains: nothing here is on any public chain")
 
     @contextmanager
     def account(

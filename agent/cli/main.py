@@ -39,6 +39,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("approvals", "approvals"),
     ("accounts", "accounts"),
     ("config", "config"),
+    ("chains", "chains"),
     ("doctor", "doctor"),
     ("pause", "pause"),
     ("unpause", "pause"),
