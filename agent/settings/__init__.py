@@ -14,12 +14,14 @@ from agent.settings.environment import (
 from agent.settings.kinds import flag_address, flag_seconds
 from agent.settings.loading import load, load_chains_only, load_text
 from agent.settings.model import Confirm, Settings, SignerSpec, World
+from agent.settings.notify import Notify
 
 __all__ = [
     "ChainFacts",
     "Confirm",
     "Environment",
     "Feed",
+    "Notify",
     "Origin",
     "Paths",
     "Secret",

@@ -13,6 +13,7 @@ from agent.core.policy import Asset, Policy
 from agent.settings.chain_facts import ChainFacts
 from agent.settings.choices import Origin
 from agent.settings.environment import Environment, Paths, Secret
+from agent.settings.notify import Notify
 
 ConfirmMode = Literal["always", "over", "never"]
 
@@ -85,6 +86,7 @@ class Settings:
     max_price_age_seconds: int | None
     venues: tuple[str, ...]
     bridges: tuple[str, ...]
+    notify: Notify
     warnings: tuple[str, ...]
     origin: Mapping[str, Origin] = field(repr=False, compare=False)
 

@@ -27,6 +27,7 @@ from agent.settings.asset_lists import known_assets, overridden
 from agent.settings.chain_facts import ChainFacts
 from agent.settings.choices import Choices
 from agent.settings.model import Confirm, ConfirmMode, Settings, World
+from agent.settings.notify import read_notify
 from agent.settings.policy_hash import policy_hash
 from agent.settings.signer_spec import signer_spec
 from agent.settings.targets import read_ranges, read_targets, refuse_impossible
@@ -80,6 +81,7 @@ def read_portfolio(file: Path, root: Value, choose: Choices, world: World) -> Se
         max_price_age_seconds=choose("limits.max_price_age", _price_age),
         venues=choose("venues.allow", kinds.names(VENUES, "venue")),
         bridges=choose("bridges.allow", kinds.names(BRIDGES, "bridge")),
+        notify=read_notify(choose),
         warnings=choose("wallet.address", _checksum_warnings),
         origin=MappingProxyType({**world.origin, **choose.origins()}),
     )
