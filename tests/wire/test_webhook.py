@@ -194,3 +194,24 @@ def test_apprise_that_fails_is_an_error_without_the_secret(
     with pytest.raises(NoticeUndelivered) as met:
         AppriseNotifier((url,), "HOOKS", library).tell(NOTICE)
     assert says == met.value.message
+
+
+def test_apprise_itself_delivers_and_keeps_the_secret(
+    hook: Hook, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import apprise as library
+
+    url = f"json://127.0.0.1:{hook.port}/{SECRET}"
+    notifier = AppriseNotifier((url,), "HOOKS", library)
+    notifier.tell(NOTICE)
+    (notice,) = hook.notices
+    assert ("rebalancer core: refused", text(NOTICE), "warning") == tuple(
+        notice[key] for key in ("title", "message", "type")
+    )
+    hook.status = 500
+    with pytest.raises(NoticeUndelivered):
+        notifier.tell(NOTICE)
+    with pytest.raises(NoticeUndelivered):
+        AppriseNotifier((f"{SECRET}://x",), "HOOKS", library).tell(NOTICE)
+    out, err = capfd.readouterr()
+    assert [] == [word for word in (out, err, caplog.text) if SECRET in word]
