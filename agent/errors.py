@@ -242,6 +242,12 @@ class Rejected(Unavailable):
     code = "N110"
 
 
+class NoticeUndelivered(Unavailable):
+    """A notice did not reach whom it was for; money does not depend on it."""
+
+    code = "N111"
+
+
 class RunOpen(Pending):
     """An earlier run of the account is not finished."""
 
@@ -282,6 +288,12 @@ class SetupFailed(Broken):
     """A part of the local chains could not be fetched or built."""
 
     code = "X103"
+
+
+class ExtraMissing(Broken):
+    """An optional part of the program is asked for and not installed."""
+
+    code = "X104"
 
 
 class Locked(Busy):

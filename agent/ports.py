@@ -354,7 +354,9 @@ class Clock(Protocol):
 class Notifier(Protocol):
     """A way to reach a person."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What memory and messages call it; no secret."""
 
     def tell(self, notice: Notice) -> None:
         """Hand *notice* on once; raises AgentError, whose text holds no secret, when it cannot."""

@@ -247,4 +247,7 @@ value = "50"                       # the first use of a venue or bridge moves at
 allow = ["router"]
 [bridges]
 allow = {bridges}
+
+# [notify]                         # who is told what `rebalancer watch` does; URLs stand in .env
+# webhook_env = "NOTIFY_WEBHOOK"
 """

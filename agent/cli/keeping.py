@@ -19,8 +19,9 @@ from agent.errors import AgentError, Broken
 from agent.keeper.begin import worker
 from agent.keeper.clock import PoliteClock, next_due, spread
 from agent.keeper.memory import Memory
-from agent.keeper.tick import Ticked, advance
-from agent.keeper.wallet import wallet_of
+from agent.keeper.tick import advance, stumbled
+from agent.keeper.ticked import Ticked
+from agent.keeper.wallet import desk_of, wallet_of
 from agent.wire.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -155,8 +156,7 @@ class Keeper:
         name = "portfolio" if file is None else file.stem
         try:
             context = self.context if file is None else replace(self.context, config=file)
-            settings = context.settings()
-            result = self._of_wallet(context, settings)
+            result = self._of_wallet(context, context.settings())
         except AgentError as error:
             ticked = Ticked(outcome=None, why=error.message, error=error)
             result = Result(name=name, wallet=None, ticked=ticked)
@@ -166,6 +166,17 @@ class Keeper:
         return result
 
     def _of_wallet(self, context: Context, settings: Settings) -> Result:
+        desk = desk_of(settings, self._clock)
+        try:
+            if self.again:
+                desk.remember(Memory())
+            ticked = self._advance(context, settings)
+        except AgentError as error:
+            ticked = stumbled(desk, error)
+        where = present.wallet(settings.account, settings.policy.chains[0])
+        return Result(name=settings.name, wallet=where, ticked=ticked)
+
+    def _advance(self, context: Context, settings: Settings) -> Ticked:
         signed: list[Fact] = []
         teller = Teller(context, "")
 
@@ -176,17 +187,14 @@ class Keeper:
 
         with context.account(settings, heard, ask=self._password(context, settings)) as opened:
             account = replace(opened, io=replace(opened.io, clock=self._clock))
+            open_run = account.state().open_run
+            if open_run is not None:
+                teller.learn(open_run)
             wallet = wallet_of(account, agreed=context.yes, rehearse=self.rehearse)
-            if self.again:
-                wallet.remember(Memory())
-            state = account.state()
-            if state.open_run is not None:
-                teller.learn(state.open_run)
             ticked = advance(wallet, worker=self._worker, budget_seconds=self.budget)
         if ticked.error is not None and signed:
             ticked.error.nothing_signed = False
-        where = present.wallet(settings.account, settings.policy.chains[0])
-        return Result(name=settings.name, wallet=where, ticked=ticked)
+        return ticked
 
     def _password(self, context: Context, settings: Settings) -> Callable[[], str]:
         """How the password is found: once, because a descriptor or a person gives it only once."""

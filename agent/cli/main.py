@@ -36,6 +36,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("status", "status"),
     ("cancel", "cancel"),
     ("watch", "watch"),
+    ("notify", "notify"),
     ("approvals", "approvals"),
     ("accounts", "accounts"),
     ("config", "config"),

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from agent.core.fact import Outcome
 from agent.engine.loop import Finished, Session, Wait, session
-from agent.errors import AgentError, Broken, Fenced
+from agent.errors import AgentError, Broken, Busy, Fenced
 from agent.keeper.begin import new_run, planned, signs_next
-from agent.keeper.causes import Cause, cause_of
 from agent.keeper.memory import Memory, failed, held_back, lifted, passed, stamp
-from agent.keeper.refusals import error_of
+from agent.keeper.notices import Audience, Delivery, forgotten, news, noted
+from agent.keeper.ticked import Ticked, refusal_of
 from agent.planning.problem import NoPlan
 
 if TYPE_CHECKING:
     from agent.core.plan import Plan
     from agent.core.snapshot import Snapshot
-    from agent.core.state import RunState
+    from agent.core.state import State
     from agent.engine.io import Io
+    from agent.ports import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where the keeper keeps what it learns of a wallet, and who hears of it.
+
+    `recall` and `remember` keep the memory between ticks; they raise Broken.
+    """
+
+    recall: Callable[[], Memory]
+    remember: Callable[[Memory], None]
+    clock: Clock
+    audience: Audience = field(default_factory=Audience)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,42 +41,13 @@ class Wallet:
 
     `check` compares configured facts with the chains before anything is planned, `rehearse`
     runs a plan on forks, and `permit` tells whether a plan may be signed with nobody there.
-    `recall` and `remember` keep the memory between ticks.
     """
 
     io: Io
     check: Callable[[], None]
     rehearse: Callable[[Plan, Snapshot], None]
     permit: Callable[[Plan], None]
-    recall: Callable[[], Memory]
-    remember: Callable[[Memory], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticked:
-    """How a tick ended: in one of the five outcomes, or with an error.
-
-    `run` is the run that it was about, None when it was about none; `began` whether the tick
-    began it. `until` is when to look again at a run that waits (unix seconds). A tick that was
-    `held` back asked nothing: the error is the one that an earlier tick met. `amiss` tells of
-    what went wrong beside the money's work.
-    """
-
-    outcome: Outcome | None
-    why: str
-    run: RunState | None = None
-    began: bool = False
-    until: float | None = None
-    error: AgentError | None = None
-    held: bool = False
-    amiss: tuple[str, ...] = ()
-
-    @property
-    def cause(self) -> Cause | None:
-        """Why it could not do its work, None where it did."""
-        if self.error is not None:
-            return cause_of(self.error.code)
-        return cause_of(abortion(self).code) if self.outcome == "aborted" else None
+    desk: Desk
 
 
 def advance(wallet: Wallet, *, worker: str, budget_seconds: float) -> Ticked:
@@ -76,29 +60,56 @@ def advance(wallet: Wallet, *, worker: str, budget_seconds: float) -> Ticked:
             return _held(wallet, held, budget_seconds)
     except Fenced:
         return Ticked(outcome="waiting", why="another process goes on with this wallet")
-    except AgentError as error:
+    except Busy as error:
         return Ticked(outcome=None, why=error.message, error=error)
+    except AgentError as error:
+        return stumbled(wallet.desk, error)
+
+
+def stumbled(desk: Desk, error: AgentError) -> Ticked:
+    """The tick of a wallet that could not even be opened: a person must hear of that too."""
+    return _after(desk, _recalled(desk), Ticked(outcome=None, why=error.message, error=error))
 
 
 def _held(wallet: Wallet, held: Session, budget_seconds: float) -> Ticked:
     """A tick under the wallet's lock: what it learns is remembered for the next one."""
-    io = wallet.io
-    memory: Memory | Broken
-    try:
-        memory = lifted(wallet.recall(), _mark(held, io))
-    except Broken as error:
-        memory = error
+    memory = _recalled(wallet.desk)
+    if isinstance(memory, Memory):
+        memory = lifted(memory, _mark(held, wallet.io))
     try:
         ticked = _tick(wallet, held, memory, budget_seconds)
     except AgentError as error:
         ticked = Ticked(outcome=None, why=error.message, error=error)
+    return _after(wallet.desk, memory, ticked, held.state, _mark(held, wallet.io))
+
+
+def _recalled(desk: Desk) -> Memory | Broken:
+    try:
+        return desk.recall()
+    except Broken as error:
+        return error
+
+
+def _after(
+    desk: Desk, memory: Memory | Broken, ticked: Ticked, state: State | None = None, mark: str = ""
+) -> Ticked:
+    """Remember what a tick has taught, and tell whom it concerns; money's work is done by then."""
     if isinstance(memory, Broken):
         return replace(ticked, amiss=(memory.message,))
+    delivery, now = Delivery(desk.audience), desk.clock.now()
+    memory = forgotten(_learned(memory, ticked, now, mark), ticked)
+    memory = noted(memory, list(news(ticked, state, memory, now)), desk.audience, now)
     try:
-        wallet.remember(_learned(memory, ticked, io.clock.now(), _mark(held, io)))
+        # Before they are sent: a notice that is sent twice is better than one that is never.
+        desk.remember(memory)
+        left = delivery.send(memory.unsent)
+        if left != memory.unsent:
+            desk.remember(replace(memory, unsent=left))
     except AgentError as error:
-        return replace(ticked, amiss=(error.message,))
-    return ticked
+        return replace(ticked, amiss=(error.message, *delivery.failed.values()))
+    if ticked.good:
+        delivery.alive()
+    return replace(ticked, amiss=tuple(delivery.failed.values()))
 
 
 def _mark(held: Session, io: Io) -> str:
@@ -170,14 +181,5 @@ def _learned(memory: Memory, ticked: Ticked, now: int, mark: str) -> Memory:
     if ticked.error is not None:
         return failed(memory, ticked.error, now, mark)
     if ticked.outcome == "aborted":
-        return failed(memory, abortion(ticked), now, mark)
+        return failed(memory, refusal_of(ticked), now, mark)
     return passed(memory, run_done=ticked.outcome == "done")
-
-
-def abortion(ticked: Ticked) -> AgentError:
-    """An aborted run as the error that its last refusal is, or a guard's where it has none."""
-    legs = () if ticked.run is None else ticked.run.legs.values()
-    refused = [leg.refused for leg in legs if leg.refused is not None]
-    if refused:
-        return error_of(*refused[-1].refusals)
-    return AgentError(ticked.why, fix="see what happened: rebalancer status", code="G100")

@@ -22,6 +22,7 @@ from agent.settings.environment import (
 from agent.settings.kinds import flag_address, flag_seconds
 from agent.settings.loading import load, load_chains_only, load_text
 from agent.settings.model import AcrossWish, Confirm, RelayerFee, Settings, SignerSpec, World
+from agent.settings.notify import Notify
 
 __all__ = [
     "Across",
@@ -31,6 +32,7 @@ __all__ = [
     "Confirm",
     "Environment",
     "Feed",
+    "Notify",
     "Origin",
     "Paths",
     "RelayerFee",
