@@ -229,6 +229,6 @@ def _read(decode: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return decode(*args, **kwargs)
     except AbiError as fault:
         raise BadReply(
-            f"a log of Across's pool cannot be read: {fault}",
+            f"what Across's pool says cannot be read: {fault}",
             fix="check the pool's address in chains.toml, and whether its contract is a newer one",
         ) from None

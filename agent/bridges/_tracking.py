@@ -70,10 +70,8 @@ class Tracker:
 
     def _under_way(self, made: Deposit, now: int) -> Waiting:
         """Who has the money, and when what is to be expected."""
-        near = self._chains[made.origin]
-        sold = Amount(
-            near.known(address_in(made.input_token)) or _stranger(made), made.input_amount
-        )
+        token = self._chains[made.origin].known(address_in(made.input_token)) or _stranger(made)
+        sold = whole(Amount(token, made.input_amount))
         since = now - made.quote_timestamp
         state = "is late" if since > LATE_SECONDS else "is on its way"
         why = (

@@ -30,7 +30,7 @@ from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.quote import Allowance, Call, Quote
-from agent.errors import BadReply, NoRoute, Unavailable
+from agent.errors import BadReply, NoRoute, ProviderSilent, Unavailable
 from agent.ports import AdapterIo, Delivery, Read, Track, Transfer
 from agent.wire.abi import Function
 
@@ -62,8 +62,9 @@ _ASKED_AT_ONCE = 8
 class Options:
     """Across by chain, and where its fee comes from.
 
-    `api` is the fee server's URL without a slash at its end; where it is None the owner's `fee`
-    counts, and without either nothing can be sent.
+    `api` is the fee server's URL without a slash at its end; where it is None, or does not answer,
+    the owner's `fee` counts, and without either nothing can be sent. A server that lies, or says
+    no, is not overruled.
     """
 
     chains: Mapping[ChainId, ChainOptions] = field(default_factory=empty)
@@ -77,7 +78,7 @@ class Across:
     name = "across"
 
     def __init__(self, options: Options, io: AdapterIo) -> None:
-        self._options = options
+        self.options = options
         self._io = io
         self._tracker = Tracker(options.chains, io.nodes)
 
@@ -88,14 +89,14 @@ class Across:
 
     def targets(self, chain: ChainId) -> Mapping[Address, str]:
         """The chain's pool, both called and spending."""
-        known = self._options.chains.get(chain)
+        known = self.options.chains.get(chain)
         return {} if known is None else {known.spoke_pool: known.code_hash}
 
     def survey(
         self, routes: Sequence[tuple[Token, Token]], sizes: Mapping[Token, int]
     ) -> tuple[Edge, ...]:
         """Ladders of those *routes* for which somebody tells the fee; one question for each."""
-        found = [route(self._options.chains, sell, buy) for sell, buy in routes]
+        found = [route(self.options.chains, sell, buy) for sell, buy in routes]
         known = [each for each in found if each is not None and sizes.get(each.sell, 0) > 0]
         if not known:
             return ()
@@ -131,10 +132,14 @@ class Across:
 
     def _offer(self, found: Route, raw: int, *, now: int | None = None) -> Offer:
         """The relayer fee by whoever may tell it; raises what FeeServer raises, and NoRoute."""
-        options = self._options
+        options = self.options
         if options.api is not None:
             server = FeeServer(http=self._io.http, api=options.api, chains=options.chains)
-            return server.offer(found, raw, now=now)
+            try:
+                return server.offer(found, raw, now=now)
+            except ProviderSilent:
+                if options.fee is None:
+                    raise
         if options.fee is None:
             raise NoRoute(
                 "nobody tells the relayer fee of Across",
@@ -154,7 +159,7 @@ class Across:
 
         Raises NoRoute, and what the fee server deserves: Contradicted, Rejected, ProviderSilent.
         """
-        found = route(self._options.chains, leg.sell.token, leg.buy)
+        found = route(self.options.chains, leg.sell.token, leg.buy)
         if found is None or not sell_raw > 0:
             raise _no_way(leg, "does not know this pair")
         window = self._window(found, leg, now)
@@ -164,7 +169,7 @@ class Across:
         out = _output(found, offer, sell_raw)
         if not out > 0:
             raise _no_way(leg, "would keep all of it as its fee")
-        pool = self._options.chains[found.sell.chain].spoke_pool
+        pool = self.options.chains[found.sell.chain].spoke_pool
         payload = deposit_data(
             Terms(
                 account=account,
@@ -195,7 +200,7 @@ class Across:
     def _window(self, found: Route, leg: Leg, now: int) -> _Window:
         """How long a deposit may lie about and be delivered, by what both pools say now."""
         here, there = found.sell.chain, found.buy.chain
-        near, far = self._options.chains[here], self._options.chains[there]
+        near, far = self.options.chains[here], self.options.chains[there]
         asked = (QUOTE_BUFFER, FILL_BUFFER, DEPOSITS_PAUSED, WRAPPED)
         quote_buffer, fill_buffer, no_deposits, near_coin = self._read(here, asked)
         no_fills, far_coin = self._read(there, (FILLS_PAUSED, WRAPPED))
@@ -211,7 +216,7 @@ class Across:
         )
 
     def _read(self, chain: ChainId, asked: Sequence[Function]) -> list[int]:
-        pool = self._options.chains[chain].spoke_pool
+        pool = self.options.chains[chain].spoke_pool
         answers = self._io.nodes[chain].read([Read(pool, each.encode()) for each in asked])
         found = []
         for function, answer in zip(asked, answers, strict=True):

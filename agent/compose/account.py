@@ -15,6 +15,7 @@ from agent.compose.adapters import (
     make_signer,
     make_venues,
 )
+from agent.compose.bridges import make_bridges
 from agent.compose.journal import open_journal
 from agent.compose.kill_switch import KillSwitch
 from agent.core.follow import Rules
@@ -29,6 +30,7 @@ from agent.ports import AdapterIo, Journal, Observer
 from agent.settings import ChainFacts, Settings
 from agent.signers.env_key import EnvKeySigner
 from agent.wire.clock import SystemClock
+from agent.wire.http import HttpClient
 
 
 def chain_rules(facts: ChainFacts) -> ChainRules:
@@ -80,7 +82,7 @@ def open_account(
     """Everything for one wallet; nothing is asked, read or unlocked yet."""
     clock = SystemClock()
     nodes = {chain: make_node(facts, clock) for chain, facts in settings.chains.items()}
-    adapters = AdapterIo(dict(nodes), clock)
+    adapters = AdapterIo(dict(nodes), clock, HttpClient())
     desk = PriceDesk(settings, make_oracles(settings, adapters), clock)
     canary: Decimal | None = None if settings.local else settings.canary_value
     io = Io(
@@ -89,7 +91,7 @@ def open_account(
         chains={chain: chain_rules(facts) for chain, facts in settings.chains.items()},
         nodes=adapters.nodes,
         venues=make_venues(settings, adapters),
-        bridges={},
+        bridges=make_bridges(settings, adapters, desk),
         signer=make_signer(settings, access),
         journal=open_journal(settings) if journal is None else journal,
         clock=clock,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from agent.chain.fork import ForkNode
 from agent.compose.account import Account
 from agent.compose.adapters import impersonator, make_node, make_venues
+from agent.compose.bridges import make_bridges
 from agent.core.fact import Settled
 from agent.core.follow import Rules
 from agent.core.money import ChainId, Token
@@ -21,6 +22,7 @@ from agent.lab.sandbox import ForkSandbox
 from agent.planning.problem import NoPlan
 from agent.ports import AdapterIo, Node
 from agent.stores.memory import MemoryJournal
+from agent.wire.http import HttpClient
 
 BUDGET_SECONDS = 120.0
 """Local forks mine at once; a rehearsal that takes longer than this does not end by itself."""
@@ -86,7 +88,7 @@ def _forks(account: Account, snapshot: Snapshot) -> Iterator[Io]:
             block = snapshot.chains[chain].block.number
             url = stack.enter_context(sandbox.fork(chain, facts.rpc[0], block))
             nodes[chain] = ForkNode(make_node(facts, io.clock, fork=url), url)
-        adapters = AdapterIo(nodes, io.clock)
+        adapters = AdapterIo(nodes, io.clock, HttpClient())
         # A fork has no other traffic: its first block is as good as its sixth.
         chains = {
             chain: replace(rules, rules=Rules(confirmations=1), poll_seconds=0.05)
@@ -97,6 +99,7 @@ def _forks(account: Account, snapshot: Snapshot) -> Iterator[Io]:
             chains=chains,
             nodes=nodes,
             venues=make_venues(settings, adapters),
+            bridges=make_bridges(settings, adapters, io.prices, on_forks=True),
             signer=impersonator(settings),
             journal=MemoryJournal(),
             replan=lambda _run: NoPlan(("a rehearsal does not plan again",)),
