@@ -122,16 +122,16 @@ def _asked(rpc: Asks, untold: Sequence[Untold]) -> list[int]:
 def _paid(untold: Untold, answers: Sequence[JSON | RpcError]) -> int:
     operator, raw, *parameters = answers
     numbers = [_word(value(answer)) for answer in parameters]
-    l1_fee = charged(payload(value(raw)), *numbers) if untold.l1_fee else 0
+    l1_fee = charged(compressed_bytes(payload(value(raw))), *numbers) if untold.l1_fee else 0
     return l1_fee + _operator_fee(operator)
 
 
-def charged(raw: bytes, base_fee: int, scalar: int, blob_fee: int, blob_scalar: int) -> int:
-    """Return the wei charged for signed bytes: Fjord's formula over the oracle's numbers.
+def charged(compressed: int, base_fee: int, scalar: int, blob_fee: int, blob_scalar: int) -> int:
+    """Return the wei charged for so many bytes after compression, by Fjord's formula.
 
-    Fees are the parent chain's, in wei per gas.
+    Fees are the parent chain's, in wei per gas; scalars are in millionths.
     """
-    size = max(_LEAST_SIZE, _INTERCEPT + _SLOPE * compressed_bytes(raw))
+    size = max(_LEAST_SIZE, _INTERCEPT + _SLOPE * compressed)
     return size * (_CALLDATA_GAS * base_fee * scalar + blob_fee * blob_scalar) // _SCALE
 
 

@@ -25,9 +25,9 @@ from agent.wire.rpc import Rpc, RpcError, RpcUnavailable
 IMPERSONATED = "impersonate:"
 """How the bytes of a transaction begin that is not signed; its JSON fields follow."""
 
-_FIELDS = frozenset(
-    ["from", "to", "value", "data", "gas", "nonce", "maxFeePerGas", "maxPriorityFeePerGas"]
-)
+_CALL_FIELDS = frozenset(["from", "to", "value", "data", "gas", "nonce"])
+_PRICE_FIELDS = (frozenset(["maxFeePerGas", "maxPriorityFeePerGas"]), frozenset(["gasPrice"]))
+"""Of EIP-1559, and of a legacy transaction."""
 
 _NO_SUCH_METHOD = -32601
 """JSON-RPC 2.0, section 5.1."""
@@ -179,8 +179,10 @@ class ForkNode:
 def _fields(text: str) -> dict[str, str]:
     """Read the fields of an unsigned transaction; raises ``ValueError`` for anything else."""
     fields = json.loads(text)
-    if not isinstance(fields, dict) or set(fields) != _FIELDS:
-        raise ValueError(f"an impersonated transaction has the fields {sorted(_FIELDS)}")
+    if not isinstance(fields, dict) or set(fields) - _CALL_FIELDS not in _PRICE_FIELDS:
+        raise ValueError("an impersonated transaction has no other price than its type's")
+    if not set(fields) >= _CALL_FIELDS:
+        raise ValueError(f"an impersonated transaction has the fields {sorted(_CALL_FIELDS)}")
     if not all(isinstance(field, str) and field.startswith("0x") for field in fields.values()):
         raise ValueError("the fields of an impersonated transaction are hex")
     return fields

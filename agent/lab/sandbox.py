@@ -8,6 +8,7 @@ from agent.core.money import ChainId
 from agent.errors import Unreachable, WrongChain
 from agent.lab.anvil import Anvil, start_anvil
 from agent.lab.packages import node_binary
+from agent.lab.rollups import L1_BLOCK
 from agent.wire.endpoint import parse_endpoint
 from agent.wire.rpc import Rpc, RpcError, RpcUnavailable
 
@@ -44,8 +45,8 @@ def open_fork(url: str, chain_id: int, cache: Path, *, block: int) -> Anvil:
     WrongChain when it is another chain.
     """
     try:
-        _check_chain(url, chain_id)
-        node = start_anvil(node_binary(cache), chain_id=chain_id)
+        op_stack = _inspected(url, chain_id)
+        node = start_anvil(node_binary(cache), chain_id=chain_id, op_stack=op_stack)
         try:
             _follow(node, url, block)
         except BaseException:
@@ -61,11 +62,13 @@ def open_fork(url: str, chain_id: int, cache: Path, *, block: int) -> Anvil:
     return node
 
 
-def _check_chain(url: str, chain_id: int) -> None:
+def _inspected(url: str, chain_id: int) -> bool:
+    """Say whether it is an OP stack chain, whose copies charge for Ethereum's part of the fee."""
     # Asked of the original: a copy says the id that it was started with, whatever it shows.
     original = Rpc(url)
     try:
         found = original.call("eth_chainId")
+        l1_block = original.call("eth_getCode", L1_BLOCK, "latest")
     finally:
         original.close()
     if found != hex(chain_id):
@@ -73,6 +76,7 @@ def _check_chain(url: str, chain_id: int) -> None:
             f"{parse_endpoint(url).name} serves chain {found!r}, not {hex(chain_id)}",
             fix="give the URL of the right chain",
         )
+    return l1_block != "0x"
 
 
 def _follow(node: Anvil, url: str, block: int) -> None:

@@ -21,9 +21,10 @@ CHAIN = ChainId(8453)
 NO_METHOD = RpcError(-32601, "the method eth_feeHistory does not exist")
 
 
-def node(history: Any, *, pending: Any = None, tip: Any = "0x3") -> Scripted:
+def node(history: Any, *, pending: Any = None, tip: Any = "0x3", price: Any = "0x7") -> Scripted:
     blocks = {"latest": header(100), "pending": pending}
     return Scripted(
+        eth_gasPrice=price,
         eth_feeHistory=history,
         eth_getBlockByNumber=lambda params: blocks[params[0]],
         eth_maxPriorityFeePerGas=tip,
@@ -116,3 +117,22 @@ def test_next_block_is_not_earlier_than_the_pending_one() -> None:
     assert head + 500 == quoted(node(quiet, pending=late)).timestamp
     for none in (None, header(100), RpcError(-32000, "no pending block")):
         assert head + 1 == quoted(node(quiet, pending=none)).timestamp
+
+
+def test_legacy_chain_has_one_price_and_is_asked_for_nothing_else() -> None:
+    asked = node(NO_METHOD, price="0x2a")
+    found = quoted(asked, "legacy")
+    assert (FeeQuote(42, 0, kind="legacy"), "legacy") == (found.fees, found.model)
+    methods = [method for method, _ in asked.batches[0]]
+    assert (["eth_gasPrice", *["eth_getBlockByNumber"] * 2], 1) == (methods, len(asked.batches))
+
+
+@pytest.mark.parametrize("price", [None, "", hex(MOST_PER_GAS + 1), 5])
+def test_gas_price_that_cannot_be_meant_is_refused(price: Any) -> None:
+    with pytest.raises(BadReply):
+        quoted(node(NO_METHOD, price=price), "legacy")
+
+
+def test_node_without_a_gas_price_is_refused_on_a_legacy_chain() -> None:
+    with pytest.raises(RpcError):
+        quoted(node(NO_METHOD, price=NO_METHOD), "legacy")

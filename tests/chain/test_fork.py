@@ -180,3 +180,21 @@ def test_node_that_is_no_fork_is_told_apart(anvil: OnAnvil) -> None:
         with pytest.raises(NoSimulator, match="no fork"):
             fork.send(unsigned(anvil.account, pay(anvil.chain, STRANGER, 1), 0))
     assert 0 == way.count("eth_sendTransaction")
+
+
+def test_fork_executes_a_legacy_transaction_at_its_gas_price(
+    anvil: OnAnvil, fork: ForkNode, url: str
+) -> None:
+    typed = json.loads(
+        unsigned(anvil.account, pay(anvil.chain, STRANGER, 5), 0)[len(IMPERSONATED) :]
+    )
+    call = {name: value for name, value in typed.items() if not name.startswith("max")}
+    raw = IMPERSONATED + json.dumps(call | {"gasPrice": hex(10**11)})
+    assert fork.send(raw).accepted
+    Rpc(url).call("anvil_mine", "0x1")
+    (receipt,) = fork.sight(anvil.account, [impersonated_hash(raw)]).receipts
+    assert receipt is not None
+    assert (True, receipt.gas_used * 10**11) == (receipt.ok, receipt.fee)
+    both = IMPERSONATED + json.dumps(typed | {"gasPrice": hex(10**11)})
+    with pytest.raises(ValueError, match="no other price"):
+        fork.send(both)
