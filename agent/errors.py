@@ -242,6 +242,12 @@ class Rejected(Unavailable):
     code = "N110"
 
 
+class NoticeUndelivered(Unavailable):
+    """A notice did not reach whom it was for; money does not depend on it."""
+
+    code = "N111"
+
+
 class RunOpen(Pending):
     """An earlier run of the account is not finished."""
 
@@ -260,6 +266,12 @@ class Unreconciled(NeedsHuman):
     code = "H102"
 
 
+class KeeperStopped(NeedsHuman):
+    """The keeper met the same refusal too often and begins nothing more."""
+
+    code = "H103"
+
+
 class DiskFull(Broken):
     """The journal cannot be written, so nothing may be signed."""
 
@@ -276,6 +288,12 @@ class SetupFailed(Broken):
     """A part of the local chains could not be fetched or built."""
 
     code = "X103"
+
+
+class ExtraMissing(Broken):
+    """An optional part of the program is asked for and not installed."""
+
+    code = "X104"
 
 
 class Locked(Busy):

@@ -15,6 +15,8 @@ from agent.core.layout import Layout
 from agent.core.log import Log, LogQuery
 from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
+from agent.core.notice import Notice
+from agent.core.order import OrderState
 from agent.core.plan import Leg
 from agent.core.price import Opinion, Ratio, Unpriced
 from agent.core.quote import Allowance, Call, Quote
@@ -263,23 +265,6 @@ class Bridge(Protocol):
         """What delivers a deposit on a fork; None when nothing is needed. Raises `Unavailable`."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFill:
-    """One execution of a signed order, in base units."""
-
-    id: str
-    sold: int
-    bought: int
-
-
-@dataclass(frozen=True, slots=True)
-class OrderState:
-    """What a venue and the chain say of a signed order; `open` while it can be filled."""
-
-    open: bool
-    fills: tuple[OrderFill, ...]
-
-
 @runtime_checkable
 class OrderBook(Protocol):
     """The part of a venue that takes signed messages instead of transactions."""
@@ -364,6 +349,17 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+
+
+class Notifier(Protocol):
+    """A way to reach a person."""
+
+    @property
+    def name(self) -> str:
+        """What memory and messages call it; no secret."""
+
+    def tell(self, notice: Notice) -> None:
+        """Hand *notice* on once; raises AgentError, whose text holds no secret, when it cannot."""
 
 
 class Http(Protocol):

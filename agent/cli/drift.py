@@ -23,8 +23,8 @@ def drift(
 ) -> None:
     """Show shares against targets and bands, and whether the policy would act now."""
     from agent.cli import output
-    from agent.cli.refusals import error_of
     from agent.engine.survey import look
+    from agent.keeper.refusals import error_of
 
     context: Context = ctx.obj
     settings = context.settings()

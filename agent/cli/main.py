@@ -24,6 +24,8 @@ EXIT_USAGE, EXIT_UNEXPECTED, EXIT_INTERRUPTED = 2, 1, 130
 
 COMMANDS: tuple[tuple[str, str], ...] = (
     ("demo", "demo"),
+    ("look", "look"),
+    ("init", "init"),
     ("balances", "balances"),
     ("prices", "prices"),
     ("drift", "drift"),
@@ -33,9 +35,12 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("resume", "resume"),
     ("status", "status"),
     ("cancel", "cancel"),
+    ("watch", "watch"),
+    ("notify", "notify"),
     ("approvals", "approvals"),
     ("accounts", "accounts"),
     ("config", "config"),
+    ("chains", "chains"),
     ("doctor", "doctor"),
     ("pause", "pause"),
     ("unpause", "pause"),
@@ -253,13 +258,14 @@ def _tell(context: Context, error: AgentError) -> int:
 
 
 def _for_people(text: str) -> str:
-    """*text* with its addresses in the form with a checksum, as people know them."""
+    """*text* with addresses in the form with a checksum and chains by name, as people know them."""
     import re
 
     from agent.core.money import Address
     from agent.wire.address import checksum
 
-    return re.sub(r"\b0x[0-9a-f]{40}\b", lambda match: checksum(Address(match.group())), text)
+    named = output.for_people(text)
+    return re.sub(r"\b0x[0-9a-f]{40}\b", lambda match: checksum(Address(match.group())), named)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import typer
 
 if TYPE_CHECKING:
     from agent.cli.context import Context
-    from agent.compose import Account
     from agent.engine.loop import Session
 
 
@@ -28,6 +27,7 @@ def resume(
     from agent.cli.run import follow, worker
     from agent.cli.status import pick
     from agent.engine.loop import session
+    from agent.keeper.begin import signs_next
 
     context: Context = ctx.obj
     settings = context.settings()
@@ -45,22 +45,10 @@ def resume(
                 output.show(why)
             return
         teller.learn(found)
-        if _signs_next(account, held):
+        if signs_next(account.io, held.state):
             account.io.signer.unlock()
         code = follow(context, account, held, found.id, wait)
     raise typer.Exit(code)
-
-
-def _signs_next(account: Account, held: Session) -> bool:
-    """Whether a signature comes next: then a wrong password is told before anything is done."""
-    from agent.core.progress import Ask, OnIntent, Reserve, next_steps
-
-    if account.io.paused() is not None:
-        return False
-    return any(
-        isinstance(step, Ask | Reserve) or (isinstance(step, OnIntent) and step.what == "sign")
-        for step in next_steps(held.state, account.io.clock.now())
-    )
 
 
 def _accept(context: Context, held: Session, run: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -61,6 +60,7 @@ def rebalance(context: Context, wish: Wish, observe: Callable[[Fact], None] | No
     """Everything that `run` does; returns its exit code. *observe* hears of each fact first."""
     from agent.cli.events import Teller
     from agent.engine.loop import session
+    from agent.keeper.begin import new_run
 
     settings = context.settings()
     teller = Teller(context, "")
@@ -84,16 +84,16 @@ def rebalance(context: Context, wish: Wish, observe: Callable[[Fact], None] | No
         # A password that is wrong must not leave a run behind.
         account.permit(found.turnover)
         account.io.signer.unlock()
-        run_id = uuid.uuid4().hex[:8]
+        run_id = new_run()
         held.start(run_id, found, snapshot)
         return follow(context, account, held, run_id, wish.wait)
 
 
 def worker() -> str:
     """A name for this process: a resumed run says who went on with it."""
-    import os
+    from agent.keeper.begin import worker as name
 
-    return f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
+    return name()
 
 
 def refuse_open(held: Session) -> None:
@@ -143,16 +143,9 @@ def _plan(
 def rehearse_or_refuse(context: Context, account: Account, found: Plan, snapshot: Snapshot) -> None:
     """Run the plan on forks; raises SimulationFailed when it does not come out as planned."""
     from agent.cli import output
-    from agent.compose import rehearse
-    from agent.errors import SimulationFailed
+    from agent.keeper.begin import rehearsed
 
-    rehearsal = rehearse(account, found, snapshot)
-    if not rehearsal.ok:
-        raise SimulationFailed(
-            f"the rehearsal on a fork ended otherwise than planned: {rehearsal.why}",
-            code="S104",
-            fix="plan again in a moment: rebalancer plan",
-        )
+    rehearsal = rehearsed(account, found, snapshot)
     if not context.json and not context.quiet:
         output.say(f"rehearsed on a fork: {len(rehearsal.legs)} legs as planned")
 

@@ -19,14 +19,7 @@ from agent.core.simulated import Simulated
 from agent.core.state import State
 from agent.core.verdict import Refusal
 from agent.engine.io import Io, Later
-from agent.errors import (
-    BadReply,
-    Contradicted,
-    NoRoute,
-    ProviderSilent,
-    Rejected,
-    Unavailable,
-)
+from agent.errors import BadReply, Contradicted, NoRoute, ProviderSilent, Rejected, Unavailable
 from agent.ports import BlockTag, Bridge, Node, Venue
 from agent.wire import calldata, erc20
 
@@ -80,13 +73,9 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
         return (Refusal("G112", f"{leg.via} is not allowed by the policy"),)
     prices = io.prices()
     sell = Amount(leg.sell.token, step.sell_raw)
-    floor = least_out(leg, sell, prices, io.policy.limits.max_price_impact_bps)
-    if floor is None:
-        no = unpriced(leg, prices)
-        if no.code.startswith("N"):
-            # The node of a feed is silent: that passes, and says nothing against the leg.
-            raise Unavailable(no.why, fix="wait", code=no.code)
-        return (no,)
+    floor = _floor(leg, sell, prices, io)
+    if isinstance(floor, Refusal):
+        return (floor,)
     node = io.nodes[step.chain]
     chain_time = node.block().timestamp
     try:
@@ -136,6 +125,21 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
         revoke=revoke,
         at=io.clock.now(),
     )
+
+
+def _floor(leg: Leg, sell: Amount, prices: Prices, io: Io) -> int | Refusal:
+    """The least base units that may come out, or why that is not known.
+
+    Raises Unavailable while the node of a feed is silent: that passes, and says nothing against
+    the leg.
+    """
+    floor = least_out(leg, sell, prices, io.policy.limits.max_price_impact_bps)
+    if floor is not None:
+        return floor
+    no = unpriced(leg, prices)
+    if no.code.startswith("N"):
+        raise Unavailable(no.why, fix="wait", code=no.code)
+    return no
 
 
 def _far_side(leg: Leg, place: Venue | Bridge, io: Io) -> FarSide | None:

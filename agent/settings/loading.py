@@ -18,7 +18,7 @@ from agent.settings.model import Settings, World
 from agent.settings.origin import world_origins
 from agent.settings.overlay import read_overlay
 from agent.settings.portfolio import read_portfolio
-from agent.settings.toml_file import read_toml
+from agent.settings.toml_file import TomlFile, parse_toml, read_toml
 from agent.settings.value import Value
 
 _NO_PORTFOLIO = (
@@ -51,6 +51,35 @@ def load(
     file = config or _named(process, "REBALANCER_CONFIG") or Path("portfolio.toml")
     portfolio = read_toml(file, fix=_NO_PORTFOLIO)
     world = _world(chains, overlay, process.beside(file), also_read=(file,))
+    return _settings(file, portfolio, world, process, flags)
+
+
+def load_text(
+    text: str,
+    *,
+    shown: Path,
+    chains: Path | None = None,
+    overlay: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, str] = MappingProxyType({}),
+) -> Settings:
+    """The same of a portfolio that is in no file: *text* is what would stand in it.
+
+    Messages call it *shown*. Without a file there is no `.env` either. Raises ConfigError.
+    """
+    process = Environment(environ)
+    portfolio = parse_toml(text.encode(), str(shown))
+    world = _world(chains, overlay, process, also_read=())
+    return _settings(shown, portfolio, world, process, flags)
+
+
+def _settings(
+    file: Path,
+    portfolio: TomlFile,
+    world: World,
+    process: Environment,
+    flags: Mapping[str, str],
+) -> Settings:
     names = _names(world.chains)
     root = refuse_unknown_keys(portfolio, PORTFOLIO, "portfolio", names)
     user = _user_config(world.paths, names)

@@ -16,8 +16,8 @@ from agent.compose.rehearsal import Rehearsal
 
 PLAN = f"""\
 PLAN PLAN   2 legs, about 48 s   expected cost 11.50
-  1  eip155:1  swap  1.3351 WETH → 4,002.84 USDC  router V3 0.05 %    5.16
-  2  eip155:1  swap  1.3344 WETH → 0.0667 WBTC    router V3 0.05 %    6.33
+  1  Ethereum  swap  1.3351 WETH → 4,002.84 USDC  router V3 0.05 %    5.16
+  2  Ethereum  swap  1.3344 WETH → 0.0667 WBTC    router V3 0.05 %    6.33
 worst fill allowed −51.49 · gas if every leg reverts 1.11
 why: {WHY}
 why: ETH funds 4,005.24 of USDC and 4,003.33 of WBTC

@@ -313,7 +313,7 @@ def test_value_that_goes_along_with_a_wrapped_coin_sells_the_gas_coin() -> None:
     sold = replace(p.leg, sell=Sell(ETH, SOLD), buy=FAR_ETH)
     quote = replace(p.quote, sell=Amount(ETH, SOLD), buy=FAR_ETH)
     p = with_simulated(replace(p, leg=sold, quote=quote), deltas={ETH: -SOLD}, allowances=())
-    p = replace(p, drafts=p.drafts[-1:], meanings=p.meanings[-1:])
+    p = replace(p, drafts=p.drafts[-1:], meanings=p.meanings[-1:], l1_fees=p.l1_fees[-1:])
     p = with_simulated(p, gas_used=(p.drafts[-1].gas_limit * 4 // 5,))
     assert [] == refusals(p)
     assert ["G106"] == codes(check(replace(p, wrapped={})).refusals)
