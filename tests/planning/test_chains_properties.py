@@ -188,7 +188,7 @@ def a_problem(seed):
         fees={c: FeeQuote(10**8, 0, random.choice([0, 10**9])) for c in chains},
         native_prices=dict.fromkeys(chains, NATIVE_PRICES[ChainId(1)]),
         falling={name: f"{name} falls" for name in chosen(random, names, 0.05)},
-        idle={chain: "its node is down" for chain in chosen(random, chains[1:], 0.1)},
+        idle=dict.fromkeys(chosen(random, chains[1:], 0.1), "its node is down"),
     )
 
 
