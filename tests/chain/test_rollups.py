@@ -14,7 +14,7 @@ from conformance.nodes import STRANGER, over
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.chain.envelope import signed_size, typical
+from agent.chain.envelope import signed_size, usual
 from agent.chain.fast_lz import compressed_bytes
 from agent.chain.fees_op_stack import ORACLE, charged
 from agent.chain.fork import IMPERSONATED, ForkNode, impersonated_hash
@@ -73,15 +73,15 @@ def test_receipt_is_completed_by_one_request_and_then_remembered(base: OnRollup)
     assert [(receipt,)] * 3 == seen
 
 
-def test_quote_of_an_op_stack_chain_prices_a_byte_of_a_usual_swap_in_one_request(
+def test_quote_of_an_op_stack_chain_prices_a_byte_of_a_usual_leg_in_one_request(
     base: OnRollup,
 ) -> None:
     before = base.node.requests
     quote = base.node.fees()
     assert 1 == base.node.requests - before
-    swap = typical(base.chain)
-    (expected,) = base.node.l1_fees([(swap, GAS)])
-    assert -(-expected.wei // signed_size(swap)) == quote.data_fee_per_byte
+    samples = usual(base.chain)
+    expected = sum(fee.wei for fee in base.node.l1_fees([(each, GAS) for each in samples]))
+    assert -(-expected // sum(map(signed_size, samples))) == quote.data_fee_per_byte
     assert "eip1559" == quote.kind
 
 
@@ -159,11 +159,11 @@ def test_quote_of_arbitrum_counts_the_parent_chain_as_gas(arbitrum: OnRollup) ->
     before = node.requests
     quote = node.fees()
     assert 1 == node.requests - before
-    swap = typical(arbitrum.chain)
-    (expected,) = node.l1_fees([(swap, GAS)])
-    assert (0, True) == (expected.wei, expected.gas > 0)
-    assert quote.data_fee_per_byte * signed_size(swap) >= expected.gas * quote.base_fee_per_gas
-    assert 2 == len(node.l1_fees([(swap, GAS)] * 2))
+    samples = usual(arbitrum.chain)
+    fees = node.l1_fees([(each, GAS) for each in samples])
+    assert [(0, True)] * 2 == [(fee.wei, fee.gas > 0) for fee in fees]
+    wei = sum(fee.gas for fee in fees) * arbitrum.world.place.base_fee
+    assert -(-wei // sum(map(signed_size, samples))) == quote.data_fee_per_byte
 
 
 def test_receipts_on_arbitrum_say_all_that_was_paid(arbitrum: OnRollup) -> None:
@@ -177,7 +177,7 @@ def test_silent_node_interface_is_no_fee_of_zero(arbitrum: OnRollup) -> None:
     with relay(arbitrum.world.url) as way:
         way.changes["eth_call"] = lambda _params, _found: "0x"
         with closing(over(arbitrum.world, way.url, fee_model="arbitrum")) as node:
-            for asked in (node.fees, lambda: node.l1_fees([(typical(arbitrum.chain), GAS)])):
+            for asked in (node.fees, lambda: node.l1_fees([(usual(arbitrum.chain)[0], GAS)])):
                 with pytest.raises(BadReply, match="does not say what data costs"):
                     asked()
 
@@ -203,7 +203,7 @@ def test_block_that_arb_sys_does_not_know_is_read_again_by_its_hash(arbitrum: On
 
 def test_chain_without_a_parent_is_asked_nothing(chain: World) -> None:
     with closing(over(chain)) as node:
-        assert (L1Fee(), L1Fee()) == node.l1_fees([(typical(ChainId(1)), GAS)] * 2)
+        assert (L1Fee(), L1Fee()) == node.l1_fees([(each, GAS) for each in usual(ChainId(1))])
         assert 0 == node.requests
         assert 0 == node.fees().data_fee_per_byte
 
