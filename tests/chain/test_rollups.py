@@ -29,6 +29,7 @@ from agent.wire.abi import Function
 from agent.wire.rpc import Rpc
 
 BASE, ARBITRUM = 8453, 42161
+SILENT = ("0x", Error(3, "execution reverted"))
 NUMBERS = ("l1BaseFee", "baseFeeScalar", "blobBaseFee", "blobBaseFeeScalar")
 
 
@@ -134,7 +135,7 @@ def test_fork_of_an_op_stack_chain_charges_the_same_way(base: OnRollup, lab_cach
     assert before - after == spent
 
 
-@pytest.mark.parametrize("silent", ["0x", Error(3, "execution reverted")], ids=["none", "revert"])
+@pytest.mark.parametrize("silent", SILENT, ids=["none", "revert"])
 def test_silent_oracle_is_no_fee_of_zero(base: OnRollup, silent: object) -> None:
     call = calls(base.chain, STRANGER)[2]
     receipt = base.pay(call, base.node.sight(base.account, ()).nonce).receipt
@@ -149,7 +150,7 @@ def test_silent_oracle_is_no_fee_of_zero(base: OnRollup, silent: object) -> None
                 lambda: node.sight(base.account, [receipt.hash]),
                 lambda: node.simulate(base.account, [(call, GAS)], [base.coin], []),
             ):
-                with pytest.raises(BadReply):
+                with pytest.raises(BadReply, match="does not say what data costs"):
                     asked()
             assert base.node.block().hash == node.block().hash
 
@@ -173,9 +174,10 @@ def test_receipts_on_arbitrum_say_all_that_was_paid(arbitrum: OnRollup) -> None:
         assert paid.by_balance == paid.receipt.fee
 
 
-def test_silent_node_interface_is_no_fee_of_zero(arbitrum: OnRollup) -> None:
+@pytest.mark.parametrize("silent", SILENT, ids=["none", "revert"])
+def test_silent_node_interface_is_no_fee_of_zero(arbitrum: OnRollup, silent: object) -> None:
     with relay(arbitrum.world.url) as way:
-        way.changes["eth_call"] = lambda _params, _found: "0x"
+        way.changes["eth_call"] = lambda _params, _found: silent
         with closing(over(arbitrum.world, way.url, fee_model="arbitrum")) as node:
             for asked in (node.fees, lambda: node.l1_fees([(usual(arbitrum.chain)[0], GAS)])):
                 with pytest.raises(BadReply, match="does not say what data costs"):
