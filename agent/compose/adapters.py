@@ -31,6 +31,9 @@ POOL_DEPTH: Mapping[str, Decimal] = {
 """So much of an asset must be needed to move a pool's price by one percent before the pool has
 a voice: about 50 000 in the unit of account, five times the default `max_run_value`."""
 
+FEED_LATE_SECONDS = chainlink.LATE_SECONDS
+"""How much later than its heartbeat a feed may speak."""
+
 PRICE_SECONDS = 5
 """Prices are asked for again after this; several steps of one moment share one answer."""
 

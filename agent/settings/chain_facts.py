@@ -1,4 +1,7 @@
-"""What is known of a chain: tokens, feeds, contracts, and where each fact comes from."""
+"""What is known of a chain: tokens, feeds, contracts, and where each fact comes from.
+
+Each has the `place` where it stands (file, line and key), for whoever must correct it.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,8 @@ Finality = Literal["finalized"]
 class TokenFacts:
     """A token and the asset that it is a form of; native and wrapped coin are tokens too.
 
-    `place` is the file, line and key of its decimals, for the error that the chain has others;
-    `says` is the symbol that its contract has, which may be another than ours.
+    `place` is that of its decimals; `says` is the symbol that its contract has, which may be
+    another than ours.
     """
 
     token: Token
@@ -54,6 +57,7 @@ class Feed:
     decimals: int
     description: str
     unbounded: bool
+    place: str
     source: str
     checked: Checked
 
@@ -73,6 +77,7 @@ class Uniswap:
     quoter_v2: Address
     v3_fee_tiers: tuple[tuple[int, int], ...]
     hub_tokens: tuple[Token, ...]
+    place: str
     source: str
     checked: Checked
 
@@ -82,6 +87,7 @@ class Across:
     """The contract of the bridge Across: deposits are made there, and fills paid out."""
 
     spoke_pool: Address
+    place: str
     source: str
     checked: Checked
 
@@ -93,6 +99,7 @@ class Cctp:
     domain: int
     token_messenger: Address
     message_transmitter: Address
+    place: str
     source: str
     checked: Checked
 
@@ -106,6 +113,7 @@ class Sequencer:
 
     feed: Address
     grace_seconds: int
+    place: str
     source: str
     checked: Checked
 
@@ -141,6 +149,7 @@ class ChainFacts:
     cctp: Cctp | None
     sequencer: Sequencer | None
     code_hashes: Mapping[Address, str]
+    place: str
     source: str
     checked: Checked
 

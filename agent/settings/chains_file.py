@@ -119,6 +119,7 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
         cctp=None if cctp is None else _cctp(cctp),
         sequencer=None if sequencer is None else _sequencer(sequencer),
         code_hashes=_code_hashes(table),
+        place=_named_place(table),
         source=_source(table),
         checked=_checked(table),
     )
@@ -183,6 +184,7 @@ def _feeds(table: Value, assets: set[str]) -> Mapping[str, Feed]:
             decimals=_decimals(row.need("decimals")),
             description=kinds.text(row.need("description")),
             unbounded=unbounded is not None and kinds.yes_or_no(unbounded),
+            place=_named_place(row),
             source=_source(row),
             checked=_checked(row),
         )
@@ -198,6 +200,7 @@ def _uniswap(row: Value, by_symbol: Mapping[str, Token]) -> Uniswap:
         quoter_v2=kinds.checksummed(row.need("quoter_v2")),
         v3_fee_tiers=tuple(_fee_tier(item) for item in row.need("v3_fee_tiers").items()),
         hub_tokens=tuple(by_symbol[symbol] for symbol in hubs),
+        place=_named_place(row),
         source=_source(row),
         checked=_checked(row),
     )
@@ -213,6 +216,7 @@ def _fee_tier(item: Value) -> tuple[int, int]:
 def _across(row: Value) -> Across:
     return Across(
         spoke_pool=kinds.checksummed(row.need("spoke_pool")),
+        place=_named_place(row),
         source=_source(row),
         checked=_checked(row),
     )
@@ -223,6 +227,7 @@ def _cctp(row: Value) -> Cctp:
         domain=_domain(row.need("domain")),
         token_messenger=kinds.checksummed(row.need("token_messenger")),
         message_transmitter=kinds.checksummed(row.need("message_transmitter")),
+        place=_named_place(row),
         source=_source(row),
         checked=_checked(row),
     )
@@ -232,6 +237,7 @@ def _sequencer(row: Value) -> Sequencer:
     return Sequencer(
         feed=kinds.checksummed(row.need("feed")),
         grace_seconds=_grace(row.need("grace_seconds")),
+        place=_named_place(row),
         source=_source(row),
         checked=_checked(row),
     )
