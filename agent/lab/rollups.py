@@ -30,6 +30,9 @@ ARBITRUM_L1_PRICE: Final = 10_000_000
 """Wei for one gas of Ethereum, as ArbGasInfo says: it makes Ethereum's part about 2 % of a swap's
 fee. It must be small because a local node cannot charge it at all."""
 
+_ASKER: Final = "0x" + "00" * 20
+"""From whom a call comes that names nobody."""
+
 _UPGRADES: Final = 0x0101
 """isEcotone and isFjord of GasPriceOracle, the first two bytes of slot 0."""
 
@@ -69,6 +72,9 @@ def _put_op_stack(treasury: Puppet, third: Mapping[str, Artifact]) -> None:
     _write(treasury, L1_BLOCK, 1, ETHEREUM.base_fee)
     _write(treasury, L1_BLOCK, 3, BASE_FEE_SCALAR << 96 | BLOB_BASE_FEE_SCALAR << 64)
     _write(treasury, L1_BLOCK, 7, BLOB_BASE_FEE)
+    # A local node takes Ethereum's part of the fee even from an `eth_call`, and refuses one from
+    # an account that has no ether; real nodes do not.
+    treasury.rpc("anvil_setBalance", _ASKER, hex(10**18))
 
 
 def _write(treasury: Puppet, address: str, slot: int, value: int) -> None:

@@ -31,8 +31,8 @@ KEPT_VERSIONS: Final = 4
 
 INGREDIENTS: Final = (
     *("abi.py", "accounts.py", "anvil.py", "build.py", "child.py", "compiled.py", "contracts.py"),
-    *("npm.py", "packages.py", "packages.toml", "pins.py", "places.py", "pools.py", "puppet.py"),
-    *("rollups.py", "saved.py", "sealed.py", "spoke_pool.py"),
+    *("homes.py", "npm.py", "packages.py", "packages.toml", "pins.py", "places.py", "pools.py"),
+    *("puppet.py", "rollups.py", "saved.py", "sealed.py", "spoke_pool.py"),
 )
 """Files of this folder that a saved chain is made by or of; a change of another builds nothing."""
 

@@ -92,7 +92,7 @@ class World:
                 known = ", ".join([NATIVE, "WETH", *minted])
                 raise SetupFailed(f"the local chain has no {symbol}", fix=f"choose from {known}")
         if transactions:
-            self._treasury.send(*transactions)
+            self._send(*transactions)
 
     def price(self, symbol: str) -> Decimal:
         """USD for one whole token, as its feed says."""
@@ -103,7 +103,7 @@ class World:
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Let the feed of a token or asset say *price* USD; pools are left where they are."""
-        self._treasury.send(
+        self._send(
             tx(
                 self.saved.publisher,
                 "set_answer(address,int256,uint256)",
@@ -119,7 +119,7 @@ class World:
         """
         if now is not None:
             self._at(now)
-        self._treasury.send(tx(self.saved.publisher, "refresh(uint256)", 0))
+        self._send(tx(self.saved.publisher, "refresh(uint256)", 0))
 
     def head(self) -> tuple[int, int]:
         """Number and time (unix seconds) of the newest block."""
@@ -131,11 +131,23 @@ class World:
     def mine(self, blocks: int = 1) -> None:
         """Mine empty blocks, one second apart."""
         self._treasury.rpc("anvil_mine", hex(blocks), "0x1")
+        self.steady()
 
     def set_time(self, now: int) -> None:
         """Mine a block at *now* (unix seconds, after the head); time goes on from there."""
         self._at(now)
         self._treasury.rpc("evm_mine")
+        self.steady()
+
+    def steady(self) -> None:
+        """Let the next block have the chain's usual base fee, which others' blocks let decay."""
+        self._treasury.rpc("anvil_setNextBlockBaseFeePerGas", hex(self.place.base_fee))
+
+    def set_sequencer(self, *, up: bool) -> None:
+        """Let the feed say that the rollup's sequencer is up or down, since now if that is new."""
+        if self.place.sequencer is None:
+            raise SetupFailed(f"{self.place.name} has no sequencer", fix="choose a rollup")
+        self._send(tx(self.place.sequencer, "set_status(bool)", not up))
 
     def snapshot(self) -> str:
         """Remember the whole chain; give the answer to `revert`."""
@@ -147,6 +159,7 @@ class World:
             raise SetupFailed(
                 f"the local chain has no snapshot {snapshot}", fix="start the local chain again"
             )
+        self.steady()
 
     def pool(self, one: str, other: str, fee: int = 0) -> LabPool:
         """The pool of two symbols, in any order; *fee* in millionths, 0 for Uniswap v2."""
@@ -165,7 +178,7 @@ class World:
         tokens = self.place.tokens
         sell, buy = pool.symbols if bps < 0 else pool.symbols[::-1]
         everything: tuple[Any, ...] = (2**128, 0, limit)
-        self._treasury.send(
+        self._send(
             tx(
                 self.place.exchanges.swap_router02,
                 "exactInputSingle((address,address,uint24,address,uint256,uint256,uint160))",
@@ -190,6 +203,10 @@ class World:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _send(self, *transactions: Tx) -> None:
+        self._treasury.send(*transactions)
+        self.steady()
 
     def _minted(self) -> dict[str, str]:
         """The tokens that the treasury can make, by symbol."""
@@ -216,24 +233,39 @@ def open_world(
     fresh when it returns. Raises PortInUse and SetupFailed.
     """
     saved = saved_world(cache, chain_id)
+    return start_world(cache, saved, port=port, block_seconds=block_time, attended=False, keep=keep)
+
+
+def start_world(
+    cache: Path,
+    saved: Saved,
+    *,
+    port: int | None,
+    block_seconds: int | None,
+    attended: bool,
+    keep: bool,
+) -> World:
+    """Start a saved chain; one that is *attended* mines only when somebody tells it.
+
+    Raises PortInUse and SetupFailed.
+    """
     node = start_anvil(
         node_binary(cache),
-        chain_id=chain_id,
+        chain_id=saved.place.chain_id,
         port=port,
         op_stack=saved.place.kind == "op_stack",
-        block_seconds=block_time,
+        block_seconds=block_seconds,
+        mines=not attended,
         state=saved.state,
         keep=keep,
     )
     try:
-        world = World(
-            node=node,
-            saved=saved,
-            block_seconds=block_time,
-            _treasury=Puppet(node.rpc, TREASURY),
-        )
+        # Nobody attends yet, so that the first transactions mine their own blocks.
+        treasury = Puppet(node.rpc, TREASURY, mines=attended)
+        world = World(node=node, saved=saved, block_seconds=block_seconds, _treasury=treasury)
         # The saved head is old and the next block is as of now, so every feed would be stale.
         world.publish()
+        world._treasury = Puppet(node.rpc, TREASURY)
     except BaseException:
         node.stop()
         raise
