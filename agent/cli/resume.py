@@ -32,7 +32,10 @@ def resume(
     context: Context = ctx.obj
     settings = context.settings()
     teller = Teller(context, run)
-    with context.account(settings, teller) as account, session(worker(), account.io) as held:
+    with (
+        context.account(settings, teller, hear=teller.hear) as account,
+        session(worker(), account.io) as held,
+    ):
         if accept_balances:
             _accept(context, held, run)
         found = pick(held.state, run)
