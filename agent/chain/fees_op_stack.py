@@ -15,7 +15,7 @@ from agent.chain.envelope import padded, unsigned_bytes
 from agent.chain.fast_lz import compressed_bytes
 from agent.chain.faults import is_limit
 from agent.chain.multicall import Asks
-from agent.chain.replies import payload, silent_oracle, value
+from agent.chain.replies import payload, said, silent_oracle, value
 from agent.core.fees import L1Fee
 from agent.core.money import Address
 from agent.core.quote import Call
@@ -76,7 +76,7 @@ def questions(calls: Sequence[tuple[Call, int]]) -> list[Question]:
 def fees(answers: Sequence[JSON | RpcError]) -> list[L1Fee]:
     """Read the answers to `questions`; raises ``BadReply`` where the oracle is silent."""
     return [
-        L1Fee(wei=_word(value(fee)) + _operator_fee(operator))
+        L1Fee(wei=_word(fee) + _operator_fee(operator))
         for fee, operator in zip(answers[::2], answers[1::2], strict=True)
     ]
 
@@ -121,7 +121,7 @@ def _asked(rpc: Asks, untold: Sequence[Untold]) -> list[int]:
 
 def _paid(untold: Untold, answers: Sequence[JSON | RpcError]) -> int:
     operator, raw, *parameters = answers
-    numbers = [_word(value(answer)) for answer in parameters]
+    numbers = [_word(answer) for answer in parameters]
     l1_fee = charged(compressed_bytes(payload(value(raw))), *numbers) if untold.l1_fee else 0
     return l1_fee + _operator_fee(operator)
 
@@ -153,16 +153,14 @@ def _operator_fee(answer: JSON | RpcError) -> int:
 
     That the oracle is there at all is proven by the answers beside this one.
     """
-    if isinstance(answer, RpcError):
-        if is_limit(answer):
-            raise answer
+    if isinstance(answer, RpcError) and not is_limit(answer):
         return 0
     return _word(answer)
 
 
-def _word(answer: JSON) -> int:
+def _word(answer: JSON | RpcError) -> int:
     try:
-        (wei,) = _FEE.decode(payload(answer))
+        (wei,) = _FEE.decode(said(answer, ORACLE))
     except AbiError:
         raise silent_oracle(ORACLE) from None
     return int(wei)
