@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
+from typing import Any
 
 from agent.core.fees import MAX_BASE_FEE_GROWTH
 from agent.core.fees import money as fee_value
@@ -32,7 +33,8 @@ class Board:
     the chains on which the coin and its wrapped form are one asset that may be spent. `asset_of`
     knows the wrapped form of a gas coin even where only the coin is listed; such a form is only
     passed through, and stands in `transit`; `tradable` are all tokens that legs may sell and buy.
-    `closed` says of chains on which nothing can be done why.
+    `closed` says of chains on which nothing can be done why. `memo` keeps what is worked out from
+    all this alone, again and again.
     """
 
     problem: Problem
@@ -49,6 +51,7 @@ class Board:
     start: Mapping[Cell, Decimal]
     coins: Mapping[ChainId, Token]
     closed: Mapping[ChainId, str]
+    memo: dict[tuple[object, ...], Any] = field(default_factory=dict, compare=False, repr=False)
 
     def gas_value(self, chain: ChainId, gas: int, data_bytes: int = 0) -> Decimal:
         """What *gas* units, and *data_bytes* on the parent chain, cost on *chain* now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from agent.core.money import Amount, ChainId, Token
 from agent.core.wording import chain_name, whole
 from agent.planning.board import Board
+from agent.planning.ladder import narrowed
 from agent.planning.trade import Size, Trade, Turn, exactly, trade
 from agent.planning.way import Way
 
@@ -264,25 +265,36 @@ def _take(tank: _Tank, done: Trade) -> None:
 
 
 def _just(tank: _Tank, way: Way, needed: int, most: int, chain: ChainId) -> Trade | None:
-    """The least trade along *way*, up to *most*, that brings what is *needed* for sure.
+    """The least trade along *way*, up to *most*, that brings what is *needed* for sure."""
+    earlier = [step for step in tank.first if isinstance(step, Trade)]
+    memo, key = tank.board.memo, ("gas", way.index, needed)
+    done: Trade | None
+    if earlier:
+        done = _smallest(tank.board, way, needed, chain, earlier)
+    elif key in memo:
+        done = memo[key]
+    else:
+        done = memo[key] = _smallest(tank.board, way, needed, chain, ())
+    return done if done is not None and done.raw <= most else None
+
+
+def _smallest(
+    board: Board, way: Way, needed: int, chain: ChainId, earlier: Sequence[Trade]
+) -> Trade | None:
+    """The least trade along *way* that brings what is *needed* for sure.
 
     Such a trade may be as small as its limits of price allow: a fee that is fixed must not be
     too large a part of it.
     """
-    earlier = [step for step in tank.first if isinstance(step, Trade)]
 
     def tried(raw: int) -> Trade | None:
-        done = trade(tank.board, way, exactly(raw), earlier, gas_for=chain)
+        done = trade(board, way, exactly(raw), earlier, gas_for=chain)
         return None if isinstance(done, str) or done.least < needed else done
 
-    below, best = 0, None
-    for point in (*(raw for raw, _ in way.edge.ladder if raw < most), most):
-        best = tried(point) if point > 0 else None
-        if best is not None:
+    below, enough = 0, 0
+    for point, _ in way.edge.ladder:
+        if tried(point) is not None:
+            enough = point
             break
         below = point
-    while best is not None and best.raw - below > 1 + below // 1_000:
-        middle = (below + best.raw) // 2
-        better = tried(middle)
-        below, best = (below, better) if better is not None else (middle, best)
-    return best
+    return tried(narrowed(enough, below, lambda raw: tried(raw) is not None)) if enough else None

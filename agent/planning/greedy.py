@@ -27,6 +27,7 @@ from agent.planning.legs import caps, holdings, legs, reserves
 from agent.planning.outlook import Outlook, untouched
 from agent.planning.problem import NoPlan, Problem
 from agent.planning.pull import Aims
+from agent.planning.reach import Reach
 from agent.planning.search import Found, Strategy, search
 
 PLAN_SECONDS = 600
@@ -76,6 +77,7 @@ class _Tries:
     def __init__(self, place: Board, *, frugal: bool = False) -> None:
         self._place = place
         self._frugal = frugal
+        self._reach = Reach(place)
         bands = goals(place.problem.policy, "edge", stop_at_target=True)
         self.bands = Aims(bands, surely=True)
 
@@ -121,7 +123,8 @@ class _Tries:
 
     def search(self, strategy: Strategy, start: Found | None = None) -> Found:
         """What one strategy finds."""
-        return search(self._place, self._map, replace(strategy, frugal=self._frugal), start)
+        own = replace(strategy, frugal=self._frugal)
+        return search(self._place, self._map, self._reach, own, start)
 
 
 def _best(tries: _Tries, place: Board) -> Found | NoPlan:
