@@ -26,7 +26,7 @@ from agent.core.log import Log, LogQuery
 from agent.core.money import Address, Amount, ChainId
 from agent.core.plan import Leg
 from agent.errors import BadReply
-from agent.ports import Node, Read
+from agent.ports import BlockTag, Node, Read
 from agent.wire.abi import AbiError
 from agent.wire.events import events
 
@@ -72,11 +72,11 @@ class Evidence:
             return f"transaction {receipt.hash} made {len(found)} deposits for this leg"
         return found[0]
 
-    def is_filled(self, made: Deposit) -> bool:
+    def is_filled(self, made: Deposit, at: BlockTag = "latest") -> bool:
         """Whether the far pool says that it paid this deposit out, and no other like it."""
         pool = self._chains[made.to_chain].spoke_pool
         read = Read(pool, STATUS.encode(made.relay_hash))
-        (answer,) = self._nodes[made.to_chain].read([read])
+        (answer,) = self._nodes[made.to_chain].read([read], at)
         if answer is None:
             raise BadReply(
                 f"Across's pool {pool} on chain {made.to_chain} does not tell what it paid out",
@@ -85,12 +85,12 @@ class Evidence:
         (status,) = _read(STATUS.decode, answer)
         return bool(status == STATUS_FILLED)
 
-    def fill_of(self, made: Deposit) -> Log | None:
-        """The log of its delivery, the newest blocks first; None when it cannot be found yet."""
+    def fill_of(self, made: Deposit, head: int) -> Log | None:
+        """The log of its delivery up to block *head*, the newest first; None when there is none."""
         node, known = self._nodes[made.to_chain], self._fills.get(made.relay_hash)
         if known is not None and node.block(known.block_number).hash == known.block_hash:
             return known
-        last, width = node.block().number, FIRST_WINDOW
+        last, width = head, FIRST_WINDOW
         while last >= 0:
             first = max(0, last - width + 1)
             query = LogQuery(

@@ -46,20 +46,22 @@ class Tracker:
             return Gone(made)
         if made.input_amount != sold_raw:
             return Gone(f"deposit {made.id} is of {made.input_amount} base units, not {sold_raw}")
-        if self._evidence.is_filled(made):
-            return self._delivered(made, now)
-        if self._nodes[made.to_chain].block().timestamp <= made.fill_deadline:
+        # One block for the state, the logs and the clock, so that they fit together.
+        head = self._nodes[made.to_chain].block()
+        if self._evidence.is_filled(made, head.number):
+            return self._delivered(made, head.number, now)
+        if head.timestamp <= made.fill_deadline:
             return self._under_way(made, now)
         return self._paid_back(made, now)
 
-    def _delivered(self, made: Deposit, now: int) -> Track:
+    def _delivered(self, made: Deposit, head: int, now: int) -> Track:
         """What a delivery brought, once its block is deep enough."""
         told = f"{_named(made)} was delivered on chain {made.to_chain}"
-        log = self._evidence.fill_of(made)
+        log = self._evidence.fill_of(made, head)
         if log is None:
             return Waiting(now + SOON_SECONDS, f"{told}; no node has shown its log yet")
         needed = self._chains[made.to_chain].confirmations
-        depth = self._nodes[made.to_chain].block().number - log.block_number + 1
+        depth = head - log.block_number + 1
         if not (depth >= needed):
             why = f"{told} and waits for {needed} confirmations ({depth} now)"
             return Waiting(now + SOON_SECONDS, why)

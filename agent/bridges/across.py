@@ -30,7 +30,7 @@ from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.quote import Allowance, Call, Quote
-from agent.errors import BadReply, NoRoute, ProviderSilent, Unavailable
+from agent.errors import BadReply, NoRoute, ProviderSilent, Rejected, Unavailable
 from agent.ports import AdapterIo, Delivery, Read, Track, Transfer
 from agent.wire.abi import Function
 
@@ -54,6 +54,9 @@ FILL_SECONDS = 7_200
 
 LADDER_STEPS = 8
 """Points of a ladder, each twice the one before, as for venues."""
+
+SMALLER = 8
+"""A size that is refused is asked for once more in this part: relayers have limits."""
 
 _ASKED_AT_ONCE = 8
 
@@ -105,11 +108,10 @@ class Across:
         return tuple(edge for edge in edges if edge is not None)
 
     def _edge(self, found: Route, size: int) -> Edge | None:
-        try:
-            offer = self._offer(found, size)
-        except Unavailable:
+        offer = self._indicative(found, size)
+        if offer is None:
             return None
-        top = size if offer.most is None else min(size, offer.most)
+        top = min(size, offer.amount if offer.most is None else offer.most)
         ladder: list[tuple[int, int]] = []
         for step in range(LADDER_STEPS - 1, -1, -1):
             raw = top >> step
@@ -129,6 +131,17 @@ class Across:
             detail="Across",
             data_bytes=DEPOSIT_BYTES + approved * APPROVAL_BYTES,
         )
+
+    def _indicative(self, found: Route, size: int) -> Offer | None:
+        """The fee at *size*, or at a part of it where the whole is refused; None for neither."""
+        for asked in (size, size // SMALLER):
+            try:
+                return self._offer(found, asked)
+            except Rejected:
+                continue  # it may be more than all relayers together have
+            except Unavailable:
+                return None
+        return None
 
     def _offer(self, found: Route, raw: int, *, now: int | None = None) -> Offer:
         """The relayer fee by whoever may tell it; raises what FeeServer raises, and NoRoute."""

@@ -371,6 +371,14 @@ def test_ladder_stays_within_the_limits(crossing: Crossing) -> None:
     assert 4 == len(sizes)
 
 
+def test_size_that_is_refused_is_asked_for_in_part(crossing: Crossing) -> None:
+    crossing.fees.refuse = lambda query: int(query["amount"]) == RAW
+    crossing.fees.forge = at("limits", ...)
+    (edge,) = surveyed(crossing, "USDC", "USDC", RAW)
+    assert RAW // 8 == edge.ladder[-1][0]
+    assert [str(RAW), str(RAW // 8)] == [asked["amount"] for asked in crossing.fees.asked]
+
+
 def test_routes_that_it_does_not_serve_are_no_edges(crossing: Crossing) -> None:
     assert () == surveyed(crossing, "USDC", "USDT", RAW)
     assert () == surveyed(crossing, "USDC", "USDC", 0)

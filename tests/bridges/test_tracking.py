@@ -94,6 +94,19 @@ def test_delivery_from_long_ago_is_found(
     assert (leg.buy, honest_output(RAW)) == delivered(crossing, leg, deposit)
 
 
+def test_state_and_logs_are_of_one_block(crossing: Crossing) -> None:
+    leg, deposit, made = sent(crossing)
+    honest, old = crossing.nodes[FAR].block, crossing.nodes[FAR].block()
+    crossing.fill(made)
+    crossing.mine()
+    crossing.nodes[FAR].block = lambda *_: old  # type: ignore[method-assign]
+    try:
+        assert "is on its way" in waits(crossing, leg, deposit)
+    finally:
+        crossing.nodes[FAR].block = honest  # type: ignore[method-assign]
+    assert (leg.buy, honest_output(RAW)) == delivered(crossing, leg, deposit)
+
+
 def test_delivery_whose_log_nobody_shows_is_waited_for(
     crossing: Crossing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,7 +339,7 @@ def test_pool_that_does_not_tell_its_state_is_a_bad_reply(
     crossing: Crossing, monkeypatch: pytest.MonkeyPatch, answer: bytes | None
 ) -> None:
     leg, deposit, _ = sent(crossing)
-    monkeypatch.setattr(crossing.nodes[FAR], "read", lambda _calls: (answer,))
+    monkeypatch.setattr(crossing.nodes[FAR], "read", lambda *_: (answer,))
     with pytest.raises(BadReply, match=r"chains\.toml|cannot be read|does not tell"):
         tracked(crossing, leg, deposit)
 
