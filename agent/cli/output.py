@@ -18,7 +18,8 @@ def document(kind: str, body: Mapping[str, Any]) -> None:
 
 def line(kind: str, body: Mapping[str, Any]) -> None:
     """One JSON object on a line of its own, at once: others read while we run."""
-    print(json.dumps({"schema": SCHEMA, "kind": kind, **body}), flush=True)
+    # In one piece: several threads may tell at once.
+    print(json.dumps({"schema": SCHEMA, "kind": kind, **body}) + "\n", end="", flush=True)
 
 
 def show(text: str = "") -> None:
@@ -28,7 +29,7 @@ def show(text: str = "") -> None:
 
 def say(text: str) -> None:
     """Progress, warnings and prompts, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(f"{text}\n", end="", file=sys.stderr, flush=True)
 
 
 def table(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
