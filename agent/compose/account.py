@@ -18,6 +18,7 @@ from agent.compose.adapters import (
 from agent.compose.bridges import make_bridges
 from agent.compose.journal import open_journal
 from agent.compose.kill_switch import KillSwitch
+from agent.core.budget import run_value
 from agent.core.follow import Rules
 from agent.core.money import ChainId
 from agent.core.plan import Leg, Plan
@@ -106,15 +107,31 @@ def open_account(
 
 
 def replanner(io: Io) -> Callable[[RunState], Plan | NoPlan]:
-    """Plans what is left of a run on fresh prices and balances, under new leg ids."""
+    """Plans what is left of a run on fresh prices and balances, under new leg ids.
+
+    The plan may move what the run's limit leaves, knows of money in flight, and goes to a venue
+    or bridge that was refused for its offer only where there is no other way.
+    """
 
     def replan(run: RunState) -> Plan | NoPlan:
-        found = make_plan(io, look(io, State(), asked=True))
-        if isinstance(found, NoPlan):
-            return found
-        return renamed(found, f"r{run.replans + 1}.")
+        left = io.policy.limits.max_run_value - run_value(run)
+        if not (left > 0):
+            return NoPlan(("the run has moved all that max_run_value allows",))
+        limits = replace(io.policy.limits, max_run_value=left)
+        within = replace(io, policy=replace(io.policy, limits=limits))
+        seen = look(within, load(io.journal, io.account), asked=True)
+        found = make_plan(_without(within, run.shunned), seen)
+        if isinstance(found, NoPlan) and run.shunned:
+            found = make_plan(within, seen)
+        return found if isinstance(found, NoPlan) else renamed(found, f"r{run.replans + 1}.")
 
     return replan
+
+
+def _without(io: Io, shunned: frozenset[str]) -> Io:
+    venues = {name: venue for name, venue in io.venues.items() if name not in shunned}
+    bridges = {name: bridge for name, bridge in io.bridges.items() if name not in shunned}
+    return replace(io, venues=venues, bridges=bridges)
 
 
 def renamed(plan: Plan, prefix: str) -> Plan:

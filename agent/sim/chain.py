@@ -226,7 +226,7 @@ class PaperChain:
 
     def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
         """The same for every call."""
-        self.requests += 1
+        self._asked()
         return tuple(self.data for _ in calls)
 
     def sight(self, account: Address, hashes: Sequence[str]) -> Sighting:
@@ -270,7 +270,7 @@ class PaperChain:
 
     def logs(self, query: LogQuery) -> tuple[Log, ...]:
         """Transfers of one token: nothing else leaves logs on paper."""
-        self.requests += 1
+        self._asked()
         if not query.last < len(self.blocks):
             raise StaleHead(f"chain {self.chain} has no block {query.last} yet", fix="wait")
         found = [
@@ -282,7 +282,7 @@ class PaperChain:
 
     def logs_of(self, transaction: str) -> tuple[Log, ...]:
         """The transfers of one mined transaction."""
-        self.requests += 1
+        self._asked()
         for made in self.blocks:
             if transaction in made.transfers:
                 found = transfer_logs(made.block, made.transfers)
