@@ -37,6 +37,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("accounts", "accounts"),
     ("config", "config"),
     ("chains", "chains"),
+    ("bridges", "bridges"),
     ("doctor", "doctor"),
     ("pause", "pause"),
     ("unpause", "pause"),
