@@ -23,8 +23,9 @@ from agent.core.value import UNPRICED, Valuation, value
 from agent.core.verdict import Refusal
 from agent.engine.io import Io
 from agent.errors import StaleHead, Unavailable
+from agent.planning.crossing import crossing_needed
 from agent.planning.greedy import plan
-from agent.planning.needs import pairs_needed
+from agent.planning.needs import Needs, pairs_needed
 from agent.planning.problem import NoPlan, Problem
 from agent.ports import Node
 
@@ -101,9 +102,7 @@ def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
             why = f"{rules.native.symbol} has no price, so gas cannot be valued"
             return NoPlan((why,), (Refusal(UNPRICED, why),))
         native_prices[chain] = price.value
-    needs = pairs_needed(
-        seen.valuation, seen.decision, io.policy, prices=seen.prices, wrapped=wrapped
-    )
+    needs = _needs(io, seen, wrapped)
     return plan(
         Problem(
             valuation=seen.valuation,
@@ -120,6 +119,18 @@ def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
             idle=seen.idle,
         )
     )
+
+
+def _needs(io: Io, seen: Look, wrapped: Mapping[ChainId, Token]) -> Needs:
+    """All pairs that a plan could use: on one chain, and by way of others."""
+    near = pairs_needed(
+        seen.valuation, seen.decision, io.policy, prices=seen.prices, wrapped=wrapped
+    )
+    far = crossing_needed(seen.valuation, io.policy, prices=seen.prices, wrapped=wrapped)
+    sizes = dict(near.sizes)
+    for token, raw in far.sizes.items():
+        sizes[token] = max(raw, sizes.get(token, 0))
+    return Needs(tuple(dict.fromkeys([*near.pairs, *far.pairs])), sizes)
 
 
 Pairs = tuple[tuple[Token, Token], ...]
