@@ -25,8 +25,9 @@ REFUND_SECONDS = 5_400
 """From the deadline to the refund: a bundle of refunds is proposed, and stands for challenge, for
 about an hour and a half (docs.across.to, "Refunds")."""
 
-SOON_SECONDS, SELDOM_SECONDS = 2, 15
-"""Pauses between looks: while it may come any moment, and while there is only waiting."""
+SOON_SECONDS, SELDOM_SECONDS, REFUND_POLL_SECONDS = 2, 15, 30
+"""Pauses between looks: while it may come any moment, while there is only waiting, and while
+refunds are looked for, which takes many requests."""
 
 
 class Tracker:
@@ -97,7 +98,7 @@ class Tracker:
             f"{whole(Amount(token, made.input_amount))} back to your wallet on chain "
             f"{made.origin}, by about {_clock(made.fill_deadline + REFUND_SECONDS)}"
         )
-        return Waiting(now + SELDOM_SECONDS, why)
+        return Waiting(now + REFUND_POLL_SECONDS, why)
 
     def find(self, account: Address, since: Mapping[ChainId, int]) -> tuple[Transfer, ...]:
         """Deposits of *account* that were neither delivered nor paid back; raises Unavailable."""

@@ -46,8 +46,9 @@ DEPOSIT_BYTES, APPROVAL_BYTES = 560, 190
 """Bytes of the two signed transactions: 420 and 68 of calldata, the rest are the fields of an
 EIP-1559 transaction and its signature."""
 
-QUOTE_SECONDS = 120
-"""A fee is asked for anew after this; the pools themselves take a quote for an hour."""
+QUOTE_SECONDS = 300
+"""A fee is asked for anew after this, and a deposit that is not mined by then is taken back: time
+for the approval before it. The pools themselves take a quote for an hour."""
 
 FILL_SECONDS = 7_200
 """How long a deposit waits for a relayer before it is paid back: what Across's own server sets."""

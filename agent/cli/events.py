@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 
 class Teller:
-    """Turns facts into `run` events; remembers what later facts only refer to."""
+    """Turns facts into `run` events; remembers what later facts only refer to.
 
-    def __init__(self, context: Context, run: str) -> None:
+    Where several portfolios are at work each event names its *portfolio*.
+    """
+
+    def __init__(self, context: Context, run: str, portfolio: str = "") -> None:
         self._context = context
         self._run = run
+        self._portfolio = portfolio
         self._intents: dict[str, f.Reserved] = {}
         self._hashes: dict[tuple[str, int], str] = {}
 
@@ -50,9 +54,11 @@ class Teller:
 
     def _tell(self, kind: str, body: dict[str, Any]) -> None:
         if self._context.json:
-            output.line(kind, {"run": self._run, **body})
+            whose = {"portfolio": self._portfolio} if self._portfolio else {}
+            output.line(kind, {"run": self._run, **whose, **body})
         elif not self._context.quiet:
-            output.say(sentence(kind, body))
+            whom = f"{self._portfolio}: " if self._portfolio else ""
+            output.say(f"{whom}{sentence(kind, body)}")
 
     def _events(self, fact: Fact) -> list[tuple[str, dict[str, Any]]]:
         match fact:

@@ -41,6 +41,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("accounts", "accounts"),
     ("config", "config"),
     ("chains", "chains"),
+    ("bridges", "bridges"),
     ("doctor", "doctor"),
     ("pause", "pause"),
     ("unpause", "pause"),

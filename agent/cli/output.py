@@ -39,7 +39,8 @@ def document(kind: str, body: Mapping[str, Any]) -> None:
 
 def line(kind: str, body: Mapping[str, Any]) -> None:
     """One JSON object on a line of its own, at once: others read while we run."""
-    print(json.dumps({"schema": SCHEMA, "kind": kind, **body}), flush=True)
+    # In one piece: several threads may tell at once.
+    print(json.dumps({"schema": SCHEMA, "kind": kind, **body}) + "\n", end="", flush=True)
 
 
 def show(text: str = "") -> None:
@@ -49,7 +50,7 @@ def show(text: str = "") -> None:
 
 def say(text: str) -> None:
     """Progress, warnings and prompts, on stderr."""
-    print(for_people(text), file=sys.stderr, flush=True)
+    print(f"{for_people(text)}\n", end="", file=sys.stderr, flush=True)
 
 
 def table(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:

@@ -105,15 +105,16 @@ class Place:
     """One chain of the world.
 
     ``tokens`` are those with pools, by symbol; ``wsteth`` is a plain token without pools, so that
-    its balance can be read. ``feeds`` are by asset, ``sequencer`` the feed that says
-    whether the chain's sequencer is up. ``base_fee`` is the level, in wei per gas, at which the
-    lab keeps it.
+    its balance can be read. ``feeds`` are by asset, ``sequencer`` the feed that says whether the
+    chain's sequencer is up. ``base_fee`` is the level at which the lab keeps it, ``tip`` the usual
+    priority fee, both in wei per gas.
     """
 
     chain_id: int
     name: str
     kind: Kind
     base_fee: int
+    tip: int
     tokens: Mapping[str, LabToken]
     wsteth: str
     exchanges: Exchanges
@@ -155,6 +156,7 @@ ETHEREUM: Final = Place(
     kind="ethereum",
     # Dear: a swap costs about 2 USD, so that small trades are better made elsewhere.
     base_fee=5_000_000_000,
+    tip=1_000_000_000,
     tokens=_tokens(
         weth="0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2",
         usdc="0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48",
@@ -188,6 +190,7 @@ BASE: Final = Place(
     name="Base",
     kind="op_stack",
     base_fee=10_000_000,
+    tip=100_000,
     tokens=_tokens(
         weth="0x4200000000000000000000000000000000000006",
         usdc="0x833589fcd6edb6e08f4c7c32d4f71b54bda02913",
@@ -221,6 +224,8 @@ ARBITRUM: Final = Place(
     name="Arbitrum One",
     kind="arbitrum",
     base_fee=20_000_000,
+    # Arbitrum takes none.
+    tip=0,
     tokens=_tokens(
         weth="0x82af49447d8a07e3bd95bd0d56f35241523fbab1",
         usdc="0xaf88d065e77c8cc2239327c5edb3a432268e5831",

@@ -23,10 +23,10 @@ _STEPS_PER_GOAL = 6
 """Brake: a repaired part is touched again only because costs moved its edges, by less each
 time; more often than this it does not pay."""
 
-_LOOKS = 12
+_LOOKS = 10
 """Routes that are tried exactly before the best of them is taken."""
 
-_MOST_FAILS = 48
+_MOST_FAILS = 32
 """Routes that may fail in one step before the search gives up: what seems cheapest comes first."""
 
 

@@ -45,10 +45,12 @@ class TokenFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A Chainlink feed of an asset in the unit of account.
+    """A Chainlink feed of an asset in the unit of account, or of a token that only counts.
 
     `decimals` are those of its answers; it publishes at least every `heartbeat_seconds`;
-    `unbounded` is for feeds whose aggregator has no bounds to ask for.
+    `unbounded` is for feeds whose aggregator has no bounds to ask for. `rate` is a function of
+    the token that only counts: how many of what the feed prices it stands for, in 18 decimals;
+    empty for an asset.
     """
 
     asset: str
@@ -57,6 +59,7 @@ class Feed:
     decimals: int
     description: str
     unbounded: bool
+    rate: str
     place: str
     source: str
     checked: Checked

@@ -78,6 +78,7 @@ def proposal(data: str = DATA, *, native: bool = False) -> Proposal:
         drafts=(*p.drafts[before:-1], act),
         meanings=(*p.meanings[before:-1], meant(data, call.value)),
         simulated=simulated,
+        l1_fees=p.l1_fees[before:],
     )
 
 

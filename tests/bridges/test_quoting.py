@@ -56,7 +56,7 @@ def test_quote_is_everything_but_the_fee_to_our_own_wallet(crossing: Crossing) -
         said.to_chain,
         said.fill_deadline,
     )
-    assert now + 120 == quote.expires
+    assert now + 300 == quote.expires
     assert DEPOSIT_GAS == quote.gas
 
 
@@ -386,6 +386,8 @@ def test_routes_that_it_does_not_serve_are_no_edges(crossing: Crossing) -> None:
     assert () == crossing.bridge.survey([], {})
     crossing.bridge = make(crossing.options(api=None), crossing.io)
     assert () == surveyed(crossing, "USDC", "USDC", RAW)
+    crossing.bridge = make(crossing.options(api=None, fee=OWN), crossing.io)
+    assert () == surveyed(crossing, "USDC", "USDC", 500_000)
 
 
 def test_silent_route_does_not_hide_the_others(crossing: Crossing) -> None:

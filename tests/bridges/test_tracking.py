@@ -134,7 +134,9 @@ def test_delivery_that_is_reorganised_away_is_under_way_again(crossing: Crossing
 
 def test_two_deliveries_in_one_transaction_are_told_apart(crossing: Crossing) -> None:
     both = [sent(crossing, raw=raw) for raw in (RAW, 2 * RAW)]
-    fills = [bytes.fromhex(fill_data(made, Address(ATTENDANT))[2:]) for _, _, made in both]
+    other = replace(both[0][2], id=99, recipient=word(STRANGER), depositor=word(STRANGER))
+    deposits = [*(made for _, _, made in both), other]
+    fills = [bytes.fromhex(fill_data(made, Address(ATTENDANT))[2:]) for made in deposits]
     pool = crossing.worlds[FAR].place.spoke_pool
     crossing.puppet(FAR, ATTENDANT).send(tx(pool, "multicall(bytes[])", fills))
     crossing.mine()

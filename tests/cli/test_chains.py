@@ -77,10 +77,10 @@ def test_chain_without_router_and_bridge_is_plan_only(bare: Command, tmp_path: P
 
 @pytest.fixture
 def local(command: Command, wallet: CliWallet) -> Any:
-    """Checks the local chain against chains.toml, with one thing changed; no bridge stands there."""
+    """Checks the local chain against chains.toml, with one thing changed; neither bridges nor stETH stand there."""
 
     def check(old: str = "", new: str = "", *options: str) -> Any:
-        text = without("across", "cctp")
+        text = without("across", "cctp", "feeds.wstETH")
         assert old in text
         file = wallet.home / "chains.toml"
         file.write_text(text.replace(old, new, 1))
