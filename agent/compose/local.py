@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from agent.compose.adapters import key_folders
 from agent.core.money import Address, ChainId
+from agent.lab.attendance import order
 from agent.lab.overlay import write_overlay
 from agent.lab.pins import Pin, contract_pins, node_pin
 from agent.lab.worlds import Worlds, open_worlds
@@ -198,3 +199,11 @@ def portfolio(address: Address, chains: Collection[int]) -> str:
 def sources() -> tuple[Pin, ...]:
     """The pinned packages that the local chains are made of."""
     return (node_pin(), *contract_pins())
+
+
+def forge_next(desk_url: str) -> None:
+    """Let the bridge's fee server forge its next answer, as an attacker who holds it would.
+
+    Raises SetupFailed when the attendant does not take the order.
+    """
+    order(desk_url, "forge", "fee", 1)
