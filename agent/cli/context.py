@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.compose import Account
     from agent.core.fact import Fact
     from agent.core.state import State
-    from agent.settings import Settings
+    from agent.settings import Settings, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,23 @@ class Context:
         from agent.settings import load
 
         found = load(config=self.config, chains=self.chains, overlay=self.overlay)
-        if found.local and not self.quiet:
-            output.say("LOCAL chains: nothing here is on any public chain")
+        self._tell(found.world)
         return found
+
+    def world(self) -> World:
+        """What is known without a portfolio; raises ConfigError. Says LOCAL as `settings` does."""
+        from agent.settings import load_chains_only
+
+        found = load_chains_only(chains=self.chains, overlay=self.overlay)
+        self._tell(found)
+        return found
+
+    def _tell(self, world: World) -> None:
+        from agent.cli import present
+
+        present.name_coins({chain: facts.slip44 for chain, facts in world.chains.items()})
+        if world.local and not self.quiet:
+            output.say("LOCAL chains: nothing here is on any public chain")
 
     @contextmanager
     def account(

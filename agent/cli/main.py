@@ -36,6 +36,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("approvals", "approvals"),
     ("accounts", "accounts"),
     ("config", "config"),
+    ("chains", "chains"),
     ("doctor", "doctor"),
     ("pause", "pause"),
     ("unpause", "pause"),

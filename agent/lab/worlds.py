@@ -9,11 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from agent.lab.accounts import ATTENDANT
 from agent.lab.attendance import Attendance, order, start_attendant
 from agent.lab.attendant import Attendant
-from agent.lab.branch import Branch
-from agent.lab.puppet import Puppet
+from agent.lab.branch import make_branch
 from agent.lab.relayer import Mode, Terms
 from agent.lab.saved import saved_worlds
 from agent.lab.world import World, start_world
@@ -144,6 +142,7 @@ def open_worlds(
                 saved[chain],
                 port=number,
                 block_seconds=block_seconds,
+                steady=True,
                 attended=attended,
                 keep=keep,
             )
@@ -172,11 +171,7 @@ def open_worlds(
 @contextmanager
 def _unattended(chains: Mapping[int, World], terms: Terms, port: int | None) -> Iterator[Worlds]:
     branches = {
-        chain: Branch(
-            place=world.place,
-            publisher=world.saved.publisher,
-            puppet=Puppet(world.rpc, ATTENDANT),
-        )
+        chain: make_branch(chain, world.rpc, world.saved.publisher)
         for chain, world in chains.items()
     }
     attendant = Attendant(branches, terms)

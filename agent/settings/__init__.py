@@ -1,6 +1,14 @@
 """Frozen settings out of chains.toml, portfolio.toml and the environment, read only here."""
 
-from agent.settings.chain_facts import ChainFacts, Feed, TokenFacts, Uniswap
+from agent.settings.chain_facts import (
+    Across,
+    Cctp,
+    ChainFacts,
+    Feed,
+    Sequencer,
+    TokenFacts,
+    Uniswap,
+)
 from agent.settings.choices import Origin
 from agent.settings.environment import (
     Environment,
@@ -11,16 +19,21 @@ from agent.settings.environment import (
     variable,
 )
 from agent.settings.loading import load, load_chains_only
-from agent.settings.model import Confirm, Settings, SignerSpec, World
+from agent.settings.model import AcrossWish, Confirm, RelayerFee, Settings, SignerSpec, World
 
 __all__ = [
+    "Across",
+    "AcrossWish",
+    "Cctp",
     "ChainFacts",
     "Confirm",
     "Environment",
     "Feed",
     "Origin",
     "Paths",
+    "RelayerFee",
     "Secret",
+    "Sequencer",
     "Settings",
     "SignerSpec",
     "TokenFacts",

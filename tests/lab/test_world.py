@@ -2,7 +2,6 @@
 
 import ast
 import shutil
-import time
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
@@ -15,12 +14,11 @@ from agent.errors import SetupFailed
 from agent.lab import mainnet, saved
 from agent.lab.anvil import STATES_KEPT
 from agent.lab.build import Built
-from agent.lab.feeds import FeedPublisher
 from agent.lab.mainnet import FEEDS, TOKENS
 from agent.lab.pools import SEEDS, PoolSeed
 from agent.lab.puppet import Puppet, tx
 from agent.lab.saved import saved_world
-from agent.lab.world import World, open_world
+from agent.lab.world import World
 from agent.wire.keccak import keccak256
 
 LAB = Path(saved.__file__).parent
@@ -120,25 +118,6 @@ def test_publish_makes_all_feeds_as_old_as_the_head(chain: World) -> None:
     assert now + 7 == chain.head()[1]
     ages = {read(chain, feed.address, *ROUND)[3] for feed in FEEDS.values()}
     assert {now + 7} == ages
-
-
-def test_publisher_keeps_feeds_fresh_until_it_is_told_to_stop(chain: World) -> None:
-    before = read(chain, FEEDS["DAI"].address, *ROUND)[0]
-    with FeedPublisher(chain, every_seconds=0.02) as publisher:
-        deadline = time.monotonic() + 20
-        while read(chain, FEEDS["DAI"].address, *ROUND)[0] < before + 3:
-            assert time.monotonic() < deadline
-    stopped_at = chain.head()[0]
-    time.sleep(0.1)
-    assert stopped_at == chain.head()[0]
-    assert publisher.fault is None
-
-
-def test_publisher_says_why_it_gave_up(lab_cache: Path) -> None:
-    with open_world(lab_cache) as lost, FeedPublisher(lost, every_seconds=0.02) as publisher:
-        lost.stop()
-        publisher._thread.join(20)
-        assert isinstance(publisher.fault, SetupFailed)
 
 
 @pytest.mark.parametrize(
