@@ -57,8 +57,9 @@ class Search:
         """The path that brings most after gas, which costs *gas_rate* of *buy* per RATE_UNIT.
 
         More in is never less out, so of all ways to a hub in so many hops only the one that
-        brings most goes on: every other would bring less of everything after it. No token
-        comes twice, so no pool is met as an earlier hop left it.
+        brings most goes on: every other would bring less of everything after it, and only a pool
+        that does not take so much could take that. No token comes twice, so no pool is met as an
+        earlier hop left it.
         """
         ways = {sell: Route((), amount, BASE_GAS)}
         winners: list[Route] = []
