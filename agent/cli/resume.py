@@ -52,7 +52,10 @@ def go_on(
         if observe is not None:
             observe(fact)
 
-    with context.account(settings, heard) as account, session(worker(), account.io) as held:
+    with (
+        context.account(settings, heard, hear=teller.hear) as account,
+        session(worker(), account.io) as held,
+    ):
         if accept_balances:
             _accept(context, held, run)
         found = pick(held.state, run)

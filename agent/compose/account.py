@@ -23,7 +23,7 @@ from agent.core.follow import Rules
 from agent.core.money import ChainId
 from agent.core.plan import Leg, Plan
 from agent.core.state import RunState, State
-from agent.engine.io import ChainRules, Io
+from agent.engine.io import ChainRules, Io, Pause, unheard
 from agent.engine.survey import look, make_plan
 from agent.engine.tail import load
 from agent.planning.problem import NoPlan
@@ -78,6 +78,7 @@ def open_account(
     access: KeyAccess,
     *,
     observe: Observer = lambda _fact: None,
+    hear: Callable[[Pause], None] = unheard,
     journal: Journal | None = None,
 ) -> Account:
     """Everything for one wallet; nothing is asked, read or unlocked yet."""
@@ -100,6 +101,7 @@ def open_account(
         replan=lambda _run: NoPlan(()),
         paused=KillSwitch(settings.paths.state).reason,
         observe=observe,
+        hear=hear,
         canary=canary,
     )
     io = replace(io, replan=replanner(io))
