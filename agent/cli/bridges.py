@@ -94,8 +94,8 @@ def fee_of(settings: Settings) -> str:
 @app.command("quote")
 def quote(
     ctx: typer.Context,
-    source: str = typer.Option(..., "--from", help="The chain to send from, as eip155:1."),
-    target: str = typer.Option(..., "--to", help="The chain to send to, as eip155:8453."),
+    source: str = typer.Option(..., "--from", help="The chain to send from, by its id or name."),
+    target: str = typer.Option(..., "--to", help="The chain to send to, by its id or name."),
     token: str = typer.Option(..., "--token", help="What to send, by its symbol."),
     amount: str = typer.Option(..., "--amount", help="How much of it, in whole tokens."),
 ) -> None:
@@ -133,11 +133,13 @@ class Offer:
 
 
 def chosen(settings: Settings, name: str) -> ChainFacts:
-    """The wallet's chain of that name; raises UsageError."""
-    known = {facts.caip2: facts for facts in settings.chains.values()}
-    if name not in known:
-        raise typer.BadParameter(f"{name} is not one of the wallet's chains {', '.join(known)}")
-    return known[name]
+    """The wallet's chain of that id or name, in any case of letters; raises UsageError."""
+    known = settings.chains.values()
+    found = [facts for facts in known if name.lower() in {facts.caip2, facts.name.lower()}]
+    if not found:
+        names = ", ".join(facts.caip2 for facts in known)
+        raise typer.BadParameter(f"{name[:40]!r} is not one of the wallet's chains {names}")
+    return found[0]
 
 
 def wanted(near: ChainFacts, symbol: str, amount: str) -> Amount:

@@ -112,7 +112,7 @@ def replanner(io: Io) -> Callable[[RunState], Plan | NoPlan]:
     """Plans what is left of a run on fresh prices and balances, under new leg ids.
 
     The plan may move what the run's limit leaves, knows of money in flight, and goes to a venue
-    or bridge that was refused for its offer only where there is no other way.
+    or bridge that was refused for its offer only where more stays outside the bands without it.
     """
 
     def replan(run: RunState) -> Plan | NoPlan:
@@ -123,11 +123,17 @@ def replanner(io: Io) -> Callable[[RunState], Plan | NoPlan]:
         within = replace(io, policy=replace(io.policy, limits=limits))
         seen = look(within, load(io.journal, io.account), asked=True)
         found = make_plan(_without(within, run.shunned), seen)
-        if isinstance(found, NoPlan) and run.shunned:
-            found = make_plan(within, seen)
+        if run.shunned and (isinstance(found, NoPlan) or found.missed > 0):
+            trusting = make_plan(within, seen)
+            if isinstance(found, NoPlan) or _reaches_more(trusting, found):
+                found = trusting
         return found if isinstance(found, NoPlan) else renamed(found, f"r{run.replans + 1}.")
 
     return replan
+
+
+def _reaches_more(one: Plan | NoPlan, other: Plan) -> bool:
+    return not isinstance(one, NoPlan) and one.missed < other.missed
 
 
 def _without(io: Io, shunned: frozenset[str]) -> Io:

@@ -85,9 +85,9 @@ def plain(text: str) -> str:
 def test_bridges_are_listed_for_people(command: Command, crossing: Crossing) -> None:
     told = command("bridges", "list")
     wanted = """
-        bridge  allowed  chain        contract                                    code
-        across  yes      eip155:1     0x5c7BCd6E7De5423a257D81B442095A1a6ced35C5  pinned
-        across  yes      eip155:8453  0x09aea4b2242abC8bb4BB78D537A67a245A7bEC64  pinned
+        bridge  allowed  chain     contract                                    code
+        across  yes      Ethereum  0x5c7BCd6E7De5423a257D81B442095A1a6ced35C5  pinned
+        across  yes      Base      0x09aea4b2242abC8bb4BB78D537A67a245A7bEC64  pinned
         across: the fee is told by 127.0.0.1:PORT
         """
     assert (0, block(wanted), LOCAL) == (told.code, plain(told.stdout), told.stderr)
@@ -135,6 +135,11 @@ def test_quote_is_told_to_people(command: Command) -> None:
         across  4,148.04 USDC  1.9600  0.0 %         3 s
         """
     assert (0, block(wanted), LOCAL) == (told.code, told.stdout, told.stderr)
+
+
+def test_chains_may_be_named(command: Command) -> None:
+    told = command("bridges", "quote", "--from", "ethereum", "--to", "Base", *USDC)
+    assert (0, True) == (told.code, "from Ethereum to Base" in told.stdout)
 
 
 def test_quote_is_told_to_programs(command: Command) -> None:
@@ -192,7 +197,7 @@ def test_own_fee_is_told_in_money(command: Command, tmp_path: Path, crossing: Cr
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--from", "eip155:10"), "eip155:10 is not one of the wallet's chains eip155:1"),
+        (("--from", "eip155:10"), "'eip155:10' is not one of the wallet's chains Ethereum, Base"),
         (("--to", "eip155:1"), "USDC has nowhere to go on Ethereum"),
         (("--token", "NONE"), "Ethereum has no 'NONE'"),
         (("--amount", "0"), "'0' is no amount of USDC"),
