@@ -14,6 +14,7 @@ from agent.core.foresight import FEES
 from agent.core.plan import Plan
 from agent.core.state import State
 from agent.engine.survey import look, make_plan, read
+from agent.errors import SetupFailed
 from agent.lab.worlds import Worlds
 
 
@@ -49,3 +50,32 @@ def test_plan_over_three_chains_is_rehearsed_with_its_arrivals(watched: Account)
     assert {FEES} < named
     # Nothing has happened on the chains themselves.
     assert seen.snapshot.balances == read(watched.io, State()).balances
+
+
+def test_without_local_forks_each_node_simulates_and_it_is_said(
+    watched: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(_cache: Path) -> Path:
+        raise SetupFailed("npm is not there", fix="install it")
+
+    seen = look(watched.io, State(), asked=True)
+    plan = make_plan(watched.io, seen)
+    assert isinstance(plan, Plan)
+    forked = rehearse(watched, plan, seen.snapshot)
+    monkeypatch.setattr("agent.compose.rehearsal.node_binary", nowhere)
+    done = rehearse(watched, plan, seen.snapshot)
+    assert ("eth_simulateV1", True, "every leg goes through", 0) == (
+        done.method,
+        done.ok,
+        done.why,
+        done.allowances_left,
+    )
+    assert {""} == {leg.why for leg in done.legs}
+    assert len(done.rows) == done.matching
+    # To the base unit what forks say, but for the fees that they have paid.
+    fees = {
+        row.token: sum(part.raw for part in row.parts if part.what == FEES) for row in forked.rows
+    }
+    assert {token: raw - fees.get(token, 0) for token, raw in forked.after.items()} == dict(
+        done.after
+    )
