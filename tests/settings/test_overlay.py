@@ -249,11 +249,13 @@ def test_local_and_real_chains_never_mix(folder, overlay, load_text, minimal):
 def test_overlay_that_the_lab_writes_is_accepted(overlay):
     from types import SimpleNamespace
 
+    from agent.lab import places
     from agent.lab.overlay import HEARTBEAT_SECONDS, overlay_text
 
     router = "0x68b3465833fb72a70ecdf485e0e4c7bd8665fc45"
     local = SimpleNamespace(
         chain_id=1,
+        place=places.ETHEREUM,
         url="http://127.0.0.1:41801",
         genesis=GENESIS,
         block_seconds=1,
@@ -263,7 +265,7 @@ def test_overlay_that_the_lab_writes_is_accepted(overlay):
     world = load_chains_only(overlay=overlay(text), environ={})
     facts = world.chains[ETHEREUM]
     assert world.generated == {KEY.lower()}
-    beats = {feed.heartbeat_seconds for feed in facts.feeds.values() if not feed.rate}
+    beats = {feed.heartbeat_seconds for feed in facts.feeds.values()}
     assert beats == {HEARTBEAT_SECONDS}
     assert list(facts.code_hashes) == [router]
     assert (facts.confirmations, facts.max_head_age_seconds) == (1, 600)
