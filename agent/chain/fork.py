@@ -11,6 +11,7 @@ from agent.chain.node import RpcNode
 from agent.chain.reasons import plain
 from agent.chain.replies import hash_text
 from agent.core.fees import FeeQuote, L1Fee
+from agent.core.log import Log, LogQuery
 from agent.core.money import Address, ChainId, Token
 from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
@@ -114,9 +115,19 @@ class ForkNode:
         """(in, out) of *token* by the logs of one mined transaction, base units."""
         return self._inner.received(account, token, self._real(transaction))
 
-    def snapshot(self, account: Address, tokens: Sequence[Token]) -> ChainSnapshot:
+    def logs(self, query: LogQuery) -> tuple[Log, ...]:
+        """All logs that match, in order, under the real hashes of their transactions."""
+        return self._inner.logs(query)
+
+    def logs_of(self, transaction: str) -> tuple[Log, ...]:
+        """All logs of one mined transaction, by its stand-in hash or its real one."""
+        return self._inner.logs_of(self._real(transaction))
+
+    def snapshot(
+        self, account: Address, tokens: Sequence[Token], *, old: bool = False
+    ) -> ChainSnapshot:
         """All balances, the block and the account's code, atomically."""
-        return self._inner.snapshot(account, tokens)
+        return self._inner.snapshot(account, tokens, old=old)
 
     def balances(self, account: Address, tokens: Sequence[Token], at: int) -> Mapping[Token, int]:
         """Base units at block number *at*."""

@@ -11,6 +11,7 @@ from agent.chain import fees_op_stack
 from agent.chain.faults import is_limit, refused
 from agent.chain.fees import NextBlock, l1_fees, next_block
 from agent.chain.holdings import code_hash, holdings
+from agent.chain.logs import logs, logs_of
 from agent.chain.multicall import aggregating, one_by_one
 from agent.chain.replies import header, payload, quantity, value
 from agent.chain.scanner import ARBITRUM_SCANNER_CODE, SCANNER_CODE, OverrideIgnored, Scan, scan
@@ -18,6 +19,7 @@ from agent.chain.sight import sight
 from agent.chain.upstream import Identity, Question, Upstream
 from agent.chain.upstreams import Upstreams
 from agent.core.fees import FeeModel, FeeQuote, L1Fee
+from agent.core.log import Log, LogQuery
 from agent.core.money import Address, ChainId, Token
 from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
@@ -91,13 +93,17 @@ class RpcNode:
         """HTTP requests made so far, to all endpoints together."""
         return self._upstreams.requests
 
-    def snapshot(self, account: Address, tokens: Sequence[Token]) -> ChainSnapshot:
+    def snapshot(
+        self, account: Address, tokens: Sequence[Token], *, old: bool = False
+    ) -> ChainSnapshot:
         """All balances, the block and the account's code of one block, by one request.
 
-        Three requests where the node does not run code of ours in an ``eth_call``.
+        Three requests where the node does not run code of ours in an ``eth_call``. Raises
+        ``StaleHead`` for a block that is too old, unless *old* is given.
         """
         before = self.requests
-        found = self._ask(lambda node: self._fresh_scan(node, account, tokens))
+        look = self._last_scan if old else self._fresh_scan
+        found = self._ask(lambda node: look(node, account, tokens))
         held = _held(found, tokens)
         return ChainSnapshot(
             chain=self._chain,
@@ -179,6 +185,14 @@ class RpcNode:
 
         return self._translated(lambda: received(self.web3, account, token, transaction))
 
+    def logs(self, query: LogQuery) -> tuple[Log, ...]:
+        """All logs that match, in order; raises ``StaleHead`` when blocks are missing."""
+        return self._ask(lambda node: logs(node, query))
+
+    def logs_of(self, transaction: str) -> tuple[Log, ...]:
+        """All logs of one mined transaction; raises ``BadReply`` when it is not mined."""
+        return self._ask(lambda node: logs_of(node, transaction))
+
     def simulate(
         self,
         account: Address,
@@ -227,9 +241,12 @@ class RpcNode:
             raise refused(self._chain, self._upstreams.host, fault) from None
 
     def _fresh_scan(self, node: Upstream, account: Address, tokens: Sequence[Token]) -> Scan:
-        found = self._scan(node, account, tokens, "latest")
+        found = self._last_scan(node, account, tokens)
         node.fresh(found.block)
         return found
+
+    def _last_scan(self, node: Upstream, account: Address, tokens: Sequence[Token]) -> Scan:
+        return self._scan(node, account, tokens, "latest")
 
     def _scan(self, node: Upstream, account: Address, tokens: Sequence[Token], at: str) -> Scan:
         """Scan by code of ours; remember if the node cannot, and read in parts instead."""

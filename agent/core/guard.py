@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.core.fees import money, most, offer
+from agent.core.guard_bridge import (
+    destination_matches,
+    far_account_plain,
+    far_code_pinned,
+    fill_deadline_sane,
+    refund_is_wallet,
+)
 from agent.core.money import Amount, Token
 from agent.core.proposal import Proposal
 from agent.core.quote import Call, Meaning
@@ -96,10 +103,11 @@ def tokens_match(p: Proposal) -> tuple[Refusal, ...]:
     m = p.act
     if isinstance(m, Refusal):
         return ()
+    sold, bought = p.traded(m)
     wanted = (p.leg.sell.token.address, p.leg.buy.address)
-    if (m.sell, m.buy) == wanted and p.quote.buy == p.leg.buy:
+    if (sold, bought) == wanted and p.quote.buy == p.leg.buy:
         return ()
-    return (Refusal("G106", f"the call swaps {m.sell} for {m.buy}, the leg says otherwise"),)
+    return (Refusal("G106", f"the call swaps {sold} for {bought}, the leg says otherwise"),)
 
 
 def amount_matches(p: Proposal) -> tuple[Refusal, ...]:
@@ -299,6 +307,9 @@ RULES: tuple[Rule, ...] = (
     allowance_exact,
     code_pinned,
     chain_matches,
+    destination_matches,
+    refund_is_wallet,
+    fill_deadline_sane,
     recipient_is_wallet,
     tokens_match,
     amount_matches,
@@ -309,6 +320,8 @@ RULES: tuple[Rule, ...] = (
     slippage_bounded,
     priced_twice,
     account_plain,
+    far_account_plain,
+    far_code_pinned,
     clocks_agree,
     simulation_passed,
     simulation_matches,

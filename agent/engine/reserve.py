@@ -10,12 +10,15 @@ from agent.core.fact import Refused, Reserved
 from agent.core.fees import SELF_SEND_GAS, TxFees, bump, money, most, offer
 from agent.core.follow import Replace
 from agent.core.intent import PROTECTIVE, AttemptKind, Charges, Draft, Intent, UnsignedTx
+from agent.core.money import Token
+from agent.core.price import Prices
 from agent.core.progress import ACTS, MARGIN_SECONDS, Reserve
 from agent.core.quote import Call
 from agent.core.state import IntentState, State, intent_id
 from agent.core.verdict import Refusal
 from agent.engine.ask import simulate
 from agent.engine.io import Io, Later
+from agent.errors import Unavailable
 
 
 def reserve(step: Reserve, state: State, io: Io) -> tuple[Reserved | Refused, ...] | Later:
@@ -71,14 +74,23 @@ def _priced(io: Io, draft: Draft) -> _Priced | Refusal:
     prices = io.prices()
     native = prices.of(io.chains[draft.chain].native)
     if native is None:
+        _wait_for_price(prices, io.chains[draft.chain].native)
         return Refusal("G202", "the gas coin has no price, so its fee cannot be limited")
     moves = None if draft.purpose in {"wrap", "unwrap"} else draft.moves
     if moves is None:
         return _Priced(native.high, Decimal(0))
     worth = prices.worth(moves)
     if worth is None:
+        _wait_for_price(prices, moves.token)
         return Refusal("G202", f"{moves.token.symbol} has no price any more")
     return _Priced(native.high, worth)
+
+
+def _wait_for_price(prices: Prices, token: Token) -> None:
+    """Raise Unavailable where a price is missing only because a node is silent: that passes."""
+    said = prices.refused.get(prices.asset_of.get(token, token.symbol))
+    if said is not None and said.code.startswith("N"):
+        raise Unavailable(said.why, fix="wait", code=said.code)
 
 
 def _reserved(step: Reserve, io: Io, nonce: int, priced: _Priced) -> Reserved:

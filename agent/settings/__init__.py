@@ -10,6 +10,7 @@ from agent.settings.chain_facts import (
     Uniswap,
 )
 from agent.settings.choices import Origin
+from agent.settings.credentials import credential
 from agent.settings.environment import (
     Environment,
     Paths,
@@ -18,8 +19,10 @@ from agent.settings.environment import (
     inherited_variables,
     variable,
 )
-from agent.settings.loading import load, load_chains_only
+from agent.settings.kinds import flag_address, flag_seconds
+from agent.settings.loading import load, load_chains_only, load_text
 from agent.settings.model import AcrossWish, Confirm, RelayerFee, Settings, SignerSpec, World
+from agent.settings.notify import Notify
 
 __all__ = [
     "Across",
@@ -29,6 +32,7 @@ __all__ = [
     "Confirm",
     "Environment",
     "Feed",
+    "Notify",
     "Origin",
     "Paths",
     "RelayerFee",
@@ -39,9 +43,13 @@ __all__ = [
     "TokenFacts",
     "Uniswap",
     "World",
+    "credential",
     "find_paths",
+    "flag_address",
+    "flag_seconds",
     "inherited_variables",
     "load",
     "load_chains_only",
+    "load_text",
     "variable",
 ]

@@ -14,6 +14,7 @@ from chain.relay import Error, relay
 from conformance.nodes import STRANGER, OnAnvil, native, over, pay, transfer
 
 from agent.chain.fork import IMPERSONATED, ForkNode, impersonated_hash
+from agent.core.log import LogQuery
 from agent.core.money import Address, ChainId
 from agent.core.quote import Call
 from agent.errors import KeyNotAllowed, NoSimulator
@@ -88,6 +89,12 @@ def test_fork_measures_transfers_by_the_stand_in_hash(anvil: OnAnvil, url: str) 
         assert fork.send(raw).accepted
         anvil.mine()
         assert (0, 30) == fork.received(anvil.account, token, impersonated_hash(raw))
+        (log,) = fork.logs_of(impersonated_hash(raw))
+        assert log.address == token.address
+        at = log.block_number
+        query = LogQuery(address=token.address, topics=log.topics, first=at, last=at)
+        # Logs carry the real hash, by which they can be asked for again.
+        assert (log,) == fork.logs(query) == fork.logs_of(log.transaction)
 
 
 def test_same_text_twice_is_one_transaction(anvil: OnAnvil, fork: ForkNode, url: str) -> None:
