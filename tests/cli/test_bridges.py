@@ -159,7 +159,7 @@ def test_quote_is_told_to_programs(command: Command) -> None:
         },
         "fee": "1.960000",
         "seconds": 3,
-        "gas": 107_000,
+        "gas": 90_400,
     } == quote
     assert ("bridges.quote", "eip155:1", "eip155:8453", f"eip155:1:{checksum(WALLET)}") == (
         found["kind"],
