@@ -9,6 +9,7 @@ from decimal import Decimal
 from chain.rollups import OnRollup
 from conformance.nodes import native
 
+from agent.chain.node import RpcNode
 from agent.core.fees import L1Fee
 from agent.core.market import Edge
 from agent.core.money import Address, Bps, Token
@@ -60,8 +61,8 @@ class Moved:
 class Payer(OnRollup):
     """A wallet with a real key, the built-in venues, and one leg after the other."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
+    def __init__(self, world: World, node: RpcNode | None = None) -> None:
+        super().__init__(world, node)
         place = world.place
         io = AdapterIo({self.chain: self.node}, SystemClock())
         self._io = io

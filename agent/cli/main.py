@@ -72,6 +72,9 @@ VALUES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "--password-fd": ("password_fd", int),
 }
 
+OWN: dict[str, frozenset[str]] = {"demo": frozenset({"--chains"})}
+"""Options of a command that share a name with a global one: after the command they are its own."""
+
 NOTHING_SIGNED = "nothing was signed"
 MAYBE_SIGNED = "something may have been signed: rebalancer status shows it"
 
@@ -185,7 +188,7 @@ def read_globals(arguments: list[str]) -> tuple[Context, list[str]]:
             rest += [word, *words]
         elif word in FLAGS:
             found[FLAGS[word]] = True
-        elif name in VALUES:
+        elif name in VALUES and not any(name in OWN.get(said, ()) for said in rest[:1]):
             field, read = VALUES[name]
             text = value if equals else next(words, None)
             if text is None:

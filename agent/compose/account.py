@@ -23,7 +23,7 @@ from agent.core.follow import Rules
 from agent.core.money import ChainId
 from agent.core.plan import Leg, Plan
 from agent.core.state import RunState, State
-from agent.engine.io import ChainRules, Io
+from agent.engine.io import ChainRules, Io, Pause, unheard
 from agent.engine.survey import look, make_plan
 from agent.engine.tail import load
 from agent.planning.problem import NoPlan
@@ -78,6 +78,7 @@ def open_account(
     access: KeyAccess,
     *,
     observe: Observer = lambda _fact: None,
+    hear: Callable[[Pause], None] = unheard,
     journal: Journal | None = None,
 ) -> Account:
     """Everything for one wallet; nothing is asked, read or unlocked yet."""
@@ -100,6 +101,7 @@ def open_account(
         replan=lambda _run: NoPlan(()),
         paused=KillSwitch(settings.paths.state).reason,
         observe=observe,
+        hear=hear,
         canary=canary,
     )
     io = replace(io, replan=replanner(io))
@@ -110,7 +112,7 @@ def replanner(io: Io) -> Callable[[RunState], Plan | NoPlan]:
     """Plans what is left of a run on fresh prices and balances, under new leg ids.
 
     The plan may move what the run's limit leaves, knows of money in flight, and goes to a venue
-    or bridge that was refused for its offer only where there is no other way.
+    or bridge that was refused for its offer only where more stays outside the bands without it.
     """
 
     def replan(run: RunState) -> Plan | NoPlan:
@@ -121,11 +123,17 @@ def replanner(io: Io) -> Callable[[RunState], Plan | NoPlan]:
         within = replace(io, policy=replace(io.policy, limits=limits))
         seen = look(within, load(io.journal, io.account), asked=True)
         found = make_plan(_without(within, run.shunned), seen)
-        if isinstance(found, NoPlan) and run.shunned:
-            found = make_plan(within, seen)
+        if run.shunned and (isinstance(found, NoPlan) or found.missed > 0):
+            trusting = make_plan(within, seen)
+            if isinstance(found, NoPlan) or _reaches_more(trusting, found):
+                found = trusting
         return found if isinstance(found, NoPlan) else renamed(found, f"r{run.replans + 1}.")
 
     return replan
+
+
+def _reaches_more(one: Plan | NoPlan, other: Plan) -> bool:
+    return not isinstance(one, NoPlan) and one.missed < other.missed
 
 
 def _without(io: Io, shunned: frozenset[str]) -> Io:

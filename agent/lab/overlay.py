@@ -55,7 +55,7 @@ def overlay_text(
     max_head_age_seconds: int | None = None,
 ) -> str:
     """The overlay as TOML; between several chains there is a bridge with a fee API."""
-    chains = [world] if isinstance(world, World) else list(world.values())
+    chains = list(world.values()) if isinstance(world, Worlds) else [world]
     bridges: list[str] = []
     if isinstance(world, Worlds) and len(chains) > 1:
         bridges = _table("bridges.across", {"api": world.fee_api})

@@ -218,7 +218,8 @@ class World:
         """The tokens that the treasury can make, by symbol."""
         made = {symbol: token.address for symbol, token in self.place.tokens.items()}
         del made["WETH"]
-        return {**made, "AIRDROP": places.AIRDROP, "TAXED": places.TAXED}
+        lone = {"AIRDROP": places.AIRDROP, "TAXED": places.TAXED}
+        return {**made, "wstETH": self.place.wsteth, **lone}
 
     def _at(self, now: int) -> None:
         self._treasury.rpc("evm_setNextBlockTimestamp", now)

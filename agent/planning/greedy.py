@@ -178,6 +178,7 @@ def _plan(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> Pla
         gas_if_reverted=sum((leg.gas_cost for leg in made), Decimal(0)),
         turnover=_micro(seen.turnover),
         bound=None,
+        missed=_micro(tries.bands.shortfall(seen)),
         prices=tuple(
             (name, price.value, price.sources)
             for name, price in sorted(problem.prices.by_asset.items())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from agent.compose.local import OFF_TARGET, OFF_TARGET_BY_CHAIN, local_wallet, s
 from agent.core.decide import Rebalance
 from agent.core.state import State
 from agent.engine.survey import look
-from agent.lab.abi import call_bytes
+from agent.lab.overlay import SEQUENCER_GRACE_SECONDS
 from agent.lab.pins import NODE_BINARY
 from agent.lab.places import MARKETS, PLACES
 from agent.settings import load
@@ -72,26 +71,28 @@ def test_local_wallet_on_three_chains_has_its_funds_and_its_files(
     lab_cache: Path, tmp_path: Path
 ) -> None:
     with local_wallet(lab_cache, tmp_path, chains=(1, 8453, 42161)) as wallet:
-        for chain, funds in OFF_TARGET_BY_CHAIN.items():
-            rpc, world = Rpc(wallet.urls[chain]), wallet.worlds[chain]
-            native = rpc.call("eth_getBalance", wallet.address, "latest")
-            call = call_bytes("balanceOf(address)", wallet.address)
-            tokens = [
-                rpc.call("eth_call", {"to": world.addresses[name], "data": call}, "latest")
-                for name in funds
-                if name != "ETH"
-            ]
-            assert list(funds.values()) == [int(str(each), 16) for each in (native, *tokens)]
-        overlay = tomllib.loads(wallet.overlay.read_text())
-        assert wallet.worlds.fee_api == overlay["bridges"]["across"]["api"]
-        told = overlay["chains"]
-        assert {"eip155:1", "eip155:8453", "eip155:42161"} == set(told)
-        assert [False, True, True] == ["sequencer_grace_seconds" in each for each in told.values()]
-        assert [[url] for url in wallet.urls.values()] == [each["rpc"] for each in told.values()]
-        will = tomllib.loads(wallet.portfolio.read_text())
-        assert list(told) == will["wallet"]["chains"]
-        assert {"eip155:1": {"max": "0.60"}} == will["targets_by_chain"]
-        assert {"allow": ["across"]} == will["bridges"]
+        settings = load(environ={"HOME": str(tmp_path), **wallet.variables})
+        assert wallet.worlds.fee_api == settings.world.across_api
+        assert wallet.urls == {chain: facts.rpc[0] for chain, facts in settings.chains.items()}
+        graces = [
+            chain.sequencer and chain.sequencer.grace_seconds for chain in settings.chains.values()
+        ]
+        assert [None, SEQUENCER_GRACE_SECONDS, SEQUENCER_GRACE_SECONDS] == graces
+        assert ("across",) == settings.bridges
+        account = open_account(settings, KeyAccess(ask=lambda: wallet.password))
+        account.io.signer.unlock()
+        seen = look(account.io, State())
+        account.close()
+        held = {chain: {} for chain in OFF_TARGET_BY_CHAIN}
+        for token, raw in seen.snapshot.balances.items():
+            if raw:
+                held[token.chain][token.symbol] = raw
+        listed = {chain: dict(funds) for chain, funds in OFF_TARGET_BY_CHAIN.items()}
+        del listed[8453]["AIRDROP"]
+        assert listed == held
+        assert isinstance(seen.decision, Rebalance)
+        drifts = {drift.chain or drift.asset for drift in seen.decision.drifts if drift.excess}
+        assert {"ETH", "WBTC", 1} == drifts
         assert 3 == len(set(wallet.pids))
 
 

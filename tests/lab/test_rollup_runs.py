@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+import rlp  # type: ignore[import-untyped]
 from chain.rollups import MODELS
 from conformance.nodes import over
 from fee_rig import TIERS, Payer
@@ -19,6 +20,7 @@ from agent.chain.fork import ForkNode
 from agent.core import fact as f
 from agent.core.fees import MAX_L1_FEE_GROWTH
 from agent.core.follow import Rules
+from agent.core.intent import SignedTx
 from agent.core.money import Address, Token
 from agent.core.plan import Plan, Sell, build
 from agent.core.price import Price, Prices
@@ -131,18 +133,7 @@ def assert_all_explained(payer: Payer, facts: list[f.Fact]) -> None:
 
 
 def test_run_on_a_rollup_explains_every_wei(payer: Payer) -> None:
-    signer = env_key.make(
-        env_key.Options(
-            address=payer.account,
-            reveal=payer.secret,
-            accepted=True,
-            max_value=Decimal(10**6),
-            local=True,
-            generated=frozenset({payer.account}),
-        ),
-        None,
-    )
-    facts = run(payer, io(payer, payer.node, signer))
+    facts = run(payer, io(payer, payer.node, signer_of(payer)))
     assert_all_explained(payer, facts)
     mined = {fact.intent: fact.receipt for fact in facts if isinstance(fact, f.Mined)}
     reserved = [fact for fact in facts if isinstance(fact, f.Reserved)]
@@ -153,6 +144,35 @@ def test_run_on_a_rollup_explains_every_wei(payer: Payer) -> None:
         room = fact.unsigned.gas_limit - fact.intent.draft.gas_limit
         assert (payer.chain == 42161) == (room > 0)
         assert 0 == room % MAX_L1_FEE_GROWTH
+
+
+def test_run_by_legacy_transactions_explains_every_wei(lab_cache: Path) -> None:
+    with open_world(lab_cache) as world:
+        world.publish(int(time.time()))
+        with closing(over(world, fee_model="legacy")) as node:
+            payer = Payer(world, node)
+            world.fund(payer.account, {"ETH": 2 * ETHER, "WETH": ETHER})
+            facts = run(payer, io(payer, node, signer_of(payer)))
+    assert_all_explained(payer, facts)
+    for fact in facts:
+        if isinstance(fact, f.Signed):
+            assert isinstance(fact.payload, SignedTx)
+            # v is that of chain 1: nothing of it is valid on another chain.
+            assert rlp.decode(bytes.fromhex(fact.payload.raw[2:]))[6] in {b"\x25", b"\x26"}
+
+
+def signer_of(payer: Payer) -> Signer:
+    return env_key.make(
+        env_key.Options(
+            address=payer.account,
+            reveal=payer.secret,
+            accepted=True,
+            max_value=Decimal(10**6),
+            local=True,
+            generated=frozenset({payer.account}),
+        ),
+        None,
+    )
 
 
 def test_rehearsal_of_a_rollup_on_a_fork_explains_every_wei(payer: Payer, lab_cache: Path) -> None:
