@@ -130,7 +130,6 @@ class Across:
             ladder=tuple(ladder),
             gas=DEPOSIT_GAS + APPROVAL_GAS if approved else COIN_GAS,
             seconds=offer.seconds,
-            detail="Across",
             data_bytes=DEPOSIT_BYTES + approved * APPROVAL_BYTES,
         )
 
