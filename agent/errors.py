@@ -224,10 +224,28 @@ class NoRoute(Unavailable):
     code = "N107"
 
 
+class Contradicted(Unavailable):
+    """A provider's answer contradicts what is known without it."""
+
+    code = "N108"
+
+
+class ProviderSilent(Unavailable):
+    """A provider gave no usable answer, also when it was asked again."""
+
+    code = "N109"
+
+
+class Rejected(Unavailable):
+    """A provider understood a question and says no."""
+
+    code = "N110"
+
+
 class NoticeUndelivered(Unavailable):
     """A notice did not reach whom it was for; money does not depend on it."""
 
-    code = "N110"
+    code = "N111"
 
 
 class RunOpen(Pending):

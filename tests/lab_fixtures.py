@@ -1,4 +1,4 @@
-"""One local chain for the whole test run, and a clean view of it for each test."""
+"""Local chains for the whole test run, one or three, and a clean view of them for each test."""
 
 import time
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import platformdirs
 import pytest
 
 from agent.lab.world import World, open_world
+from agent.lab.worlds import Worlds, open_worlds
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +31,25 @@ def chain(world: World) -> Iterator[World]:
     world.publish(max(int(time.time()), world.head()[1] + 1))
     yield world
     world.revert(snapshot)
+
+
+@pytest.fixture(scope="session")
+def worlds(lab_cache: Path) -> Iterator[Worlds]:
+    """Three local chains whose time stands, shared: use `chains` to change anything on them."""
+    with open_worlds(lab_cache, block_seconds=None) as opened:
+        yield opened
+
+
+@pytest.fixture
+def chains(worlds: Worlds) -> Iterator[Worlds]:
+    """The three chains as of now with fresh feeds and a prompt relayer; all is undone afterwards.
+
+    Call `turn` to let the relayer look.
+    """
+    snapshot = worlds.snapshot()
+    heads = [world.head()[1] for world in worlds.values()]
+    worlds.set_time(max(int(time.time()), *heads) + 1)
+    yield worlds
+    worlds.revert(snapshot)
+    worlds.relay("prompt")
+    worlds.forge("fee", 0)

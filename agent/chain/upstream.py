@@ -103,8 +103,9 @@ class Upstream:
             )
         if expected.genesis is not None:
             self._compare_genesis(expected.genesis, value(genesis))
-        self.fresh(header(value(head)))
+        # Who it is does not change; how old its head is does, so that is asked of it again.
         self._proven = True
+        self.fresh(header(value(head)))
 
     def _compare_genesis(self, expected: str, answer: JSON) -> None:
         actual = hash_text(answer.get("hash") if isinstance(answer, dict) else None)

@@ -1,4 +1,4 @@
-"""A finding of `doctor`: what was looked at, how it stands, and what would mend it."""
+"""A finding of a check: what was looked at, how it stands, and what would mend it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ Level = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`about` names what was looked at; `code` and `fix` are empty where nothing is wrong."""
+    """`about` names what was looked at; `code` and `fix` are empty where nothing is wrong.
+
+    `place` is where a fact stands that must be corrected, as file, line and key.
+    """
 
     about: str
     level: Level
     what: str
     fix: str = ""
     code: str = ""
+    place: str = ""
 
 
 def fine(about: str, what: str) -> Finding:
@@ -31,9 +35,9 @@ def warning(about: str, what: str, fix: str, code: str = "") -> Finding:
     return Finding(about=about, level="warning", what=what, fix=fix, code=code)
 
 
-def wrong(about: str, what: str, fix: str, code: str = "") -> Finding:
+def wrong(about: str, what: str, fix: str, code: str = "", *, place: str = "") -> Finding:
     """A run would be refused, or would not come to its end."""
-    return Finding(about=about, level="error", what=what, fix=fix, code=code)
+    return Finding(about=about, level="error", what=what, fix=fix, code=code, place=place)
 
 
 def met(about: str, error: AgentError, *, level: Level = "error") -> Finding:

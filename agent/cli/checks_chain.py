@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 
-from agent.cli.checks import Finding, Level, fine, met, warning, wrong
+from agent.cli import checks_facts
+from agent.cli.checks import Finding, fine, met, warning, wrong
 from agent.compose import Account
-from agent.compose.adapters import make_node
-from agent.core.guard import MAX_CLOCK_SKEW_SECONDS
-from agent.core.money import Address, Amount, Token
+from agent.core.money import Amount, Token
 from agent.core.state import State
 from agent.core.wording import figure, whole
-from agent.errors import AgentError, Unavailable, Unreachable
-from agent.ports import Node, Read
+from agent.errors import AgentError, Unavailable
+from agent.ports import Node
 from agent.settings import ChainFacts
-from agent.wire.abi import AbiError, functions
 from agent.wire.address import checksum
 
 GAS_OF_A_SWAP = 400_000
 """An approval and a swap over two hops (measured on the local chain: under 350 000)."""
+
+BYTES_OF_A_SWAP = 800
+"""Both transactions, signed: 774 (measured on the local chain)."""
 
 A_FEW = 5
 """Swaps that the gas coin should pay for, so that a run does not stop in the middle."""
@@ -30,7 +30,7 @@ def chains(account: Account) -> Iterator[Finding]:
     """All findings of all chains of the wallet."""
     usable = []
     for chain, facts in account.settings.chains.items():
-        found = list(_nodes(account, facts))
+        found = list(checks_facts.nodes(facts, account.io.clock))
         yield from found
         if any(finding.level == "ok" for finding in found):
             usable.append((facts, account.nodes[chain]))
@@ -44,100 +44,13 @@ def chains(account: Account) -> Iterator[Finding]:
         yield from _allowances(account)
 
 
-def _nodes(account: Account, facts: ChainFacts) -> Iterator[Finding]:
-    """Each endpoint by itself: chain id, genesis, age of its head, its clock against ours."""
-    answering = []
-    silent = []
-    for url, name in zip(facts.rpc, facts.endpoints, strict=True):
-        about = f"{facts.name} node {name}"
-        node = make_node(replace(facts, rpc=(url,)), account.io.clock)
-        try:
-            head = node.block()
-        except Unreachable as error:
-            silent.append((about, error))
-            continue
-        except AgentError as error:
-            yield met(about, error)
-            continue
-        finally:
-            node.close()
-        ahead = head.timestamp - account.io.clock.now()
-        if ahead > MAX_CLOCK_SKEW_SECONDS:
-            yield wrong(
-                about,
-                f"its newest block is {ahead} s ahead of this machine's clock",
-                "set this machine's clock, for example by NTP",
-                "G402",
-            )
-            continue
-        answering.append(name)
-        age = f"{-ahead} s old" if ahead < 0 else "new"
-        yield fine(about, f"chain {facts.chain}, genesis as pinned, head {head.number} is {age}")
-    level: Level = "warning" if answering else "error"
-    for about, silence in silent:
-        yield met(about, silence, level=level)
-
-
 def _chain(account: Account, facts: ChainFacts, node: Node) -> Iterator[Finding]:
-    yield from _contracts(facts, node)
-    yield from _decimals(facts, node)
+    named = {**checks_facts.addresses(facts)}
+    if "across" in account.settings.bridges:
+        named |= checks_facts.across_addresses(facts)
+    yield from checks_facts.contracts(facts, node, named)
+    yield from checks_facts.decimals(facts, node)
     yield from _wallet(account, facts, node)
-
-
-def _contracts(facts: ChainFacts, node: Node) -> Iterator[Finding]:
-    """Code stands at every address of chains.toml, and the pinned code where it is pinned."""
-    named = _addresses(facts)
-    hashes = node.code_hashes(list(named))
-    about, bad = f"{facts.name} contracts", False
-    for address, found in hashes.items():
-        pinned = facts.code_hashes.get(address, "")
-        place = f"{named[address]} at {checksum(address)}"
-        fix = "correct chains.toml from the source that it names"
-        if not found:
-            bad = True
-            yield wrong(about, f"{place} has no code", fix, "G104")
-        elif pinned and pinned != found:
-            bad = True
-            what = f"{place} has other code ({found[:10]}…) than is pinned ({pinned[:10]}…)"
-            yield wrong(about, what, f"find out why before anything else; {fix}", "G104")
-    if not bad:
-        pins = sum(address in facts.code_hashes for address in named)
-        yield fine(about, f"{len(named)} have code, {pins} of them the code that is pinned")
-
-
-def _addresses(facts: ChainFacts) -> dict[Address, str]:
-    """What each address of a chain's facts is."""
-    found: dict[Address, str] = dict.fromkeys(facts.code_hashes, "a contract")
-    found |= {token.address: token.symbol for token in facts.tokens if not token.is_native}
-    found |= {feed.address: f"feed {feed.description}" for feed in facts.feeds.values()}
-    found[facts.multicall3] = "Multicall3"
-    if facts.uniswap is not None:
-        found[facts.uniswap.v2_factory] = "Uniswap V2 factory"
-        found[facts.uniswap.v3_factory] = "Uniswap V3 factory"
-        found[facts.uniswap.swap_router_02] = "SwapRouter02"
-        found[facts.uniswap.quoter_v2] = "QuoterV2"
-    return found
-
-
-def _decimals(facts: ChainFacts, node: Node) -> Iterator[Finding]:
-    """Every token says the decimals that chains.toml has."""
-    ask = functions("erc20")["decimals()"]
-    tokens = [token for token in facts.tokens if not token.is_native]
-    answers = node.read([Read(token.address, ask.encode()) for token in tokens])
-    about, bad = f"{facts.name} tokens", False
-    for token, answer in zip(tokens, answers, strict=True):
-        try:
-            said = None if answer is None else ask.decode(answer)[0]
-        except AbiError:
-            said = None
-        if said != token.decimals:
-            bad = True
-            tells = "does not say its decimals" if said is None else f"says {said} decimals"
-            what = f"{token.symbol} {tells}, chains.toml has {token.decimals}"
-            fix = f"correct {facts.caip2} tokens.{token.symbol} in chains.toml from its source"
-            yield wrong(about, what, fix, "C105")
-    if not bad:
-        yield fine(about, f"{len(tokens)} say the decimals that chains.toml has")
 
 
 def _wallet(account: Account, facts: ChainFacts, node: Node) -> Iterator[Finding]:
@@ -158,8 +71,7 @@ def _wallet(account: Account, facts: ChainFacts, node: Node) -> Iterator[Finding
 
 
 def _gas(about: str, node: Node, native: Token, held: int) -> Finding:
-    fees = node.fees()
-    one = GAS_OF_A_SWAP * (fees.base_fee_per_gas + fees.priority_fee_per_gas)
+    one = node.fees().expected(GAS_OF_A_SWAP, BYTES_OF_A_SWAP)
     have = whole(Amount(native, held))
     if held >= A_FEW * one:
         return fine(about, f"{have} pay for {A_FEW} swaps and more")

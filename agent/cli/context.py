@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from agent.compose import Account
     from agent.core.fact import Fact
     from agent.core.state import State
-    from agent.settings import Settings
+    from agent.engine.io import Pause
+    from agent.settings import Settings, World
 
 
 CREDENTIAL = "rebalancer-password"
@@ -52,9 +53,25 @@ class Context:
         from agent.settings import load
 
         found = load(config=self.config, chains=self.chains, overlay=self.overlay)
-        if found.local and not self.quiet:
-            output.say("LOCAL chains: nothing here is on any public chain")
+        self.tell_of(found.world)
         return found
+
+    def world(self) -> World:
+        """What is known without a portfolio; raises ConfigError. Says LOCAL as `settings` does."""
+        from agent.settings import load_chains_only
+
+        found = load_chains_only(chains=self.chains, overlay=self.overlay)
+        self.tell_of(found)
+        return found
+
+    def tell_of(self, world: World) -> None:
+        """Call chains and coins by the names that *world* has, and say LOCAL where it is."""
+        from agent.cli import present
+
+        output.learn_names({chain: facts.name for chain, facts in world.chains.items()})
+        present.name_coins({chain: facts.slip44 for chain, facts in world.chains.items()})
+        if world.local and not self.quiet:
+            output.say("LOCAL chains: nothing here is on any public chain")
 
     @contextmanager
     def account(
@@ -62,8 +79,11 @@ class Context:
         settings: Settings,
         observe: Callable[[Fact], None] = lambda _fact: None,
         ask: Callable[[], str] | None = None,
+        hear: Callable[[Pause], None] = lambda _pause: None,
     ) -> Iterator[Account]:
         """The wallet with its ports, closed afterwards; *observe* hears of each fact.
+
+        *hear* is told of what has to wait.
 
         *ask* stands in for the ways in which the password is found.
 
@@ -83,7 +103,7 @@ class Context:
 
         asked = (lambda: self.password(settings)) if ask is None else ask
         access = KeyAccess(ask=asked, accept_plain_key=self.accept_plain_key)
-        opened = open_account(settings, access, observe=heard)
+        opened = open_account(settings, access, observe=heard, hear=hear)
         try:
             yield opened
         except AgentError as error:

@@ -66,7 +66,7 @@ def text(found: list[Finding], *, quiet: bool = False) -> str:
         code = f"[{finding.code}] " if finding.code else ""
         lines.append(f"{marks[finding.level]} {finding.about}: {code}{finding.what}")
         if finding.fix:
-            lines.append(f"    {finding.fix}")
+            lines.append("    " + ": ".join(filter(None, (finding.place, finding.fix))))
     errors = sum(finding.level == "error" for finding in found)
     warnings = sum(finding.level == "warning" for finding in found)
     return "\n".join([*lines, f"{errors} errors, {warnings} warnings"])

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agent.cli.context import Context
     from agent.core.fact import Fact
     from agent.core.state import IntentState, RunState
+    from agent.engine.io import Pause
 
 
 class Teller:
@@ -42,6 +43,14 @@ class Teller:
         """Tell one fact."""
         for kind, body in self._events(fact):
             self._tell(kind, body)
+
+    def hear(self, pause: Pause) -> None:
+        """Tell what has to wait: a transfer with all that is known of it, or a silence."""
+        from agent.cli import present, transfers
+
+        flying = [] if pause.awaited is None else [transfers.body(pause.awaited)]
+        until = present.time_text(int(pause.until))
+        self._tell("run.waiting", {"why": pause.why, "until": until, "transfers": flying})
 
     def _tell(self, kind: str, body: dict[str, Any]) -> None:
         if self._context.json:
@@ -171,6 +180,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "leg.arrived": lambda b: (
         f"  {b['leg']} ✓ got       " + ", ".join(_signed_amount(delta) for delta in b["deltas"])
     ),
+    "run.waiting": lambda b: _waiting(b),  # noqa: PLW0108  defined below
     "run.inflow": lambda b: f"  a deposit from outside: {b['amount']} base units of {b['symbol']}",
 }
 
@@ -179,6 +189,13 @@ def sentence(kind: str, body: dict[str, Any]) -> str:
     """An event for people; empty for one that has nothing to tell them."""
     tell = _SENTENCES.get(kind)
     return "" if tell is None else tell(body)
+
+
+def _waiting(body: dict[str, Any]) -> str:
+    from agent.cli.transfers import lines
+
+    told = [line for each in body["transfers"] for line in lines(each)]
+    return "\n".join(told) or f"  … {body['why']}: asking again, the rest goes on"
 
 
 def _amount(body: dict[str, Any]) -> str:

@@ -209,7 +209,8 @@ class Keeper:
                 signed.append(fact)
             teller(fact)
 
-        with context.account(settings, heard, ask=self._password(context, settings)) as opened:
+        password = self._password(context, settings)
+        with context.account(settings, heard, ask=password, hear=teller.hear) as opened:
             account = replace(opened, io=replace(opened.io, clock=self._clock))
             open_run = account.state().open_run
             if open_run is not None:

@@ -39,8 +39,7 @@ def look(
 
     context: Context = ctx.obj
     settings = portfolio(context, address, target=target, band=band, on=on, rpc=rpc)
-    if settings.local and not context.quiet:
-        output.say("LOCAL chains: nothing here is on any public chain")
+    context.tell_of(settings.world)
     found = glance_at(settings, targeted=bool(target))
     if context.json:
         output.document("look", document(found, targeted=bool(target)))

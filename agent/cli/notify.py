@@ -21,11 +21,11 @@ def root() -> None:
 def test(ctx: typer.Context) -> None:
     """Send a test notice to everybody in [notify], and the sign of life; signs nothing."""
     from agent.cli import output
+    from agent.core.notice import Notice
     from agent.errors import NoticeUndelivered, WrongValue
     from agent.keeper.memory import Unsent
     from agent.keeper.notices import Delivery
     from agent.keeper.wallet import audience_of
-    from agent.ports import Notice
     from agent.wire.clock import SystemClock
 
     context: Context = ctx.obj

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 SCHEMA = 1
 """Version of every JSON object that this program prints."""
+
+_CHAIN = re.compile(r"(?<![\"@.\w])(?:eip155:(?!\d+[:/\"])|chain )(\d+)\b(?!\")")
+"""A chain in a sentence; not a key of a file, nor a part of a longer name (CAIP-10, CAIP-19)."""
+
+_names: dict[str, str] = {}
+
+
+def learn_names(names: Mapping[int, str]) -> None:
+    """Call chains by these names from now on, in what people read; JSON keeps their ids."""
+    _names.update({str(chain): name for chain, name in names.items()})
+
+
+def for_people(text: str) -> str:
+    """*text* with the chains in it by their names.
+
+    >>> learn_names({8453: "Base"})
+    >>> for_people("eip155:8453 is down; see eip155:8453:0xab and eip155:7")
+    'Base is down; see eip155:8453:0xab and eip155:7'
+    >>> for_people("chain 8453: no answer")
+    'Base: no answer'
+    """
+    return _CHAIN.sub(lambda match: _names.get(match[1], match[0]), text)
 
 
 def document(kind: str, body: Mapping[str, Any]) -> None:
@@ -24,12 +47,12 @@ def line(kind: str, body: Mapping[str, Any]) -> None:
 
 def show(text: str = "") -> None:
     """Data for people, on stdout."""
-    print(text)
+    print(for_people(text))
 
 
 def say(text: str) -> None:
     """Progress, warnings and prompts, on stderr."""
-    print(f"{text}\n", end="", file=sys.stderr, flush=True)
+    print(f"{for_people(text)}\n", end="", file=sys.stderr, flush=True)
 
 
 def table(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
@@ -39,7 +62,7 @@ def table(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset())
     ETH    1.00
     USDC  12.00
     """
-    lines = [list(row) for row in rows]
+    lines = [[for_people(cell) for cell in row] for row in rows]
     if not lines:
         return ""
     widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,21 @@ from agent.core.fact import Holding
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg, Plan
 from agent.core.price import Prices
-from agent.wire.address import account_name, chain_name, checksum, token_name
+from agent.wire.address import (
+    ETHER_COIN_TYPE,
+    account_name,
+    chain_name,
+    checksum,
+    token_name,
+)
+
+_COIN_TYPES: dict[ChainId, int] = {}
+"""SLIP-44 numbers of the gas coins of the chains that this process works with."""
+
+
+def name_coins(coin_types: Mapping[ChainId, int]) -> None:
+    """From now on name the gas coins of these chains by these numbers, others as ether."""
+    _COIN_TYPES.update(coin_types)
 
 
 def time_text(unix_seconds: int) -> str:
@@ -35,7 +50,8 @@ def cents(value: Decimal | None) -> str | None:
 
 def token(which: Token) -> str:
     """CAIP-19."""
-    return token_name(which.chain, which.address)
+    coin_type = _COIN_TYPES.get(which.chain, ETHER_COIN_TYPE)
+    return token_name(which.chain, which.address, native_coin_type=coin_type)
 
 
 def amount(which: Amount, prices: Prices | None = None) -> dict[str, Any]:
@@ -91,7 +107,7 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
     prices = {asset: value for asset, value, _ in which.prices}
     return {
         "id": which.id,
-        "wallet": checksum(account),
+        "wallet": _owner(which, account),
         "blocks": {chain_name(ChainId(chain)): height for chain, height, _ in which.blocks},
         "value": cents(which.value),
         "assets": [
@@ -121,6 +137,12 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
         "why": list(which.why),
         "alternatives": [{"what": what, "cost": number(cost)} for what, cost in which.alternatives],
     }
+
+
+def _owner(which: Plan, account: Address) -> str:
+    """CAIP-10 on the first chain that the plan was made for."""
+    chains = [ChainId(chain) for chain, _, _ in which.blocks]
+    return wallet(account, chains[0]) if chains else checksum(account)
 
 
 def ratio(share_bps: Decimal) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from agent.chain.node import RpcNode
 from agent.core.agree import agree
-from agent.core.money import ChainId, Token
+from agent.core.money import Address, Token
 from agent.core.price import Opinion, Prices
 from agent.errors import KeyNotAllowed
 from agent.oracles import chainlink, pool_twap
 from agent.ports import AdapterIo, Clock, Oracle, Signer, Venue
-from agent.settings import ChainFacts, Settings
+from agent.settings import ChainFacts, Feed, Settings
 from agent.signers import env_key, impersonate, keystore, watch
 from agent.venues import router, wrap
 
@@ -24,9 +24,15 @@ POOL_DEPTH: Mapping[str, Decimal] = {
     "USDC": Decimal(50_000),
     "USDT": Decimal(50_000),
     "DAI": Decimal(50_000),
+    "BNB": Decimal(60),
+    "POL": Decimal(250_000),
+    "AVAX": Decimal(2_500),
 }
 """So much of an asset must be needed to move a pool's price by one percent before the pool has
 a voice: about 50 000 in the unit of account, five times the default `max_run_value`."""
+
+FEED_LATE_SECONDS = chainlink.LATE_SECONDS
+"""How much later than its heartbeat a feed may speak."""
 
 PRICE_SECONDS = 5
 """Prices are asked for again after this; several steps of one moment share one answer."""
@@ -44,13 +50,30 @@ def make_node(facts: ChainFacts, clock: Clock, *, fork: str | None = None) -> Rp
         multicall3=facts.multicall3,
         max_head_age_seconds=facts.max_head_age_seconds if fork is None else None,
         clock=clock,
+        fee_model=facts.fee_model,
     )
 
 
 def make_oracles(settings: Settings, io: AdapterIo) -> tuple[Oracle, ...]:
-    """Chainlink's feeds and the pools of every chain in use."""
-    feeds: dict[str, chainlink.Feed] = {}
-    pools: dict[ChainId, pool_twap.ChainOptions] = {}
+    """Chainlink's feeds, those of the wallet's own first chain first, and the pools of all."""
+    pools = {
+        chain: pool_twap.ChainOptions(
+            factory=facts.uniswap.v3_factory,
+            fee_tiers=tuple(fee for fee, _ in facts.uniswap.v3_fee_tiers),
+            min_depth=POOL_DEPTH,
+        )
+        for chain, facts in settings.chains.items()
+        if facts.uniswap is not None
+    }
+    return (
+        chainlink.make(feed_options(settings), io),
+        pool_twap.make(pool_twap.Options(pools), io),
+    )
+
+
+def feed_options(settings: Settings) -> chainlink.Options:
+    """The feeds of all chains of the wallet in its order, and the sequencers they depend on."""
+    feeds: dict[str, tuple[chainlink.Feed, ...]] = {}
     for chain, facts in settings.chains.items():
         for asset, feed in facts.feeds.items():
             known = chainlink.Feed(
@@ -59,23 +82,29 @@ def make_oracles(settings: Settings, io: AdapterIo) -> tuple[Oracle, ...]:
                 heartbeat_seconds=feed.heartbeat_seconds,
                 decimals=feed.decimals,
                 unbounded=feed.unbounded,
+                rate=_rate(facts, feed),
             )
-            feeds.setdefault(asset, known)
-        if facts.uniswap is not None:
-            pools[chain] = pool_twap.ChainOptions(
-                factory=facts.uniswap.v3_factory,
-                fee_tiers=tuple(fee for fee, _ in facts.uniswap.v3_fee_tiers),
-                min_depth=POOL_DEPTH,
-            )
-    return (
-        chainlink.make(chainlink.Options(feeds), io),
-        pool_twap.make(pool_twap.Options(pools), io),
-    )
+            feeds[asset] = (*feeds.get(asset, ()), known)
+    sequencers = {
+        chain: chainlink.Sequencer(facts.sequencer.feed, facts.sequencer.grace_seconds)
+        for chain, facts in settings.chains.items()
+        if facts.sequencer is not None
+    }
+    return chainlink.Options(feeds, sequencers)
+
+
+def _rate(facts: ChainFacts, feed: Feed) -> tuple[Address, str] | None:
+    counted = facts.named(feed.asset)
+    return (counted.address, feed.rate) if feed.rate and counted is not None else None
 
 
 @dataclass(slots=True)
 class PriceDesk:
-    """Asks all oracles and lets the core agree; one answer serves a few seconds."""
+    """Asks all oracles and lets the core agree; one answer serves a few seconds.
+
+    Only the first of them, the feeds, is asked for tokens that merely count: a thin pool of
+    such a token would accuse the asset that it is a form of.
+    """
 
     settings: Settings
     oracles: tuple[Oracle, ...]
@@ -89,12 +118,15 @@ class PriceDesk:
         if self._prices is not None and now < self._made + PRICE_SECONDS:
             return self._prices
         assets = {asset.name: self._priced(asset.name) for asset in self.settings.assets}
-        said = [item for oracle in self.oracles for item in oracle.opinions(assets, now)]
+        every = {**assets, **self._counted()}
+        feeds, *others = self.oracles
+        said = [*feeds.opinions(every, now)]
+        said += [item for oracle in others for item in oracle.opinions(assets, now)]
         oldest = self.settings.max_price_age_seconds
         if oldest is not None:
             said = [x for x in said if not isinstance(x, Opinion) or now - x.at <= oldest]
         spread = self.settings.policy.limits.max_price_spread_bps
-        self._prices = agree(said, assets=assets, now=now, max_spread_bps=spread)
+        self._prices = agree(said, assets=every, now=now, max_spread_bps=spread)
         self._made = now
         return self._prices
 
@@ -102,6 +134,17 @@ class PriceDesk:
         """The tokens whose price is the asset's: a `count` form has a price of its own."""
         found = {asset.name: asset for asset in self.settings.assets}[name]
         return tuple(item.token for item in found.instances if item.role == "spend")
+
+    def _counted(self) -> dict[str, tuple[Token, ...]]:
+        """Tokens that only count, by the symbol that a feed on one of the chains prices."""
+        priced = {name for facts in self.settings.chains.values() for name in facts.feeds}
+        found: dict[str, tuple[Token, ...]] = {}
+        for asset in self.settings.assets:
+            for item in asset.instances:
+                name = item.token.symbol
+                if item.role == "count" and name in priced:
+                    found[name] = (*found.get(name, ()), item.token)
+        return found
 
 
 def make_venues(settings: Settings, io: AdapterIo) -> dict[str, Venue]:

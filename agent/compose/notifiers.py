@@ -6,8 +6,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from agent.core.notice import Notice
 from agent.errors import ExtraMissing, NoticeUndelivered
-from agent.ports import Notice, Notifier
+from agent.ports import Notifier
 from agent.settings import Settings
 from agent.wire.apprise_notices import AppriseNotifier
 from agent.wire.webhook import DeadMan, Webhook

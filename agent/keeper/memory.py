@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from agent.core.notice import Notice
 from agent.errors import AgentError, KeeperStopped
 from agent.keeper.causes import PAUSES, Cause, cause_of
-from agent.ports import Notice
 
 if TYPE_CHECKING:
     from agent.core.state import State

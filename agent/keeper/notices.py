@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from agent.core.closing import costs
+from agent.core.notice import Notice, NoticeEvent
 from agent.core.progress import act
 from agent.errors import AgentError
 from agent.keeper.memory import Memory, Told, Unsent
 from agent.keeper.ticked import Ticked, refusal_of
-from agent.ports import Notice, NoticeEvent, Notifier
+from agent.ports import Notifier
 
 if TYPE_CHECKING:
     from agent.core.state import LegState, RunState, State

@@ -3,35 +3,21 @@
 import atexit
 import json
 import os
-import re
 import shutil
 import subprocess
-import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.errors import PortInUse, SetupFailed
+from agent.errors import SetupFailed
 from agent.lab.child import start_child
+from agent.lab.homes import LIFELINE, LOG, listening_port, new_home, not_started
 from agent.wire.rpc import Rpc, RpcError, RpcUnavailable
-
-START_TIMEOUT_SECONDS = 30.0
-"""A start takes 0.1 s, 2 s on a cold disk; more means that something is wrong."""
 
 BLOCK_GAS_LIMIT = 60_000_000
 """Gas; what Ethereum blocks have had since November 2025."""
 
 STATES_KEPT = 128
 """Blocks whose state can be read, as many as full nodes keep; more would fill memory and disk."""
-
-_POLL_SECONDS = 0.004
-
-_HOME_PREFIX = "rebalancer-anvil-"
-
-_LIFELINE = "lifeline"
-"""File in a node's folder with the id of the process without which the folder is waste."""
-
-_LISTENING = re.compile(rb"^Listening on 127\.0\.0\.1:(\d+)", re.MULTILINE)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,31 +55,36 @@ def start_anvil(
     *,
     chain_id: int,
     port: int | None = None,
+    op_stack: bool = False,
     block_seconds: int | None = None,
+    mines: bool = True,
     state: Path | None = None,
     genesis_time: int | None = None,
     keep: bool = False,
 ) -> Anvil:
     """Start a node and return it once it answers.
 
-    Without *port* the kernel gives a free one. *block_seconds* mines on a timer instead of after
-    each transaction. *state* is a saved chain, *genesis_time* unix seconds of a new one. With
-    *keep* it goes on after this process. Raises PortInUse and SetupFailed.
+    Without *port* the kernel gives a free one. *op_stack* charges for Ethereum's part of the fee
+    as soon as L1Block stands there. *block_seconds* mines on a timer instead of after each
+    transaction; without *mines* it waits to be told. *state* is a saved chain, *genesis_time* unix
+    seconds of a new one. With *keep* it goes on after this process. Raises PortInUse and
+    SetupFailed.
     """
-    _sweep()
-    home = Path(tempfile.mkdtemp(prefix=_HOME_PREFIX))
+    home = new_home()
     options = _options(chain_id, port, home)
-    if block_seconds is not None:
+    if op_stack:
+        options += ["--network", "optimism"]
+    if not mines:
+        options += ["--no-mining"]
+    elif block_seconds is not None:
         options += ["--block-time", str(block_seconds)]
     if state is not None:
         options += ["--load-state", str(state)]
     if genesis_time is not None:
         options += ["--timestamp", str(genesis_time)]
     try:
-        process = start_child(
-            [str(binary), *options], home=home, log=home / "log", outlives_us=keep
-        )
-        (home / _LIFELINE).write_text(str(process.pid if keep else os.getpid()))
+        process = start_child([str(binary), *options], home=home, log=home / LOG, outlives_us=keep)
+        (home / LIFELINE).write_text(str(process.pid if keep else os.getpid()))
     except OSError as fault:
         shutil.rmtree(home, ignore_errors=True)
         raise SetupFailed(
@@ -125,7 +116,7 @@ def _options(chain_id: int, port: int | None, home: Path) -> list[str]:
 def _answering(
     process: subprocess.Popen[bytes], home: Path, *, port: int | None, chain_id: int, keep: bool
 ) -> Anvil:
-    found = _listening_port(process, home / "log", port)
+    found = listening_port(process, home / LOG, port)
     url = f"http://127.0.0.1:{found}"
     rpc = Rpc(url)
     config = home / "config.json"
@@ -137,9 +128,9 @@ def _answering(
         # Every request would be a line of the log.
         rpc.call("anvil_setLoggingEnabled", False)  # noqa: FBT003 - the RPC's own parameter
     except (OSError, ValueError, KeyError, RpcError, RpcUnavailable) as fault:
-        raise _not_started(f"it does not answer on port {found}: {fault}") from None
+        raise not_started(f"it does not answer on port {found}: {fault}") from None
     if not (ours and same_chain):
-        raise _not_started(f"another node answers on port {found}")
+        raise not_started(f"another node answers on port {found}")
     config.unlink()
     node = Anvil(
         url=url,
@@ -155,47 +146,3 @@ def _answering(
     if not keep:
         atexit.register(node.stop)
     return node
-
-
-def _listening_port(process: subprocess.Popen[bytes], log: Path, port: int | None) -> int:
-    """Wait for the child's own word, in a file that only it writes, that it listens."""
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while True:
-        ended = process.poll() is not None
-        said = log.read_bytes()
-        found = _LISTENING.search(said)
-        if found is not None and not ended:
-            return int(found[1])
-        if ended and b"in use" in said:
-            raise PortInUse(
-                f"port {port} of this machine is taken by another process",
-                fix="choose another port, or leave the port out to get a free one",
-            )
-        if ended or time.monotonic() > deadline:
-            raise _not_started(_last_line(said))
-        time.sleep(_POLL_SECONDS)
-
-
-def _sweep() -> None:
-    """Remove what nodes of killed processes left behind."""
-    for mark in Path(tempfile.gettempdir()).glob(f"{_HOME_PREFIX}*/{_LIFELINE}"):
-        try:
-            os.kill(int(mark.read_bytes()), 0)
-        except ProcessLookupError:
-            shutil.rmtree(mark.parent, ignore_errors=True)
-        except (OSError, ValueError):
-            # Another user's, or just being written or removed.
-            continue
-
-
-def _not_started(why: str) -> SetupFailed:
-    return SetupFailed(
-        f"the local node did not start: {why}",
-        fix="run the command again; if it stays, delete the cache folder of the local chains",
-    )
-
-
-def _last_line(said: bytes) -> str:
-    lines = said.decode(errors="replace").strip().splitlines()
-    last = lines[-1] if lines else "it said nothing"
-    return "".join(c for c in last if c.isprintable())[:300]

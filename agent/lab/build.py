@@ -1,15 +1,18 @@
-"""Builds the local world on an empty node: contracts, money, liquidity, history, feeds."""
+"""Builds one chain of the local world on an empty node: contracts, money, liquidity, history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from agent.lab import mainnet
+from agent.lab import places
+from agent.lab.accounts import ATTENDANT
 from agent.lab.contracts import Artifact
-from agent.lab.mainnet import FEED_DECIMALS, FEEDS, GENESIS_TIME, TOKENS
+from agent.lab.places import FEED_DECIMALS, GENESIS_TIME, LabFeed, Place
 from agent.lab.pools import SEEDS, SPACING, PoolSeed, Position
 from agent.lab.puppet import Puppet, Tx, tx
+from agent.lab.rollups import put_rollup
+from agent.lab.spoke_pool import put_spoke_pool
 
 MAX_UINT: Final = 2**256 - 1
 
@@ -24,6 +27,9 @@ LOST_AND_FOUND: Final = "0x000000000000000000000000000000000000ad02"
 
 TREASURY_VALUE: Final = Decimal(2_000_000_000)
 """USD in each token, so that every pool can be filled and moved."""
+
+ATTENDANT_VALUE: Final = Decimal(5_000_000)
+"""USD in each token on each chain, for the fills of the relayer."""
 
 OBSERVATIONS: Final = 32
 """Slots of each v3 pool's oracle: its history, and as many new trades before that is lost."""
@@ -53,19 +59,23 @@ class Built:
 
 
 def build_world(
-    treasury: Puppet, third: Mapping[str, Artifact], own: Mapping[str, Artifact]
+    treasury: Puppet, place: Place, third: Mapping[str, Artifact], own: Mapping[str, Artifact]
 ) -> Built:
-    """Build everything with *treasury* as owner; *third* party and *own* contracts by name.
+    """Build *place* with *treasury* as owner; *third* party and *own* contracts by name.
 
     Raises SetupFailed when the chain does not do what it is told.
     """
-    _put_tokens(treasury, third, own)
-    _put_exchanges(treasury, third)
-    _mint(treasury)
-    pools = tuple(_open_pool(treasury, seed) for seed in SEEDS)
-    _trade(treasury, pools)
-    publisher = treasury.deploy(own["publisher"], treasury.account)
-    aggregators = {asset: _put_feed(treasury, own, asset, publisher) for asset in FEEDS}
+    _put_tokens(treasury, place, third, own)
+    _put_exchanges(treasury, place, third)
+    put_spoke_pool(treasury, place, third)
+    put_rollup(treasury, place, third, own)
+    _mint(treasury, place)
+    pools = tuple(_open_pool(treasury, seed) for seed in SEEDS[place.chain_id])
+    _trade(treasury, place, pools)
+    publisher = treasury.deploy(own["publisher"], treasury.account, ATTENDANT)
+    aggregators = {
+        asset: _put_feed(treasury, own, feed, publisher) for asset, feed in place.feeds.items()
+    }
     return Built(pools=pools, aggregators=aggregators, publisher=publisher)
 
 
@@ -75,24 +85,25 @@ def mint(token: str, receiver: str, raw: int) -> Tx:
 
 
 def _put_tokens(
-    treasury: Puppet, third: Mapping[str, Artifact], own: Mapping[str, Artifact]
+    treasury: Puppet, place: Place, third: Mapping[str, Artifact], own: Mapping[str, Artifact]
 ) -> None:
-    me = treasury.account
-    treasury.deploy_at(mainnet.WETH, third["WETH9"])
-    _put_usdc(treasury, third)
-    treasury.deploy_at(mainnet.USDT, own["tether_like"], "Tether USD", "USDT", 6, me)
-    plain = own["plain_token"]
-    treasury.deploy_at(mainnet.WBTC, plain, "Wrapped BTC", "WBTC", 8, me)
-    treasury.deploy_at(mainnet.DAI, plain, "Dai Stablecoin", "DAI", 18, me)
-    treasury.deploy_at(mainnet.WSTETH, plain, "Wrapped liquid staked Ether 2.0", "wstETH", 18, me)
+    me, tokens, plain = treasury.account, place.tokens, own["plain_token"]
+    treasury.deploy_at(place.weth, third["WETH9"])
+    _put_usdc(treasury, tokens["USDC"].address, third)
+    treasury.deploy_at(tokens["USDT"].address, own["tether_like"], "Tether USD", "USDT", 6, me)
+    treasury.deploy_at(tokens["WBTC"].address, plain, "Wrapped BTC", "WBTC", 8, me)
+    treasury.deploy_at(tokens["DAI"].address, plain, "Dai Stablecoin", "DAI", 18, me)
+    # Where stETH has a feed its wrapper tells the rate; elsewhere it is a bridged copy.
+    staked = own["wrapped_steth"] if "STETH" in place.feeds else plain
+    treasury.deploy_at(place.wsteth, staked, "Wrapped liquid staked Ether 2.0", "wstETH", 18, me)
     # The same name and symbol as the real one: only the address tells them apart.
-    treasury.deploy_at(mainnet.AIRDROP, plain, "USD Coin", "USDC", 6, me)
-    treasury.deploy_at(mainnet.TAXED, own["taxed_token"], "Taxed", "TAX", 18, me)
-    treasury.deploy_at(mainnet.HOSTILE, own["hostile_token"], "Hostile", "HOSTILE", 18, me)
+    treasury.deploy_at(places.AIRDROP, plain, "USD Coin", "USDC", 6, me)
+    treasury.deploy_at(places.TAXED, own["taxed_token"], "Taxed", "TAX", 18, me)
+    treasury.deploy_at(places.HOSTILE, own["hostile_token"], "Hostile", "HOSTILE", 18, me)
 
 
-def _put_usdc(treasury: Puppet, third: Mapping[str, Artifact]) -> None:
-    me, usdc = treasury.account, mainnet.USDC
+def _put_usdc(treasury: Puppet, usdc: str, third: Mapping[str, Artifact]) -> None:
+    me = treasury.account
     library = treasury.deploy(third["SignatureChecker"])
     code = treasury.deploy(third["FiatTokenV2_2"], libraries={"SignatureChecker": library})
     treasury.deploy_at(usdc, third["FiatTokenProxy"], code)
@@ -110,37 +121,43 @@ def _put_usdc(treasury: Puppet, third: Mapping[str, Artifact]) -> None:
     )
 
 
-def _put_exchanges(treasury: Puppet, third: Mapping[str, Artifact]) -> None:
-    weth, factory2, factory3 = mainnet.WETH, mainnet.V2_FACTORY, mainnet.V3_FACTORY
-    positions = mainnet.V3_POSITIONS
-    treasury.deploy_at(mainnet.MULTICALL3, third["Multicall3"])
-    treasury.deploy_at(factory2, third["UniswapV2Factory"], treasury.account)
-    treasury.deploy_at(mainnet.V2_ROUTER02, third["UniswapV2Router02"], factory2, weth)
-    treasury.deploy_at(factory3, third["UniswapV3Factory"])
+def _put_exchanges(treasury: Puppet, place: Place, third: Mapping[str, Artifact]) -> None:
+    weth, there = place.weth, place.exchanges
+    treasury.deploy_at(places.MULTICALL3, third["Multicall3"])
+    treasury.deploy_at(there.v2_factory, third["UniswapV2Factory"], treasury.account)
+    treasury.deploy_at(there.v2_router02, third["UniswapV2Router02"], there.v2_factory, weth)
+    treasury.deploy_at(there.v3_factory, third["UniswapV3Factory"])
     # Mainnet's governance added this fee later; the constructor knows the three others.
-    treasury.send(tx(factory3, "enableFeeAmount(uint24,int24)", 100, SPACING[100]))
+    treasury.send(tx(there.v3_factory, "enableFeeAmount(uint24,int24)", 100, SPACING[100]))
     treasury.deploy_at(
-        positions,
+        there.v3_positions,
         third["NonfungiblePositionManager"],
-        *(factory3, weth, mainnet.V3_POSITION_DESCRIPTOR),
+        *(there.v3_factory, weth, there.v3_position_descriptor),
     )
     treasury.deploy_at(
-        mainnet.SWAP_ROUTER02, third["SwapRouter02"], factory2, factory3, positions, weth
+        there.swap_router02,
+        third["SwapRouter02"],
+        *(there.v2_factory, there.v3_factory, there.v3_positions, weth),
     )
-    treasury.deploy_at(mainnet.QUOTER_V2, third["QuoterV2"], factory3, weth)
+    treasury.deploy_at(there.quoter_v2, third["QuoterV2"], there.v3_factory, weth)
 
 
-def _mint(treasury: Puppet) -> None:
-    made = [tx(mainnet.WETH, "deposit()", value=TOKENS["WETH"].raw(TREASURY_VALUE))]
-    made += [
-        mint(token.address, treasury.account, token.raw(TREASURY_VALUE))
-        for symbol, token in TOKENS.items()
-        if symbol != "WETH"
+def _mint(treasury: Puppet, place: Place) -> None:
+    weth = place.tokens["WETH"]
+    made = [
+        tx(weth.address, "deposit()", value=weth.raw(TREASURY_VALUE)),
+        tx(weth.address, "transfer(address,uint256)", ATTENDANT, weth.raw(ATTENDANT_VALUE)),
     ]
+    for symbol, token in place.tokens.items():
+        if symbol != "WETH":
+            made.append(mint(token.address, treasury.account, token.raw(TREASURY_VALUE)))
+            made.append(mint(token.address, ATTENDANT, token.raw(ATTENDANT_VALUE)))
+    there = place.exchanges
+    spenders = (there.v2_router02, there.v3_positions, there.swap_router02)
     allowed = [
         tx(token.address, "approve(address,uint256)", spender, MAX_UINT)
-        for token in TOKENS.values()
-        for spender in (mainnet.V2_ROUTER02, mainnet.V3_POSITIONS, mainnet.SWAP_ROUTER02)
+        for token in place.tokens.values()
+        for spender in spenders
     ]
     treasury.send(*made, *allowed)
 
@@ -154,13 +171,13 @@ def _open_v2(treasury: Puppet, seed: PoolSeed) -> str:
     token0, token1 = (token.address for token in seed.tokens)
     treasury.send(
         tx(
-            mainnet.V2_ROUTER02,
+            seed.place.exchanges.v2_router02,
             "addLiquidity(address,address,uint256,uint256,uint256,uint256,address,uint256)",
             *(token0, token1, *seed.reserves(), 0, 0, treasury.account, FOREVER),
         )
     )
     (pair,) = treasury.read(
-        mainnet.V2_FACTORY, "getPair(address,address)", "(address)", token0, token1
+        seed.place.exchanges.v2_factory, "getPair(address,address)", "(address)", token0, token1
     )
     return str(pair)
 
@@ -168,14 +185,14 @@ def _open_v2(treasury: Puppet, seed: PoolSeed) -> str:
 def _open_v3(treasury: Puppet, seed: PoolSeed) -> str:
     token0, token1 = (token.address for token in seed.tokens)
     create = tx(
-        mainnet.V3_POSITIONS,
+        seed.place.exchanges.v3_positions,
         "createAndInitializePoolIfNecessary(address,address,uint24,uint160)",
         *(token0, token1, seed.fee, seed.sqrt_price_x96),
     )
     mints = [_mint_position(treasury, seed, position) for position in seed.positions()]
     treasury.send(create, *mints)
     (pool,) = treasury.read(
-        mainnet.V3_FACTORY,
+        seed.place.exchanges.v3_factory,
         "getPool(address,address,uint24)",
         "(address)",
         *(token0, token1, seed.fee),
@@ -188,7 +205,7 @@ def _mint_position(treasury: Puppet, seed: PoolSeed, position: Position) -> Tx:
     token0, token1 = (token.address for token in seed.tokens)
     minimum0 = minimum1 = 0
     return tx(
-        mainnet.V3_POSITIONS,
+        seed.place.exchanges.v3_positions,
         "mint((address,address,uint24,int24,int24,"
         "uint256,uint256,uint256,uint256,address,uint256))",
         (
@@ -207,33 +224,32 @@ def _mint_position(treasury: Puppet, seed: PoolSeed, position: Position) -> Tx:
     )
 
 
-def _trade(treasury: Puppet, pools: tuple[LabPool, ...]) -> None:
+def _trade(treasury: Puppet, place: Place, pools: tuple[LabPool, ...]) -> None:
     """Give the v3 pools a past: small trades to and fro, spaced in time, for average prices."""
     for number in range(HISTORY_ROUNDS):
         time = GENESIS_TIME + (number + 1) * HISTORY_STEP_SECONDS
         treasury.rpc("evm_setNextBlockTimestamp", time)
         treasury.send(
             *(
-                _swap(treasury, pool, seed.depth, to_token1=number % 2 == 0)
-                for pool, seed in zip(pools, SEEDS, strict=True)
+                _swap(treasury, pool, seed, to_token1=number % 2 == 0)
+                for pool, seed in zip(pools, SEEDS[place.chain_id], strict=True)
                 if pool.fee
             )
         )
 
 
-def _swap(treasury: Puppet, pool: LabPool, depth: int, *, to_token1: bool) -> Tx:
-    sell, buy = pool.symbols if to_token1 else pool.symbols[::-1]
+def _swap(treasury: Puppet, pool: LabPool, seed: PoolSeed, *, to_token1: bool) -> Tx:
+    sell, buy = seed.tokens if to_token1 else seed.tokens[::-1]
     # A twenty-thousandth of the depth moves the price by one basis point.
-    amount = TOKENS[sell].raw(Decimal(depth) / 20_000)
+    amount = sell.raw(Decimal(seed.depth) / 20_000)
     return tx(
-        mainnet.SWAP_ROUTER02,
+        seed.place.exchanges.swap_router02,
         "exactInputSingle((address,address,uint24,address,uint256,uint256,uint160))",
-        (TOKENS[sell].address, TOKENS[buy].address, pool.fee, treasury.account, amount, 0, 0),
+        (sell.address, buy.address, pool.fee, treasury.account, amount, 0, 0),
     )
 
 
-def _put_feed(treasury: Puppet, own: Mapping[str, Artifact], asset: str, publisher: str) -> str:
-    feed = FEEDS[asset]
+def _put_feed(treasury: Puppet, own: Mapping[str, Artifact], feed: LabFeed, publisher: str) -> str:
     aggregator = treasury.deploy(
         own["aggregator"],
         *(feed.description, FEED_DECIMALS, as_answer(feed.lowest), as_answer(feed.highest)),

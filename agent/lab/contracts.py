@@ -43,18 +43,21 @@ class Artifact:
 
 
 def parse_artifact(name: str, found: Mapping[str, Any]) -> Artifact:
-    """Read an artifact of Hardhat, Truffle or Waffle, or our own slim form.
+    """Read an artifact of Hardhat, Truffle, Waffle or Foundry, or our own slim form.
 
     Raises KeyError, TypeError or ValueError when it is none of them.
     """
-    bytecode = str(found["bytecode"]).removeprefix("0x")
+    code = found["bytecode"]
+    # Foundry keeps the code in a table, with the places of its libraries.
+    nested = code if isinstance(code, dict) else {**found, "object": code}
+    bytecode = str(nested["object"]).removeprefix("0x")
     if not bytecode:
         raise ValueError(f"{name} has no code")
     links = found.get("links")
     if links is None:
         links = {
             library: [place["start"] for place in places]
-            for libraries in found.get("linkReferences", {}).values()
+            for libraries in nested.get("linkReferences", {}).values()
             for library, places in libraries.items()
         }
     return Artifact(name=name, abi=found["abi"], bytecode=bytecode, links=links)

@@ -1,6 +1,8 @@
 """Which third-party packages the local chains are made of, and the hashes they must have."""
 
 import functools
+import hashlib
+import json
 import platform
 import tomllib
 from collections.abc import Mapping
@@ -36,8 +38,9 @@ class Pin:
 
     @property
     def folder(self) -> str:
-        """A file name for its extracted parts."""
-        return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}"
+        """A file name for its extracted parts; other parts of it are another folder."""
+        parts = hashlib.sha256(json.dumps(sorted(self.members.items())).encode()).hexdigest()[:8]
+        return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}-{parts}"
 
 
 def contract_pins() -> tuple[Pin, ...]:

@@ -1,10 +1,12 @@
-"""The pools of the local world: which, how deep, and how their liquidity is spread."""
+"""The pools of each chain: which, how deep, and how their liquidity is spread."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, localcontext
+from types import MappingProxyType
 from typing import Final
 
-from agent.lab.mainnet import FEEDS, TOKENS, LabToken
+from agent.lab.places import ARBITRUM, BASE, ETHEREUM, MARKETS, LabToken, Place
 
 # Decimal and not float: the same pools on every machine. 60 digits leave 40 correct ones.
 _EXACT: Final = Context(prec=60)
@@ -49,34 +51,35 @@ class PoolSeed:
 
     ``fee`` is in millionths, 0 for Uniswap v2. ``depth`` is the USD value of one side of a
     full-range pool that trades equally well at the price. ``offset_bps`` is how far the pool's
-    first price is from the feeds: markets never agree exactly. ``layered`` pools have seven
-    positions instead of three.
+    first price is from the feeds: markets never agree exactly. ``shape`` is how the
+    liquidity of a v3 pool is spread, in the form of `_LAYERED`.
     """
 
+    place: Place
     pair: tuple[str, str]
     fee: int
     depth: int
     offset_bps: Decimal
-    layered: bool
+    shape: tuple[tuple[int, int, int], ...]
 
     @property
     def symbols(self) -> tuple[str, str]:
         """Token0 and token1: pools order tokens by address."""
-        one, other = sorted(self.pair, key=lambda symbol: TOKENS[symbol].address)
+        one, other = sorted(self.pair, key=lambda symbol: self.place.tokens[symbol].address)
         return one, other
 
     @property
     def tokens(self) -> tuple[LabToken, LabToken]:
         """Token0 and token1."""
         one, other = self.symbols
-        return TOKENS[one], TOKENS[other]
+        return self.place.tokens[one], self.place.tokens[other]
 
     @property
     def price(self) -> Decimal:
         """Base units of token1 for one base unit of token0."""
         token0, token1 = self.tokens
         with localcontext(_EXACT):
-            ratio = FEEDS[token0.asset].price / FEEDS[token1.asset].price
+            ratio = MARKETS[token0.asset].price / MARKETS[token1.asset].price
             shift = Decimal(10) ** (token1.decimals - token0.decimals)
             return ratio * shift * (1 + self.offset_bps / 10_000)
 
@@ -104,7 +107,7 @@ class PoolSeed:
                 self._position(
                     liquidity * percent / 100, centre + start * spacing, centre + end * spacing
                 )
-                for start, end, percent in (_LAYERED if self.layered else _PLAIN)
+                for start, end, percent in self.shape
             )
 
     def _position(self, liquidity: Decimal, lower: int, upper: int) -> Position:
@@ -128,37 +131,82 @@ def _up(amount: Decimal) -> int:
     return int(amount.to_integral_value(ROUND_CEILING))
 
 
-def _seed(
-    one: str, other: str, fee: int, depth: int, offset_bps: str, *, layered: bool = False
-) -> PoolSeed:
-    return PoolSeed(
-        pair=(one, other), fee=fee, depth=depth, offset_bps=Decimal(offset_bps), layered=layered
+_Row = tuple[str, str, int, int, str, tuple[tuple[int, int, int], ...]]
+
+
+def _seeds(place: Place, *rows: _Row) -> tuple[PoolSeed, ...]:
+    return tuple(
+        PoolSeed(
+            place=place,
+            pair=(one, other),
+            fee=fee,
+            depth=depth,
+            offset_bps=Decimal(offset),
+            shape=shape,
+        )
+        for one, other, fee, depth, offset, shape in rows
     )
 
 
-SEEDS: Final = (
-    _seed("WETH", "USDC", 100, 2_000_000, "0.4"),
-    _seed("WETH", "USDC", 500, 40_000_000, "1", layered=True),
-    _seed("WETH", "USDC", 3000, 60_000_000, "-6", layered=True),
-    _seed("WETH", "USDC", 10_000, 3_000_000, "25"),
-    _seed("WETH", "USDT", 500, 25_000_000, "-2", layered=True),
-    _seed("WETH", "USDT", 3000, 30_000_000, "8"),
-    _seed("WBTC", "WETH", 500, 25_000_000, "2", layered=True),
-    _seed("WBTC", "WETH", 3000, 45_000_000, "-5"),
-    _seed("WBTC", "USDC", 3000, 12_000_000, "7", layered=True),
-    _seed("WBTC", "USDT", 10_000, 100_000, "-30"),
-    _seed("USDC", "USDT", 100, 300_000_000, "0.5", layered=True),
-    _seed("USDC", "USDT", 500, 60_000_000, "-2"),
-    _seed("DAI", "USDC", 100, 250_000_000, "-0.3", layered=True),
-    _seed("DAI", "USDC", 500, 40_000_000, "1.5"),
-    _seed("DAI", "WETH", 3000, 10_000_000, "-9"),
-    _seed("WETH", "USDC", 0, 10_000_000, "4"),
-    _seed("WETH", "USDT", 0, 6_000_000, "-7"),
-    _seed("DAI", "WETH", 0, 4_000_000, "6"),
-    _seed("WBTC", "WETH", 0, 5_000_000, "-3"),
-    _seed("USDC", "USDT", 0, 1_000_000, "1"),
-    _seed("DAI", "USDC", 0, 600_000, "-2"),
-    _seed("WBTC", "USDC", 0, 150_000, "11"),
+_ETHEREUM: Final = _seeds(
+    ETHEREUM,
+    ("WETH", "USDC", 100, 2_000_000, "0.4", _PLAIN),
+    ("WETH", "USDC", 500, 40_000_000, "1", _LAYERED),
+    ("WETH", "USDC", 3000, 60_000_000, "-6", _LAYERED),
+    ("WETH", "USDC", 10_000, 3_000_000, "25", _PLAIN),
+    ("WETH", "USDT", 500, 25_000_000, "-2", _LAYERED),
+    ("WETH", "USDT", 3000, 30_000_000, "8", _PLAIN),
+    ("WBTC", "WETH", 500, 25_000_000, "2", _LAYERED),
+    ("WBTC", "WETH", 3000, 45_000_000, "-5", _PLAIN),
+    ("WBTC", "USDC", 3000, 12_000_000, "7", _LAYERED),
+    ("WBTC", "USDT", 10_000, 100_000, "-30", _PLAIN),
+    ("USDC", "USDT", 100, 300_000_000, "0.5", _LAYERED),
+    ("USDC", "USDT", 500, 60_000_000, "-2", _PLAIN),
+    ("DAI", "USDC", 100, 250_000_000, "-0.3", _LAYERED),
+    ("DAI", "USDC", 500, 40_000_000, "1.5", _PLAIN),
+    ("DAI", "WETH", 3000, 10_000_000, "-9", _PLAIN),
+    ("WETH", "USDC", 0, 10_000_000, "4", ()),
+    ("WETH", "USDT", 0, 6_000_000, "-7", ()),
+    ("DAI", "WETH", 0, 4_000_000, "6", ()),
+    ("WBTC", "WETH", 0, 5_000_000, "-3", ()),
+    ("USDC", "USDT", 0, 1_000_000, "1", ()),
+    ("DAI", "USDC", 0, 600_000, "-2", ()),
+    ("WBTC", "USDC", 0, 150_000, "11", ()),
 )
-"""All pools. 20,000 USD between any two assets cost 2 to 30 bps on the best path; some pools are
-too thin for it."""
+"""20,000 USD between any two assets cost 2 to 30 bps on the best path; some pools are too thin
+for it."""
+
+_BASE: Final = _seeds(
+    BASE,
+    ("WETH", "USDC", 500, 35_000_000, "-1", _LAYERED),
+    ("WETH", "USDC", 3000, 15_000_000, "5", _PLAIN),
+    ("WETH", "USDT", 3000, 2_000_000, "-12", _PLAIN),
+    ("WBTC", "USDC", 3000, 11_000_000, "9", _PLAIN),
+    ("WBTC", "WETH", 500, 400_000, "-4", _PLAIN),
+    ("USDC", "USDT", 100, 12_000_000, "-1", _PLAIN),
+    ("DAI", "USDC", 100, 11_000_000, "1", _PLAIN),
+    ("WETH", "USDC", 0, 3_000_000, "-5", ()),
+    ("DAI", "USDC", 0, 200_000, "4", ()),
+)
+"""Ether is as cheap to trade as on Ethereum, bitcoin is not: its cheap pool is thin, its deep pool
+takes 30 bps."""
+
+_ARBITRUM: Final = _seeds(
+    ARBITRUM,
+    ("WETH", "USDC", 500, 18_000_000, "2", _LAYERED),
+    ("WETH", "USDC", 3000, 8_000_000, "-8", _PLAIN),
+    ("WETH", "USDT", 500, 11_000_000, "3", _PLAIN),
+    ("WBTC", "USDC", 500, 14_000_000, "-2", _LAYERED),
+    ("WBTC", "WETH", 3000, 4_000_000, "6", _PLAIN),
+    ("USDC", "USDT", 100, 20_000_000, "1", _PLAIN),
+    ("DAI", "USDC", 100, 11_000_000, "-1", _PLAIN),
+    ("WETH", "USDC", 0, 1_500_000, "7", ()),
+    ("USDC", "USDT", 0, 300_000, "-3", ()),
+)
+"""Bitcoin is fair against USDC and thin against ether; ether is thinner than elsewhere."""
+
+SEEDS: Final[Mapping[int, tuple[PoolSeed, ...]]] = MappingProxyType(
+    {1: _ETHEREUM, 8453: _BASE, 42161: _ARBITRUM}
+)
+"""All pools by chain. Depth is uneven, so that the best place to trade differs by asset; of each
+asset at least one pool per chain is deep enough to have a voice about its price."""

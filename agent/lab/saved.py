@@ -1,31 +1,40 @@
-"""The built world as a saved chain in the cache, made on the first use of each version."""
+"""The built chains, saved in the cache, made on the first use of each version."""
 
 import gzip
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import SetupFailed
-from agent.lab import mainnet
+from agent.lab import places
+from agent.lab.accounts import ATTENDANT, TREASURY
 from agent.lab.anvil import start_anvil
 from agent.lab.build import Built, LabPool, build_world
 from agent.lab.compiled import compiled_contracts
-from agent.lab.mainnet import CHAIN_ID, FEEDS, GENESIS_TIME, TOKENS
+from agent.lab.contracts import Artifact
 from agent.lab.packages import artifacts, fetch_packages, node_binary
 from agent.lab.pins import contract_pins, node_pin
+from agent.lab.places import GENESIS_TIME, PLACES, Place
 from agent.lab.puppet import Puppet
+from agent.lab.rollups import rollup_addresses
 from agent.lab.sealed import is_sealed, only_one, read_sealed, seal
+from agent.lab.spoke_pool import let_spend
 from agent.wire.keccak import keccak256
 
-TREASURY: Final = "0x" + keccak256(b"rebalancer lab treasury")[12:].hex()
-"""Owns and funds everything; an address without a key, moved only by the node itself."""
-
 KEPT_VERSIONS: Final = 4
-"""Saved chains of other versions of this package that are kept; each has a few megabytes."""
+"""Saved worlds of other versions of this package that are kept; each chain has a few megabytes."""
+
+INGREDIENTS: Final = (
+    *("abi.py", "accounts.py", "anvil.py", "build.py", "child.py", "compiled.py", "contracts.py"),
+    *("homes.py", "npm.py", "packages.py", "packages.toml", "pins.py", "places.py", "pools.py"),
+    *("puppet.py", "rollups.py", "saved.py", "sealed.py", "spoke_pool.py"),
+)
+"""Files of this folder that a saved chain is made by or of; a change of another builds nothing."""
 
 _STATE: Final = "state.json"
 _FACTS: Final = "facts.json"
@@ -35,10 +44,13 @@ _FACTS: Final = "facts.json"
 class Saved:
     """A saved chain and what is where on it.
 
+    ``place`` is which of the world's chains it is.
+
     ``addresses`` are by name, tokens by symbol; ``code_hashes`` is keccak of the runtime code by
     address; ``aggregators`` are the writable sides of the feeds by asset.
     """
 
+    place: Place
     state: Path
     genesis: str
     addresses: Mapping[str, str]
@@ -48,40 +60,80 @@ class Saved:
     publisher: str
 
 
-def saved_world(cache: Path) -> Saved:
-    """The world of this version of the package, built if *cache* does not have it.
+def saved_world(cache: Path, chain_id: int = 1) -> Saved:
+    """One chain of this version of the package, built if *cache* does not have it.
 
     Raises SetupFailed when it cannot be built, or was changed after it was written.
     """
+    return saved_worlds(cache, [chain_id])[chain_id]
+
+
+def saved_worlds(cache: Path, chains: Collection[int]) -> dict[int, Saved]:
+    """Several chains by their id, those that *cache* does not have built side by side.
+
+    Raises SetupFailed as `saved_world` does, and for an id that the world does not have.
+    """
+    for chain in chains:
+        if chain not in PLACES:
+            known = ", ".join(map(str, PLACES))
+            raise SetupFailed(f"there is no local chain {chain}", fix=f"choose from {known}")
     root = cache / "lab" / "worlds"
     origin = _origin()
-    folder = root / origin[:16]
-    if not is_sealed(folder):
+    folders = {chain: root / origin[:16] / str(chain) for chain in chains}
+    if _missing(folders):
         fetch_packages(cache, [node_pin(), *contract_pins()])
         with only_one(root / ".lock"):
-            if not is_sealed(folder):
-                seal(folder, _build(cache), origin=origin)
-                _forget_old(root, folder)
+            _build_missing(cache, _missing(folders), origin)
+            _forget_old(root, root / origin[:16])
+    return {chain: _read(PLACES[chain], folder, origin) for chain, folder in folders.items()}
+
+
+def _missing(folders: Mapping[int, Path]) -> dict[int, Path]:
+    return {chain: folder for chain, folder in folders.items() if not is_sealed(folder)}
+
+
+def _build_missing(cache: Path, folders: Mapping[int, Path], origin: str) -> None:
+    third, own = artifacts(cache), compiled_contracts(cache)
+
+    def build(chain: int) -> None:
+        seal(folders[chain], _build(cache, PLACES[chain], third, own), origin=origin)
+
+    with ThreadPoolExecutor(len(PLACES)) as pool:
+        for _ in pool.map(build, folders):
+            pass
+
+
+def _read(place: Place, folder: Path, origin: str) -> Saved:
     read_sealed(folder, _STATE, origin=origin)
-    return _parsed(folder / _STATE, json.loads(read_sealed(folder, _FACTS, origin=origin)))
+    facts = json.loads(read_sealed(folder, _FACTS, origin=origin))
+    return _parsed(place, folder / _STATE, facts)
 
 
 def _origin() -> str:
-    """A hash of everything that the saved chain is made from."""
+    """A hash of everything that a saved chain is made from."""
     here = Path(__file__).parent
+    files = [file for name in INGREDIENTS if (file := here / name).is_file()]
     digest = hashlib.sha256()
-    for file in sorted([*here.glob("*.py"), *here.glob("*.toml"), *here.glob("vyper/*.vy")]):
+    for file in sorted([*files, *here.glob("vyper/*.vy")]):
         digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-def _build(cache: Path) -> dict[str, bytes]:
-    node = start_anvil(node_binary(cache), chain_id=CHAIN_ID, genesis_time=GENESIS_TIME)
+def _build(
+    cache: Path, place: Place, third: Mapping[str, Artifact], own: Mapping[str, Artifact]
+) -> dict[str, bytes]:
+    node = start_anvil(
+        node_binary(cache),
+        chain_id=place.chain_id,
+        op_stack=place.kind == "op_stack",
+        mines=False,
+        genesis_time=GENESIS_TIME,
+    )
     try:
-        treasury = Puppet(node.rpc, TREASURY, mines=True)
-        treasury.rpc("evm_setAutomine", False)  # noqa: FBT003 - the RPC's own parameter
-        built = build_world(treasury, artifacts(cache), compiled_contracts(cache))
-        facts = _facts(treasury, built)
+        treasury = Puppet(node.rpc, TREASURY, tip=place.tip, mines=True)
+        built = build_world(treasury, place, third, own)
+        let_spend(Puppet(node.rpc, ATTENDANT, tip=place.tip, mines=True), place)
+        facts = _facts(treasury, place, built)
         state = str(treasury.rpc("anvil_dumpState"))
     finally:
         node.stop()
@@ -91,9 +143,9 @@ def _build(cache: Path) -> dict[str, bytes]:
     }
 
 
-def _facts(treasury: Puppet, built: Built) -> dict[str, Any]:
-    addresses = _addresses(built)
-    genesis = treasury.rpc("eth_getBlockByNumber", "0x0", False)  # noqa: FBT003 - as above
+def _facts(treasury: Puppet, place: Place, built: Built) -> dict[str, Any]:
+    addresses = _addresses(place, built)
+    genesis = treasury.rpc("eth_getBlockByNumber", "0x0", False)  # noqa: FBT003 - the RPC's own parameter
     watched = [*addresses.values(), *(pool.address for pool in built.pools)]
     codes = treasury.batch([("eth_getCode", [address, "latest"]) for address in watched])
     if not isinstance(genesis, dict) or "0x" in codes:
@@ -112,26 +164,31 @@ def _facts(treasury: Puppet, built: Built) -> dict[str, Any]:
     }
 
 
-def _addresses(built: Built) -> dict[str, str]:
+def _addresses(place: Place, built: Built) -> dict[str, str]:
+    there = place.exchanges
     return {
-        **{symbol: token.address for symbol, token in TOKENS.items()},
-        "AIRDROP": mainnet.AIRDROP,
-        "TAXED": mainnet.TAXED,
-        "HOSTILE": mainnet.HOSTILE,
-        "multicall3": mainnet.MULTICALL3,
-        "v2_factory": mainnet.V2_FACTORY,
-        "v2_router02": mainnet.V2_ROUTER02,
-        "v3_factory": mainnet.V3_FACTORY,
-        "v3_positions": mainnet.V3_POSITIONS,
-        "swap_router02": mainnet.SWAP_ROUTER02,
-        "quoter_v2": mainnet.QUOTER_V2,
+        **{symbol: token.address for symbol, token in place.tokens.items()},
+        "wstETH": place.wsteth,
+        "AIRDROP": places.AIRDROP,
+        "TAXED": places.TAXED,
+        "HOSTILE": places.HOSTILE,
+        "multicall3": places.MULTICALL3,
+        "v2_factory": there.v2_factory,
+        "v2_router02": there.v2_router02,
+        "v3_factory": there.v3_factory,
+        "v3_positions": there.v3_positions,
+        "swap_router02": there.swap_router02,
+        "quoter_v2": there.quoter_v2,
+        "spoke_pool": place.spoke_pool,
         "publisher": built.publisher,
-        **{feed.description: feed.address for feed in FEEDS.values()},
+        **rollup_addresses(place),
+        **{feed.description: feed.address for feed in place.feeds.values()},
     }
 
 
-def _parsed(state: Path, facts: dict[str, Any]) -> Saved:
+def _parsed(place: Place, state: Path, facts: dict[str, Any]) -> Saved:
     return Saved(
+        place=place,
         state=state,
         genesis=facts["genesis"],
         addresses=facts["addresses"],

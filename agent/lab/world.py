@@ -1,4 +1,4 @@
-"""The local world: Ethereum's chain id, contracts and addresses on this machine alone."""
+"""One chain of the local world: a mainnet's id, contracts and addresses on this machine alone."""
 
 import math
 from collections.abc import Mapping
@@ -9,30 +9,28 @@ from types import TracebackType
 from typing import Any, Final
 
 from agent.errors import SetupFailed
-from agent.lab import mainnet
+from agent.lab import places
+from agent.lab.accounts import TREASURY
 from agent.lab.anvil import Anvil, start_anvil
 from agent.lab.build import LabPool, as_answer, mint
-from agent.lab.mainnet import CHAIN_ID, FEED_DECIMALS, FEEDS, TOKENS
 from agent.lab.packages import node_binary
+from agent.lab.places import FEED_DECIMALS, MARKETS, Place
 from agent.lab.puppet import Puppet, Tx, tx
-from agent.lab.saved import TREASURY, Saved, saved_world
+from agent.lab.saved import Saved, saved_world
 from agent.wire.rpc import Rpc
 
 NATIVE: Final = "ETH"
 """The symbol under which `World.fund` knows the native coin."""
 
-_ASSETS: Final = {**{asset: asset for asset in FEEDS}, "WETH": "ETH", "WBTC": "BTC"}
-
-_MINTED: Final = {
-    **{symbol: token.address for symbol, token in TOKENS.items() if symbol != "WETH"},
-    "AIRDROP": mainnet.AIRDROP,
-    "TAXED": mainnet.TAXED,
-}
+_ASSETS: Final = {**{asset: asset for asset in MARKETS}, "WETH": "ETH", "WBTC": "BTC"}
 
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """A running local chain with Ethereum's id; usable as a context manager.
+    """A running local chain with a mainnet's id; usable as a context manager.
+
+    While it is ``steady``, whatever is done through it leaves the place's base fee for the next
+    block; otherwise empty blocks make gas free.
 
     Methods that change the chain raise SetupFailed when the node does not do it.
     """
@@ -40,6 +38,7 @@ class World:
     node: Anvil
     saved: Saved
     block_seconds: int | None
+    steady: bool
     _treasury: Puppet
 
     @property
@@ -54,8 +53,13 @@ class World:
 
     @property
     def chain_id(self) -> int:
-        """Ethereum's, 1."""
+        """That of the mainnet whose contracts stand here."""
         return self.node.chain_id
+
+    @property
+    def place(self) -> Place:
+        """What stands where."""
+        return self.saved.place
 
     @property
     def genesis(self) -> str:
@@ -80,29 +84,30 @@ class World:
     def fund(self, account: str, amounts: Mapping[str, int]) -> None:
         """Add base units to an account, by symbol: ETH is native, AIRDROP the unlisted "USDC"."""
         transactions: list[Tx] = []
+        minted = self._minted()
         for symbol, raw in amounts.items():
             if symbol == NATIVE:
                 transactions.append(Tx(to=account, input="0x", value=raw, what="sending ether"))
             elif symbol == "WETH":
-                transactions.append(tx(mainnet.WETH, "transfer(address,uint256)", account, raw))
-            elif symbol in _MINTED:
-                transactions.append(mint(_MINTED[symbol], account, raw))
+                transactions.append(tx(self.place.weth, "transfer(address,uint256)", account, raw))
+            elif symbol in minted:
+                transactions.append(mint(minted[symbol], account, raw))
             else:
-                known = ", ".join([NATIVE, "WETH", *_MINTED])
+                known = ", ".join([NATIVE, "WETH", *minted])
                 raise SetupFailed(f"the local chain has no {symbol}", fix=f"choose from {known}")
         if transactions:
-            self._treasury.send(*transactions)
+            self._send(*transactions)
 
     def price(self, symbol: str) -> Decimal:
         """USD for one whole token, as its feed says."""
         (answer,) = self._treasury.read(
-            FEEDS[_ASSETS[symbol]].address, "latestAnswer()", "(int256)"
+            self.place.feeds[_ASSETS[symbol]].address, "latestAnswer()", "(int256)"
         )
         return Decimal(answer).scaleb(-FEED_DECIMALS)
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Let the feed of a token or asset say *price* USD; pools are left where they are."""
-        self._treasury.send(
+        self._send(
             tx(
                 self.saved.publisher,
                 "set_answer(address,int256,uint256)",
@@ -118,7 +123,7 @@ class World:
         """
         if now is not None:
             self._at(now)
-        self._treasury.send(tx(self.saved.publisher, "refresh(uint256)", 0))
+        self._send(tx(self.saved.publisher, "refresh(uint256)", 0))
 
     def head(self) -> tuple[int, int]:
         """Number and time (unix seconds) of the newest block."""
@@ -130,11 +135,19 @@ class World:
     def mine(self, blocks: int = 1) -> None:
         """Mine empty blocks, one second apart."""
         self._treasury.rpc("anvil_mine", hex(blocks), "0x1")
+        self._steady()
 
     def set_time(self, now: int) -> None:
         """Mine a block at *now* (unix seconds, after the head); time goes on from there."""
         self._at(now)
         self._treasury.rpc("evm_mine")
+        self._steady()
+
+    def set_sequencer(self, *, up: bool) -> None:
+        """Let the feed say that the rollup's sequencer is up or down, since now if that is new."""
+        if self.place.sequencer is None:
+            raise SetupFailed(f"{self.place.name} has no sequencer", fix="choose a rollup")
+        self._send(tx(self.place.sequencer, "set_status(bool)", not up))
 
     def snapshot(self) -> str:
         """Remember the whole chain; give the answer to `revert`."""
@@ -146,6 +159,9 @@ class World:
             raise SetupFailed(
                 f"the local chain has no snapshot {snapshot}", fix="start the local chain again"
             )
+        # The pool may still hold what was just mined and is undone, and trip over it next time.
+        self._treasury.rpc("anvil_dropAllTransactions")
+        self._steady()
 
     def pool(self, one: str, other: str, fee: int = 0) -> LabPool:
         """The pool of two symbols, in any order; *fee* in millionths, 0 for Uniswap v2."""
@@ -161,14 +177,15 @@ class World:
         )
         limit = math.isqrt(root * root * (10_000 + bps) // 10_000)
         # Token0 gets dearer when somebody buys it.
+        tokens = self.place.tokens
         sell, buy = pool.symbols if bps < 0 else pool.symbols[::-1]
         everything: tuple[Any, ...] = (2**128, 0, limit)
-        self._treasury.send(
+        self._send(
             tx(
-                mainnet.SWAP_ROUTER02,
+                self.place.exchanges.swap_router02,
                 "exactInputSingle((address,address,uint24,address,uint256,uint256,uint160))",
                 (
-                    *(TOKENS[sell].address, TOKENS[buy].address, pool.fee),
+                    *(tokens[sell].address, tokens[buy].address, pool.fee),
                     *(self._treasury.account, *everything),
                 ),
             )
@@ -189,37 +206,88 @@ class World:
     ) -> None:
         self.stop()
 
+    def _send(self, *transactions: Tx) -> None:
+        self._treasury.send(*transactions)
+        self._steady()
+
+    def _steady(self) -> None:
+        if self.steady:
+            self._treasury.rpc("anvil_setNextBlockBaseFeePerGas", hex(self.place.base_fee))
+
+    def _minted(self) -> dict[str, str]:
+        """The tokens that the treasury can make, by symbol."""
+        made = {symbol: token.address for symbol, token in self.place.tokens.items()}
+        del made["WETH"]
+        lone = {"AIRDROP": places.AIRDROP, "TAXED": places.TAXED}
+        return {**made, "wstETH": self.place.wsteth, **lone}
+
     def _at(self, now: int) -> None:
         self._treasury.rpc("evm_setNextBlockTimestamp", now)
 
 
 def open_world(
-    cache: Path, *, block_time: int | None = None, port: int | None = None, keep: bool = False
+    cache: Path,
+    *,
+    chain_id: int = 1,
+    block_time: int | None = None,
+    port: int | None = None,
+    keep: bool = False,
 ) -> World:
-    """Start the local world from its saved chain, built first if this is the first use.
+    """Start one chain from its saved state, built first if this is the first use.
 
     *cache* is the program's cache folder. *block_time* is the seconds between blocks; without it
     each transaction mines one. *keep* leaves the chain running after this process. All feeds are
     fresh when it returns. Raises PortInUse and SetupFailed.
     """
-    saved = saved_world(cache)
-    node = start_anvil(
-        node_binary(cache),
-        chain_id=CHAIN_ID,
+    saved = saved_world(cache, chain_id)
+    return start_world(
+        cache,
+        saved,
         port=port,
         block_seconds=block_time,
+        steady=False,
+        attended=False,
+        keep=keep,
+    )
+
+
+def start_world(
+    cache: Path,
+    saved: Saved,
+    *,
+    port: int | None,
+    block_seconds: int | None,
+    steady: bool,
+    attended: bool,
+    keep: bool,
+) -> World:
+    """Start a saved chain; one that is *attended* mines only when somebody tells it.
+
+    Raises PortInUse and SetupFailed.
+    """
+    node = start_anvil(
+        node_binary(cache),
+        chain_id=saved.place.chain_id,
+        port=port,
+        op_stack=saved.place.kind == "op_stack",
+        block_seconds=block_seconds,
+        mines=not attended,
         state=saved.state,
         keep=keep,
     )
     try:
+        # Nobody attends yet, so that the first transactions mine their own blocks.
+        tip = saved.place.tip
         world = World(
             node=node,
             saved=saved,
-            block_seconds=block_time,
-            _treasury=Puppet(node.rpc, TREASURY),
+            block_seconds=block_seconds,
+            steady=steady,
+            _treasury=Puppet(node.rpc, TREASURY, tip=tip, mines=attended),
         )
         # The saved head is old and the next block is as of now, so every feed would be stale.
         world.publish()
+        world._treasury = Puppet(node.rpc, TREASURY, tip=tip)
     except BaseException:
         node.stop()
         raise

@@ -7,7 +7,7 @@ heartbeats and bounds, "L2 Sequencer Uptime Feeds" for sequencers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from agent.core.price import Opinion, Unpriced
 from agent.core.wording import chain_name, span
 from agent.errors import Unavailable
 from agent.ports import AdapterIo, Read
-from agent.wire.abi import AbiError, Function, functions
+from agent.wire.abi import AbiError, Function, functions, selector
 
 NAME: Final = "chainlink"
 
@@ -32,18 +32,27 @@ _FEED: Final = functions("chainlink_feed")
 _ROUND = _FEED["latestRoundData()"]
 _DECIMALS = _FEED["decimals()"]
 _AGGREGATOR = _FEED["aggregator()"]
+_RATE: Final = Function("rate", (), ("uint256",))
+RATE_DECIMALS: Final = 18
+"""As wstETH's `stEthPerToken()` has them: stETH for one whole wstETH, docs.lido.fi."""
+
 _BOUNDS = (_FEED["minAnswer()"], _FEED["maxAnswer()"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """One feed on one chain; `unbounded` is for feeds that are known to have no bounds."""
+    """One feed on one chain; `unbounded` is for feeds that are known to have no bounds.
+
+    `rate` is a contract and its function without arguments that says, in 18 decimals, how many
+    of what the feed prices one whole token stands for; None for one.
+    """
 
     chain: ChainId
     address: Address
     heartbeat_seconds: int
     decimals: int
     unbounded: bool = False
+    rate: tuple[Address, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +65,27 @@ class Sequencer:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Feeds by asset, and sequencers by chain where prices depend on one."""
+    """Feeds by asset, the preferred one first, and sequencers by chain where there is one.
 
-    feeds: Mapping[str, Feed]
+    Feeds of one asset on two chains are one source: the later ones stand in while the chain
+    of an earlier one cannot be read.
+    """
+
+    feeds: Mapping[str, tuple[Feed, ...]]
     sequencers: Mapping[ChainId, Sequencer] = field(default_factory=empty)
 
 
 def make(options: Options, io: AdapterIo) -> Chainlink:
     """An oracle over the feeds of *options*; nothing is read yet."""
     return Chainlink(options, io)
+
+
+@dataclass(frozen=True, slots=True)
+class _Down:
+    """A chain whose feeds say nothing now, and why."""
+
+    code: str
+    why: str
 
 
 class Chainlink:
@@ -85,47 +106,83 @@ class Chainlink:
     ) -> tuple[Opinion | Unpriced, ...]:
         """One opinion or reason per asset; *now* is unix seconds. Raises nothing."""
         feeds = self._options.feeds
-        said: list[Opinion | Unpriced] = [
-            Unpriced(asset, MISSING, f"{NAME} has no feed of {asset}")
-            for asset in sorted(assets)
-            if asset not in feeds
-        ]
-        by_chain: dict[ChainId, list[str]] = {}
-        for asset in sorted(set(assets) & set(feeds)):
-            by_chain.setdefault(feeds[asset].chain, []).append(asset)
-        for chain, names in sorted(by_chain.items()):
-            try:
-                said += self._read(chain, names, now)
-            except Unavailable as fault:
-                said += [
-                    _refuse(name, f"was not read: {fault.message}", fault.code) for name in names
-                ]
-        return tuple(said)
+        said: dict[str, Opinion | Unpriced] = {
+            asset: Unpriced(asset, MISSING, f"{NAME} has no feed of {asset}")
+            for asset in set(assets) - set(feeds)
+        }
+        waiting = {asset: feeds[asset] for asset in sorted(set(assets) & set(feeds))}
+        down: dict[ChainId, _Down] = {}
+        while waiting:
+            for chain, asked in _by_chain(waiting):
+                heard = down.get(chain) or self._ask(chain, asked, now)
+                if isinstance(heard, _Down):
+                    down[chain] = heard
+                    for name in asked:
+                        said.setdefault(name, _refuse(name, heard.why, heard.code))
+                    waiting |= {name: waiting[name][1:] for name in asked}
+                else:
+                    said |= heard
+                    waiting |= dict.fromkeys(asked, ())
+            waiting = {name: rest for name, rest in waiting.items() if rest}
+        return tuple(said[asset] for asset in sorted(assets))
+
+    def _ask(
+        self, chain: ChainId, feeds: Mapping[str, Feed], now: int
+    ) -> Mapping[str, Opinion | Unpriced] | _Down:
+        """What the feeds of one chain say, or why the chain says nothing."""
+        try:
+            return self._read(chain, feeds, now)
+        except Unavailable as fault:
+            return _Down(fault.code, f"was not read: {fault.message}")
 
     def _read(
-        self, chain: ChainId, names: Sequence[str], now: int
-    ) -> tuple[Opinion | Unpriced, ...]:
-        """What the feeds of one chain say, in the order of *names*."""
+        self, chain: ChainId, feeds: Mapping[str, Feed], now: int
+    ) -> Mapping[str, Opinion | Unpriced] | _Down:
         node, sequencer = self._nodes[chain], self._options.sequencers.get(chain)
-        feeds = [self._options.feeds[name] for name in names]
         functions_asked = (_ROUND, _DECIMALS, _AGGREGATOR)
-        calls = [Read(feed.address, each.encode()) for feed in feeds for each in functions_asked]
+        calls = [
+            Read(feed.address, each.encode()) for feed in feeds.values() for each in functions_asked
+        ]
+        rates = [Read(f.rate[0], selector(f.rate[1])) for f in feeds.values() if f.rate]
+        calls += rates
         if sequencer is not None:
             calls.append(Read(sequencer.address, _ROUND.encode()))
         answers = node.read(calls)
         if sequencer is not None:
-            down = _sequencer_down(answers[-1], sequencer, now)
-            if down:
-                return tuple(_refuse(name, f"does not count: {down}", STALE) for name in names)
+            why = _sequencer_down(answers[-1], sequencer, now)
+            if why:
+                return _Down(STALE, f"does not count: {why}")
         aggregators = [_values(_AGGREGATOR, answer) for answer in answers[2 : 3 * len(feeds) : 3]]
         known = [Address(found[0]) for found in aggregators if found is not None]
         ask = [Read(address, end.encode()) for address in known for end in _BOUNDS]
         bounds = iter(node.read(ask) if ask else ())
-        said = []
-        for index, (name, feed) in enumerate(zip(names, feeds, strict=True)):
+        standing = iter(answers[3 * len(feeds) :])
+        said = {}
+        for index, (name, feed) in enumerate(feeds.items()):
             ends = (next(bounds), next(bounds)) if aggregators[index] else (None, None)
-            said.append(_opinion(name, feed, (*answers[3 * index : 3 * index + 2], *ends), now))
-        return tuple(said)
+            found = _opinion(name, feed, (*answers[3 * index : 3 * index + 2], *ends), now)
+            said[name] = found if feed.rate is None else _rated(found, next(standing))
+        return said
+
+
+def _rated(said: Opinion | Unpriced, answer: bytes | None) -> Opinion | Unpriced:
+    """The opinion on a token that stands for several of what the feed prices, or for a part."""
+    if isinstance(said, Unpriced):
+        return said
+    values = _values(_RATE, answer)
+    if values is None or not values[0] > 0:
+        return _refuse(said.asset, "has no rate: its contract does not tell one")
+    return replace(said, value=said.value * Decimal(values[0]).scaleb(-RATE_DECIMALS))
+
+
+def _by_chain(
+    waiting: Mapping[str, tuple[Feed, ...]],
+) -> list[tuple[ChainId, dict[str, Feed]]]:
+    """The first feed of each asset, by chain."""
+    found: dict[ChainId, dict[str, Feed]] = {}
+    for name, (first, *_) in waiting.items():
+        found.setdefault(first.chain, {})[name] = first
+    return sorted(found.items())
 
 
 def _refuse(asset: str, why: str, code: str = MISSING) -> Unpriced:

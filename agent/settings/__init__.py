@@ -1,6 +1,14 @@
 """Frozen settings out of chains.toml, portfolio.toml and the environment, read only here."""
 
-from agent.settings.chain_facts import ChainFacts, Feed, TokenFacts, Uniswap
+from agent.settings.chain_facts import (
+    Across,
+    Cctp,
+    ChainFacts,
+    Feed,
+    Sequencer,
+    TokenFacts,
+    Uniswap,
+)
 from agent.settings.choices import Origin
 from agent.settings.credentials import credential
 from agent.settings.environment import (
@@ -13,10 +21,13 @@ from agent.settings.environment import (
 )
 from agent.settings.kinds import flag_address, flag_seconds
 from agent.settings.loading import load, load_chains_only, load_text
-from agent.settings.model import Confirm, Settings, SignerSpec, World
+from agent.settings.model import AcrossWish, Confirm, RelayerFee, Settings, SignerSpec, World
 from agent.settings.notify import Notify
 
 __all__ = [
+    "Across",
+    "AcrossWish",
+    "Cctp",
     "ChainFacts",
     "Confirm",
     "Environment",
@@ -24,7 +35,9 @@ __all__ = [
     "Notify",
     "Origin",
     "Paths",
+    "RelayerFee",
     "Secret",
+    "Sequencer",
     "Settings",
     "SignerSpec",
     "TokenFacts",

@@ -1,4 +1,7 @@
-"""What is known of a chain: tokens, feeds, contracts, and where each fact comes from."""
+"""What is known of a chain: tokens, feeds, contracts, and where each fact comes from.
+
+Each has the `place` where it stands (file, line and key), for whoever must correct it.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,26 @@ from agent.wire.endpoint import is_loopback, parse_endpoint
 Checked = Literal["live", "document"]
 """Read from the chain itself, or taken from its publisher's document."""
 
-FeeModel = Literal["eip1559"]
+FeeModel = Literal["eip1559", "op_stack", "arbitrum", "legacy"]
+"""How fees are quoted: base and priority fee, the same and a fee for data (`op_stack` beside
+the gas, `arbitrum` inside it), or one price for gas."""
+
+Finality = Literal["finalized"]
+"""How final blocks are recognised: by the block tag of that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFacts:
     """A token and the asset that it is a form of; native and wrapped coin are tokens too.
 
-    `place` is the file, line and key of its decimals, for the error that the chain has others.
+    `place` is that of its decimals; `says` is the symbol that its contract has, which may be
+    another than ours.
     """
 
     token: Token
     asset: str
     role: Role
+    says: str
     place: str
     source: str
     checked: Checked
@@ -35,10 +45,12 @@ class TokenFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A Chainlink feed of an asset in the unit of account.
+    """A Chainlink feed of an asset in the unit of account, or of a token that only counts.
 
     `decimals` are those of its answers; it publishes at least every `heartbeat_seconds`;
-    `unbounded` is for feeds whose aggregator has no bounds to ask for.
+    `unbounded` is for feeds whose aggregator has no bounds to ask for. `rate` is a function of
+    the token that only counts: how many of what the feed prices it stands for, in 18 decimals;
+    empty for an asset.
     """
 
     asset: str
@@ -47,6 +59,8 @@ class Feed:
     decimals: int
     description: str
     unbounded: bool
+    rate: str
+    place: str
     source: str
     checked: Checked
 
@@ -66,6 +80,43 @@ class Uniswap:
     quoter_v2: Address
     v3_fee_tiers: tuple[tuple[int, int], ...]
     hub_tokens: tuple[Token, ...]
+    place: str
+    source: str
+    checked: Checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Across:
+    """The contract of the bridge Across: deposits are made there, and fills paid out."""
+
+    spoke_pool: Address
+    place: str
+    source: str
+    checked: Checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cctp:
+    """The contracts of Circle's CCTP, version 2; `domain` is its own number of the chain."""
+
+    domain: int
+    token_messenger: Address
+    message_transmitter: Address
+    place: str
+    source: str
+    checked: Checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequencer:
+    """The feed that tells whether the one sequencer of a rollup is up.
+
+    After an outage prices count again `grace_seconds` after its end.
+    """
+
+    feed: Address
+    grace_seconds: int
+    place: str
     source: str
     checked: Checked
 
@@ -74,17 +125,20 @@ class Uniswap:
 class ChainFacts:
     """One chain. `rpc` may hold keys and is in no repr; `genesis` is the hash of block 0.
 
-    `listings` begins with the native coin. `code_hashes` are Keccak-256 hashes of runtime
+    `slip44` is the native coin's number in SLIP-44, by which CAIP-19 names it. `listings`
+    begins with the native coin. `code_hashes` are Keccak-256 hashes of runtime
     code that must stand at an address. `gas_reserve` is in whole native coins.
     """
 
     chain: ChainId
     name: str
     short_name: str
+    slip44: int
     wrapped: Token
     multicall3: Address
     explorer: str
     fee_model: FeeModel
+    finality: Finality
     confirmations: int
     block_seconds: Decimal
     max_head_age_seconds: int
@@ -94,7 +148,11 @@ class ChainFacts:
     listings: tuple[TokenFacts, ...]
     feeds: Mapping[str, Feed]
     uniswap: Uniswap | None
+    across: Across | None
+    cctp: Cctp | None
+    sequencer: Sequencer | None
     code_hashes: Mapping[Address, str]
+    place: str
     source: str
     checked: Checked
 

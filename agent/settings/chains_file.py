@@ -11,10 +11,14 @@ from agent.core.money import NATIVE, Address, ChainId, Token
 from agent.core.policy import Role
 from agent.settings import kinds
 from agent.settings.chain_facts import (
+    Across,
+    Cctp,
     ChainFacts,
     Checked,
     Feed,
     FeeModel,
+    Finality,
+    Sequencer,
     TokenFacts,
     Uniswap,
 )
@@ -27,7 +31,15 @@ from agent.wire.endpoint import parse_endpoint
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
-_FEE_MODELS: Mapping[str, FeeModel] = {"eip1559": "eip1559"}
+_GETTER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\(\)")
+
+_FEE_MODELS: Mapping[str, FeeModel] = {
+    "eip1559": "eip1559",
+    "op_stack": "op_stack",
+    "arbitrum": "arbitrum",
+    "legacy": "legacy",
+}
+_FINALITY: Mapping[str, Finality] = {"finalized": "finalized"}
 _CHECKED: Mapping[str, Checked] = {"live": "live", "document": "document"}
 _ROLES: Mapping[str, Role] = {"spend": "spend", "count": "count"}
 
@@ -35,18 +47,43 @@ _decimals = kinds.whole(0, 36)
 _heartbeat = kinds.whole(1, 604_800)
 _fee = kinds.whole(1, 999_999)
 _tick_spacing = kinds.whole(1, 16_383)
+_coin_type = kinds.whole(0, 2**31 - 1)
+_domain = kinds.whole(0, 2**32 - 1)
+_grace = kinds.whole(0, 86_400)
+
+
+def chains_root(file: TomlFile) -> Value:
+    """The root of chains.toml, once every key in it is known; raises ConfigError."""
+    root = refuse_unknown_keys(file, CHAINS, "chains", {})
+    kinds.whole(1, 1)(root.need("schema"))
+    return root
+
+
+def read_across_api(root: Value, overlay: Overlay | None) -> str:
+    """Where fees of Across are asked for, empty where nobody is to be asked.
+
+    Under an overlay it is what the overlay says, for the public one knows no local chain.
+    Raises ConfigError.
+    """
+    if overlay is not None:
+        return overlay.across_api
+    bridges = root.get("bridges")
+    across = None if bridges is None else bridges.get("across")
+    if across is None:
+        return ""
+    _source(across)
+    _checked(across)
+    return _https(across.need("api"))
 
 
 def read_chains(
-    file: TomlFile, environment: Environment, overlay: Overlay | None
+    root: Value, environment: Environment, overlay: Overlay | None
 ) -> Mapping[ChainId, ChainFacts]:
-    """The chains of *file*; under an overlay only those that it has, as it says.
+    """The chains of chains.toml; under an overlay only those that it has, as it says.
 
     Raises:
         ConfigError: of the kind that fits, with file, line and key.
     """
-    root = refuse_unknown_keys(file, CHAINS, "chains", {})
-    kinds.whole(1, 1)(root.need("schema"))
     found: dict[ChainId, ChainFacts] = {}
     for name, table in root.need("chains").table().items():
         chain = kinds.chain(replace(table, raw=name))
@@ -63,16 +100,18 @@ def read_chains(
 def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
     listings = _listings(table, chain)
     by_symbol = {listing.token.symbol: listing.token for listing in listings[1:]}
-    assets = {listing.asset for listing in listings}
-    uniswap = table.get("uniswap")
+    uniswap, across = table.get("uniswap"), table.get("across")
+    cctp, sequencer = table.get("cctp"), table.get("sequencer")
     return ChainFacts(
         chain=chain,
         name=kinds.text(table.need("name")),
         short_name=kinds.text(table.need("short_name")),
+        slip44=_coin_type(table.need("native").need("slip44")),
         wrapped=kinds.one_of(by_symbol)(table.need("wrapped")),
         multicall3=kinds.checksummed(table.need("multicall3")),
-        explorer=_explorer(table.need("explorer")),
+        explorer=_https(table.need("explorer")),
         fee_model=kinds.one_of(_FEE_MODELS)(table.need("fee_model")),
+        finality=kinds.one_of(_FINALITY)(table.need("finality")),
         confirmations=kinds.whole(1, 10_000)(table.need("confirmations")),
         block_seconds=kinds.seconds(table.need("block_seconds")),
         max_head_age_seconds=kinds.whole(1, 86_400)(table.need("max_head_age_seconds")),
@@ -80,9 +119,13 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
         genesis=kinds.hash32(table.need("genesis")),
         rpc=rpc,
         listings=listings,
-        feeds=_feeds(table, assets),
+        feeds=_feeds(table, listings),
         uniswap=None if uniswap is None else _uniswap(uniswap, by_symbol),
+        across=None if across is None else _across(across),
+        cctp=None if cctp is None else _cctp(cctp),
+        sequencer=None if sequencer is None else _sequencer(sequencer),
         code_hashes=_code_hashes(table),
+        place=_named_place(table),
         source=_source(table),
         checked=_checked(table),
     )
@@ -98,6 +141,7 @@ def _listings(table: Value, chain: ChainId) -> tuple[TokenFacts, ...]:
             token=coin,
             asset=asset,
             role="spend",
+            says=coin.symbol,
             place=_named_place(decimals),
             source=_source(table),
             checked=_checked(table),
@@ -116,10 +160,12 @@ def _listing(row: Value, chain: ChainId, symbol: str) -> TokenFacts:
     if symbol == NATIVE:
         raise row.wrong(f'"{NATIVE}" is the gas coin, which has no contract')
     address, decimals = kinds.checksummed(row.need("address")), row.need("decimals")
+    says = row.get("says")
     return TokenFacts(
         token=Token(chain, address, _decimals(decimals), symbol),
         asset=kinds.text(row.need("asset")),
         role=kinds.one_of(_ROLES)(row.need("role")),
+        says=symbol if says is None else kinds.text(says),
         place=_named_place(decimals),
         source=_source(row),
         checked=_checked(row),
@@ -130,24 +176,40 @@ def _named_place(value: Value) -> str:
     return f"{value.place}: {value.name}"
 
 
-def _feeds(table: Value, assets: set[str]) -> Mapping[str, Feed]:
+def _feeds(table: Value, listings: tuple[TokenFacts, ...]) -> Mapping[str, Feed]:
     rows = table.get("feeds")
+    assets = {listing.asset for listing in listings}
+    counted = {row.token.symbol for row in listings if row.role == "count"}
     feeds: dict[str, Feed] = {}
-    for asset, row in ({} if rows is None else rows.table()).items():
-        if asset not in assets:
-            raise row.wrong(f'no token is a form of "{asset}"{did_you_mean(asset, assets)}')
+    for name, row in ({} if rows is None else rows.table()).items():
+        if name not in assets | counted:
+            raise row.wrong(f'no token is a form of "{name}"{did_you_mean(name, assets)}')
         unbounded = row.get("unbounded")
-        feeds[asset] = Feed(
-            asset=asset,
+        feeds[name] = Feed(
+            asset=name,
             address=kinds.checksummed(row.need("address")),
             heartbeat_seconds=_heartbeat(row.need("heartbeat_seconds")),
             decimals=_decimals(row.need("decimals")),
             description=kinds.text(row.need("description")),
             unbounded=unbounded is not None and kinds.yes_or_no(unbounded),
+            rate=_rate(row, needed=name not in assets),
+            place=_named_place(row),
             source=_source(row),
             checked=_checked(row),
         )
     return MappingProxyType(feeds)
+
+
+def _rate(row: Value, *, needed: bool) -> str:
+    rate = row.need("rate") if needed else row.get("rate")
+    if rate is None:
+        return ""
+    written = kinds.text(rate)
+    if not needed:
+        raise rate.wrong("an asset is what its feed prices; only a counted token has a rate")
+    if not _GETTER.fullmatch(written):
+        raise rate.wrong('a function without arguments is wanted, such as "stEthPerToken()"')
+    return written
 
 
 def _uniswap(row: Value, by_symbol: Mapping[str, Token]) -> Uniswap:
@@ -159,6 +221,7 @@ def _uniswap(row: Value, by_symbol: Mapping[str, Token]) -> Uniswap:
         quoter_v2=kinds.checksummed(row.need("quoter_v2")),
         v3_fee_tiers=tuple(_fee_tier(item) for item in row.need("v3_fee_tiers").items()),
         hub_tokens=tuple(by_symbol[symbol] for symbol in hubs),
+        place=_named_place(row),
         source=_source(row),
         checked=_checked(row),
     )
@@ -169,6 +232,36 @@ def _fee_tier(item: Value) -> tuple[int, int]:
     if len(parts) != 2:
         raise item.wrong("a fee and its tick spacing are wanted, such as [3000, 60]")
     return _fee(parts[0]), _tick_spacing(parts[1])
+
+
+def _across(row: Value) -> Across:
+    return Across(
+        spoke_pool=kinds.checksummed(row.need("spoke_pool")),
+        place=_named_place(row),
+        source=_source(row),
+        checked=_checked(row),
+    )
+
+
+def _cctp(row: Value) -> Cctp:
+    return Cctp(
+        domain=_domain(row.need("domain")),
+        token_messenger=kinds.checksummed(row.need("token_messenger")),
+        message_transmitter=kinds.checksummed(row.need("message_transmitter")),
+        place=_named_place(row),
+        source=_source(row),
+        checked=_checked(row),
+    )
+
+
+def _sequencer(row: Value) -> Sequencer:
+    return Sequencer(
+        feed=kinds.checksummed(row.need("feed")),
+        grace_seconds=_grace(row.need("grace_seconds")),
+        place=_named_place(row),
+        source=_source(row),
+        checked=_checked(row),
+    )
 
 
 def _code_hashes(table: Value) -> Mapping[Address, str]:
@@ -194,7 +287,7 @@ def _checked(row: Value) -> Checked:
     return kinds.one_of(_CHECKED)(row.need("checked"))
 
 
-def _explorer(value: Value) -> str:
+def _https(value: Value) -> str:
     url = kinds.text(value)
     if not url.startswith("https://") or url.endswith("/"):
         raise value.wrong("must start with https:// and not end with /")
@@ -259,4 +352,14 @@ def _localised(facts: ChainFacts, local: LocalChain) -> ChainFacts:
         max_head_age_seconds=local.max_head_age_seconds or facts.max_head_age_seconds,
         code_hashes=local.code_hashes,
         feeds=MappingProxyType(feeds),
+        sequencer=_local_sequencer(facts, local),
     )
+
+
+def _local_sequencer(facts: ChainFacts, local: LocalChain) -> Sequencer | None:
+    grace = local.sequencer_grace
+    if grace is None:
+        return facts.sequencer
+    if facts.sequencer is None:
+        raise grace.wrong(f"chains.toml knows no sequencer of {facts.name}")
+    return replace(facts.sequencer, grace_seconds=_grace(grace))

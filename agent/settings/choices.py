@@ -98,6 +98,8 @@ def shown(raw: object) -> str:
     >>> shown(["router", "cow"]), shown("remote:https://signer.example/v1/secret")
     ('router, cow', 'remote:signer.example…')
     """
+    if raw is None:
+        return "not set"
     if isinstance(raw, list):
         return ", ".join(map(shown, raw))
     return without_paths(str(raw))

@@ -142,6 +142,22 @@ PORTFOLIO: Sequence[Key] = (
     Key("venues.allow", "venues", "Where swaps may go.", ("router",)),
     Key("bridges.allow", "bridges", "How money may go between chains.", ()),
     Key(
+        "bridges.across.api",
+        '"on" or "off"',
+        "Whether Across's fee API is asked what relayers want.",
+        "on",
+    ),
+    Key(
+        "bridges.across.relayer_fee_bps",
+        "bps",
+        "What a relayer is offered, of the amount, where no fee API is asked or answers.",
+    ),
+    Key(
+        "bridges.across.relayer_fee_fixed",
+        "money",
+        "What it is offered beside that; with neither of the two there is no offer.",
+    ),
+    Key(
         "gas.reserve.<chain>",
         "amount",
         "Whole gas coins that stay on the chain; chains.toml has each chain's default.",
@@ -169,10 +185,28 @@ CHAINS: Sequence[Key] = (
     Key(_CHAIN + "native.symbol", "text", "The gas coin.", needed=True),
     Key(_CHAIN + "native.decimals", "0 to 36", "Its decimals.", needed=True),
     Key(_CHAIN + "native.asset", "asset", "The asset that it is a form of.", needed=True),
+    Key(
+        _CHAIN + "native.slip44",
+        "number",
+        "Its number in SLIP-44, by which CAIP-19 names it.",
+        needed=True,
+    ),
     Key(_CHAIN + "wrapped", "symbol", "The token that wraps the gas coin.", needed=True),
     Key(_CHAIN + "multicall3", "address", "Multicall3.", needed=True),
     Key(_CHAIN + "explorer", "URL", "A block explorer with the paths of EIP-3091.", needed=True),
-    Key(_CHAIN + "fee_model", '"eip1559"', "How fees are quoted.", needed=True),
+    Key(
+        _CHAIN + "fee_model",
+        '"eip1559", "op_stack", "arbitrum" or "legacy"',
+        "How fees are quoted: a base fee and a priority fee; the same and a fee for data apart "
+        "from gas, or inside the gas used; one price for gas.",
+        needed=True,
+    ),
+    Key(
+        _CHAIN + "finality",
+        '"finalized"',
+        "How final blocks are recognised: by the block tag of that name.",
+        needed=True,
+    ),
     Key(
         _CHAIN + "confirmations",
         "1 to 10000",
@@ -205,6 +239,11 @@ CHAINS: Sequence[Key] = (
         "Whether it may be sold, or only counts because its price is not the asset's.",
         needed=True,
     ),
+    Key(
+        _CHAIN + "tokens.<token>.says",
+        "text",
+        "The symbol that the contract has, where it is another than ours.",
+    ),
     Key(_CHAIN + "tokens.<token>.source", "text", _SOURCED, needed=True),
     Key(_CHAIN + "tokens.<token>.checked", '"live" or "document"', _CHECKED, needed=True),
     Key(_CHAIN + "feeds.<asset>.address", "address", "The feed's proxy contract.", needed=True),
@@ -222,6 +261,12 @@ CHAINS: Sequence[Key] = (
         "True for a feed that has no bounds to ask for.",
         default=False,
     ),
+    Key(
+        _CHAIN + "feeds.<asset>.rate",
+        "function",
+        "Of a token that only counts, in place of an asset: its function without arguments that "
+        "says, in 18 decimals, how many of what the feed prices it stands for.",
+    ),
     Key(_CHAIN + "feeds.<asset>.source", "text", _SOURCED, needed=True),
     Key(_CHAIN + "feeds.<asset>.checked", '"live" or "document"', _CHECKED, needed=True),
     Key(_CHAIN + "uniswap.v2_factory", "address", "Factory of the V2 pairs.", needed=True),
@@ -237,9 +282,34 @@ CHAINS: Sequence[Key] = (
     Key(_CHAIN + "uniswap.hub_tokens", "symbols", "Tokens that routes go through.", needed=True),
     Key(_CHAIN + "uniswap.source", "text", _SOURCED, needed=True),
     Key(_CHAIN + "uniswap.checked", '"live" or "document"', _CHECKED, needed=True),
+    Key(_CHAIN + "across.spoke_pool", "address", "Across's SpokePool.", needed=True),
+    Key(_CHAIN + "across.source", "text", _SOURCED, needed=True),
+    Key(_CHAIN + "across.checked", '"live" or "document"', _CHECKED, needed=True),
+    Key(_CHAIN + "cctp.domain", "number", "The chain's number in CCTP.", needed=True),
+    Key(_CHAIN + "cctp.token_messenger", "address", "TokenMessengerV2.", needed=True),
+    Key(_CHAIN + "cctp.message_transmitter", "address", "MessageTransmitterV2.", needed=True),
+    Key(_CHAIN + "cctp.source", "text", _SOURCED, needed=True),
+    Key(_CHAIN + "cctp.checked", '"live" or "document"', _CHECKED, needed=True),
+    Key(
+        _CHAIN + "sequencer.feed",
+        "address",
+        "The feed that tells whether the rollup's sequencer is up.",
+        needed=True,
+    ),
+    Key(
+        _CHAIN + "sequencer.grace_seconds",
+        "0 to 86400",
+        "So long after an outage prices do not count yet.",
+        needed=True,
+    ),
+    Key(_CHAIN + "sequencer.source", "text", _SOURCED, needed=True),
+    Key(_CHAIN + "sequencer.checked", '"live" or "document"', _CHECKED, needed=True),
     Key(_CHAIN + "code_hashes.<address>", "hash", "Keccak-256 of the runtime code there."),
     Key(_CHAIN + "code_hashes.source", "text", _SOURCED, needed=True),
     Key(_CHAIN + "code_hashes.checked", '"live" or "document"', _CHECKED, needed=True),
+    Key("bridges.across.api", "URL", "Where fees of Across are asked for.", needed=True),
+    Key("bridges.across.source", "text", _SOURCED, needed=True),
+    Key("bridges.across.checked", '"live" or "document"', _CHECKED, needed=True),
 )
 
 OVERLAY: Sequence[Key] = (
@@ -252,6 +322,12 @@ OVERLAY: Sequence[Key] = (
     Key(_CHAIN + "max_head_age_seconds", "1 to 86400", "Replaces that of chains.toml."),
     Key(_CHAIN + "code_hashes.<address>", "hash", "Replaces all code hashes of chains.toml."),
     Key(_CHAIN + "heartbeats.<address>", "1 to 604800", "Of the feed at this address."),
+    Key(_CHAIN + "sequencer_grace_seconds", "0 to 86400", "Replaces that of chains.toml."),
+    Key(
+        "bridges.across.api",
+        "loopback URL",
+        "The local stand-in of Across's fee API; without it nobody is asked.",
+    ),
     Key("keys.generated", "addresses", "The only accounts that may sign here.", needed=True),
 )
 

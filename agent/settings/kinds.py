@@ -134,6 +134,11 @@ def one_of(options: Mapping[str, _T]) -> Callable[[Value], _T]:
     return read
 
 
+def unless_absent(read: Callable[[Value], _T]) -> Callable[[Value], _T | None]:
+    """A reader that leaves out what nobody says."""
+    return lambda value: None if value.raw is None else read(value)
+
+
 def names(known: Collection[str], what: str) -> Callable[[Value], tuple[str, ...]]:
     """A reader of lists of distinct names out of *known*; *what* is the word for one."""
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from agent.core.money import Address, ChainId, Token
+from agent.core.money import Address, Bps, ChainId, Token
 from agent.core.policy import Asset, Policy
 from agent.settings.chain_facts import ChainFacts
 from agent.settings.choices import Origin
@@ -43,14 +43,32 @@ class Confirm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RelayerFee:
+    """What a relayer is offered without asking: a part of the amount and a fixed sum of money."""
+
+    bps: Bps
+    fixed: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrossWish:
+    """Whether Across's fee API may be asked, and the owner's own offer, None without one."""
+
+    ask_api: bool
+    fee: RelayerFee | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """What is known without a portfolio: chains, folders, variables.
 
     `local` means that an overlay is in force: then `chains` has local chains only, and
-    only `generated` accounts may sign. `files` are all files that were read.
+    only `generated` accounts may sign. `across_api` is where fees of Across are asked for,
+    empty where nobody is to be asked. `files` are all files that were read.
     """
 
     chains: Mapping[ChainId, ChainFacts]
+    across_api: str
     local: bool
     generated: frozenset[Address]
     paths: Paths
@@ -86,6 +104,7 @@ class Settings:
     max_price_age_seconds: int | None
     venues: tuple[str, ...]
     bridges: tuple[str, ...]
+    across: AcrossWish
     notify: Notify
     warnings: tuple[str, ...]
     origin: Mapping[str, Origin] = field(repr=False, compare=False)

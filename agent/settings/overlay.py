@@ -29,14 +29,19 @@ class LocalChain:
     max_head_age_seconds: int | None
     code_hashes: Mapping[Address, str]
     heartbeats: Mapping[Address, Value]
+    sequencer_grace: Value | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:
-    """Local chains by chain, and the only accounts that may sign on them."""
+    """Local chains by chain, and the only accounts that may sign on them.
+
+    `across_api` is the local stand-in of Across's fee API, empty where there is none.
+    """
 
     chains: Mapping[ChainId, LocalChain]
     generated: frozenset[Address]
+    across_api: str
 
     def refuse_beyond(self, known: Collection[ChainId]) -> None:
         """Raises WrongValue for a chain that chains.toml does not have."""
@@ -62,7 +67,17 @@ def read_overlay(file: TomlFile) -> Overlay:
         for name, table in root.need("chains").table().items()
     }
     generated = root.need("keys").need("generated").items()
-    return Overlay(chains=chains, generated=frozenset(kinds.address(item) for item in generated))
+    return Overlay(
+        chains=chains,
+        generated=frozenset(kinds.address(item) for item in generated),
+        across_api=_across_api(root),
+    )
+
+
+def _across_api(root: Value) -> str:
+    bridges = root.get("bridges")
+    across = None if bridges is None else bridges.get("across")
+    return "" if across is None else _loopback_url(across.need("api"))
 
 
 def _local_chain(table: Value) -> LocalChain:
@@ -82,6 +97,7 @@ def _local_chain(table: Value) -> LocalChain:
             address: kinds.hash32(value) for address, value in _by_address(table, "code_hashes")
         },
         heartbeats=dict(_by_address(table, "heartbeats")),
+        sequencer_grace=table.get("sequencer_grace_seconds"),
     )
 
 
@@ -92,16 +108,18 @@ def _by_address(table: Value, key: str) -> list[tuple[Address, Value]]:
 
 
 def _loopback_urls(value: Value) -> tuple[str, ...]:
-    urls = []
-    for item in value.items():
-        url = kinds.text(item)
-        try:
-            host = parse_endpoint(url).host
-        except ValueError as error:
-            raise item.refused(str(error)) from None
-        if not is_loopback(host):
-            raise item.refused(f"{host} is not this machine (127.0.0.1, ::1 or localhost)")
-        urls.append(url)
+    urls = tuple(_loopback_url(item) for item in value.items())
     if not urls:
         raise value.refused("names no node")
-    return tuple(urls)
+    return urls
+
+
+def _loopback_url(item: Value) -> str:
+    url = kinds.text(item)
+    try:
+        host = parse_endpoint(url).host
+    except ValueError as error:
+        raise item.refused(str(error)) from None
+    if not is_loopback(host):
+        raise item.refused(f"{host} is not this machine (127.0.0.1, ::1 or localhost)")
+    return url

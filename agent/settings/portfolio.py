@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from agent.core.money import Address, ChainId, raw_down
+from agent.core.money import Address, Bps, ChainId, raw_down
 from agent.core.policy import (
     Asset,
     Limits,
@@ -26,7 +26,14 @@ from agent.settings import kinds
 from agent.settings.asset_lists import known_assets, overridden
 from agent.settings.chain_facts import ChainFacts
 from agent.settings.choices import Choices
-from agent.settings.model import Confirm, ConfirmMode, Settings, World
+from agent.settings.model import (
+    AcrossWish,
+    Confirm,
+    ConfirmMode,
+    RelayerFee,
+    Settings,
+    World,
+)
 from agent.settings.notify import read_notify
 from agent.settings.policy_hash import policy_hash
 from agent.settings.signer_spec import signer_spec
@@ -81,6 +88,7 @@ def read_portfolio(file: Path, root: Value, choose: Choices, world: World) -> Se
         max_price_age_seconds=choose("limits.max_price_age", _price_age),
         venues=choose("venues.allow", kinds.names(VENUES, "venue")),
         bridges=choose("bridges.allow", kinds.names(BRIDGES, "bridge")),
+        across=_across(choose),
         notify=read_notify(choose),
         warnings=choose("wallet.address", _checksum_warnings),
         origin=MappingProxyType({**world.origin, **choose.origins()}),
@@ -138,6 +146,16 @@ def _limits(choose: Choices) -> Limits:
         max_fee_per_tx=choose("limits.max_fee_per_tx", kinds.decimal),
         min_trade=choose("limits.min_trade", kinds.decimal),
         max_price_spread_bps=choose("limits.max_price_spread_bps", kinds.bps),
+    )
+
+
+def _across(choose: Choices) -> AcrossWish:
+    bps = choose("bridges.across.relayer_fee_bps", kinds.unless_absent(kinds.bps))
+    fixed = choose("bridges.across.relayer_fee_fixed", kinds.unless_absent(kinds.decimal))
+    said = bps is not None or fixed is not None
+    return AcrossWish(
+        ask_api=choose("bridges.across.api", kinds.one_of({"on": True, "off": False})),
+        fee=RelayerFee(bps=bps or Bps(0), fixed=fixed or Decimal(0)) if said else None,
     )
 
 
@@ -257,6 +275,7 @@ def _checksum_warnings(value: Value) -> tuple[str, ...]:
 
 def _hashed(settings: Settings) -> Policy:
     beyond = {
+        "across": settings.across,
         "base": settings.base,
         "bridges": settings.bridges,
         "canary_value": settings.canary_value,

@@ -6,8 +6,8 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.core.notice import Notice
 from agent.errors import NoticeUndelivered
-from agent.ports import Notice
 from agent.wire.webhook import text
 
 KINDS = {"done": "success", "late": "warning", "refused": "warning", "needs_human": "failure"}

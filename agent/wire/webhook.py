@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent import __version__
+from agent.core.notice import Notice
 from agent.errors import NoticeUndelivered
-from agent.ports import Notice
 from agent.wire.connection import Connection
 from agent.wire.deadline import Deadline
 from agent.wire.endpoint import Endpoint, parse_endpoint

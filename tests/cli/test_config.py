@@ -8,9 +8,9 @@ from cli_fixtures import PASSWORD, CliWallet
 
 def test_config_shows_every_key_that_takes_effect(command: Command, wallet: CliWallet) -> None:
     told = plain(command("config", "show").stdout, wallet)
-    assert "trigger.mode                 threshold\n" in told
-    assert "targets.ETH.weight           0.50\n" in told
-    assert "limits.max_run_value         10000\n" in told
+    assert "trigger.mode                      threshold\n" in told
+    assert "targets.ETH.weight                0.50\n" in told
+    assert "limits.max_run_value              10000\n" in told
     assert "policy hash HASH\n" in told
 
 

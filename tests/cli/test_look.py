@@ -60,7 +60,7 @@ def test_a_look_without_a_target_counts_everything_that_is_known(
     told = look()
     assert 0 == told.code
     shown = plain(told.stdout, wallet).splitlines()
-    assert "WALLET 0xWALLET   79,980.79 USD   eip155:1 block N   5 requests" == shown[0]
+    assert "WALLET 0xWALLET   79,980.79 USD   Ethereum block N   5 requests" == shown[0]
     assert "  counted 79,980.79 · outside 0.00 · unpriced: none" == shown[-1]
     assert "LOCAL chains: nothing here is on any public chain\n" == told.stderr
     assert (0, ()) == (wallet.nonce(), wallet.facts())
@@ -74,7 +74,7 @@ def test_a_look_with_a_target_shows_drift_and_an_indicative_plan(
     assert 0 == told.code
     assert "  counted 67,988.99 · outside 11,991.79 · unpriced: none\n" in shown
     assert "  ETH   70.6 %  50.0 %  45.0 % to 55.0 %  48,000.00  above by 10,606.05\n" in shown
-    assert "  1  eip155:1  wrap  0.3333 ETH → 0.3333 WETH" in shown
+    assert "  1  Ethereum  wrap  0.3333 ETH → 0.3333 WETH" in shown
     assert shown.endswith("indicative: nothing is signed by looking\n")
 
 

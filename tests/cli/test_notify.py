@@ -93,8 +93,8 @@ def test_a_notice_that_did_not_arrive_stops_no_money_and_is_sent_again(
     told = tick(command)
     assert (0, TRANSACTIONS) == (told.code, wallet.nonce())
     assert (
-        f"warning: [N110] HOOK: 127.0.0.1:{hook.port} answered with HTTP 503\n"
-        f"warning: [N110] ALIVE: 127.0.0.1:{hook.port} answered with HTTP 503\n"
+        f"warning: [N111] HOOK: 127.0.0.1:{hook.port} answered with HTTP 503\n"
+        f"warning: [N111] ALIVE: 127.0.0.1:{hook.port} answered with HTTP 503\n"
     ) in told.stderr
     hook.status, hook.came = 200, []
     assert (0, "") == (tick(command, "-q").code, tick(command, "-q").stderr)
@@ -134,7 +134,7 @@ def test_everybody_is_reached_by_a_test(command: Command, hook: Hook) -> None:
     assert (["test"], 1) == (hook.events, hook.pings)
     hook.status = 500
     said = command("notify", "test", "--json")
-    why = f"[N110] HOOK: 127.0.0.1:{hook.port} answered with HTTP 500"
+    why = f"[N111] HOOK: 127.0.0.1:{hook.port} answered with HTTP 500"
     assert (8, False, {"name": "HOOK", "error": why}) == (
         said.code,
         said.document["ok"],

@@ -150,7 +150,7 @@ def test_a_person_sees_the_intent_and_types_the_plan_s_first_characters(
     monkeypatch.setattr(sys, "stdin", Terminal(f"{plan[:4]}\n"))
     told = command("run", str(file), "--no-rehearsal")
     assert (0, 4) == (told.code, wallet.nonce())
-    assert "swap 1.3351 WETH, get at least 3,982.82 USDC → your own wallet on eip155:1" in (
+    assert "swap 1.3351 WETH, get at least 3,982.82 USDC → your own wallet on Ethereum" in (
         told.stderr
     )
     assert f"Type the first 4 characters of plan {plan[:4]}:" in told.stderr

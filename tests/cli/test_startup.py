@@ -60,6 +60,7 @@ def plan_file(wallet: CliWallet) -> Path:
         ("explain", "explain", '"G203"'),
         ("plan", "show_file", "Path('plan.json')"),
         ("pause", "pause", '"x"'),
+        ("chains", "list_chains", ""),
     ],
 )
 def test_a_command_that_asks_no_chain_imports_nothing_heavy(

@@ -13,6 +13,7 @@ from eth_account import Account as EthAccount
 from agent.compose.adapters import (
     POOL_DEPTH,
     KeyAccess,
+    feed_options,
     impersonator,
     key_folders,
     make_node,
@@ -23,6 +24,7 @@ from agent.compose.adapters import (
 from agent.compose.local import THROWAWAY_SCRYPT_N
 from agent.core.money import ChainId
 from agent.errors import KeyMismatch, KeyMissing, KeyNotAllowed
+from agent.oracles import chainlink
 from agent.ports import AdapterIo
 from agent.settings import Settings, SignerSpec
 from agent.signers import keystore
@@ -170,7 +172,32 @@ def test_chain_without_pools_has_feeds_and_no_router(plain: PlainSettings) -> No
 def test_oracles_are_feeds_and_pools_in_this_order(plain: PlainSettings) -> None:
     settings = plain()
     assert ["chainlink", "pool_twap"] == [oracle.name for oracle in make_oracles(settings, IO)]
-    assert set(POOL_DEPTH) <= {asset.name for asset in settings.assets}
+    known = {row.asset for facts in settings.world.chains.values() for row in facts.listings}
+    # Gnosis has no pools of Uniswap, so its coin has no depth to ask for.
+    assert known - {"XDAI"} == set(POOL_DEPTH)
+
+
+def test_feeds_of_the_wallets_first_chain_come_first(plain: PlainSettings) -> None:
+    settings = plain(flags={"wallet.chains": "eip155:42161,eip155:1,eip155:8453"})
+    made = feed_options(settings)
+    assert [42161, 1, 8453] == [feed.chain for feed in made.feeds["ETH"]]
+    assert [1755, 3600, 1200] == [feed.heartbeat_seconds for feed in made.feeds["ETH"]]
+
+
+def test_feed_of_what_counts_knows_the_token_that_tells_its_rate(plain: PlainSettings) -> None:
+    settings = plain()
+    (feed,) = feed_options(settings).feeds["wstETH"]
+    wsteth = settings.chains[CHAIN].named("wstETH")
+    assert wsteth is not None
+    assert (wsteth.address, "stEthPerToken()") == feed.rate
+
+
+def test_sequencers_go_with_the_feeds_of_their_chains(plain: PlainSettings) -> None:
+    settings = plain(flags={"wallet.chains": "eip155:1,eip155:8453"})
+    base = settings.chains[ChainId(8453)].sequencer
+    assert base is not None
+    expected = {ChainId(8453): chainlink.Sequencer(base.feed, base.grace_seconds)}
+    assert expected == feed_options(settings).sequencers
 
 
 def test_node_of_a_chain_or_of_its_fork_asks_nothing_before_it_is_used(

@@ -14,8 +14,8 @@ import pytest
 import typer.main
 
 from agent.cli.main import COMMANDS, FLAGS, VALUES, build
+from agent.core.notice import Notice
 from agent.keeper.causes import PAUSES
-from agent.ports import Notice
 from agent.settings import find_paths
 from agent.settings.environment import FILES
 from agent.settings.notify import EVENTS

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.core.notice import Notice
 from agent.core.state import Ended, State
 from agent.errors import Broken, DiskFull, KeyMissing, Locked, RefusedByGuard, Unreachable
 from agent.keeper.causes import PAUSES
@@ -23,7 +24,6 @@ from agent.keeper.memory import (
     stamp,
 )
 from agent.keeper.memory_file import memory_path, recall, remember
-from agent.ports import Notice
 
 NOW = 1_800_000_000
 MARK = "policy:run"

@@ -15,7 +15,7 @@ import pytest
 
 from agent.core.money import ChainId
 from agent.errors import PortInUse, SetupFailed, Unreachable, WrongChain
-from agent.lab import anvil, compiled, mainnet
+from agent.lab import anvil, compiled, homes, mainnet
 from agent.lab.anvil import Anvil, start_anvil
 from agent.lab.compiled import compiled_contracts
 from agent.lab.overlay import write_overlay
@@ -87,8 +87,8 @@ def test_node_that_is_not_ours_is_refused(
     binary: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if another node had answered on the port that the child reports.
-    wait = anvil._listening_port
-    monkeypatch.setattr(anvil, "_listening_port", lambda *given: wait(*given) and world.node.port)
+    wait = anvil.listening_port
+    monkeypatch.setattr(anvil, "listening_port", lambda *given: wait(*given) and world.node.port)
     with pytest.raises(SetupFailed, match="another node answers on port"):
         start_anvil(binary, chain_id=1)
 
@@ -96,8 +96,8 @@ def test_node_that_is_not_ours_is_refused(
 def test_node_that_stops_answering_is_refused(
     binary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait = anvil._listening_port
-    monkeypatch.setattr(anvil, "_listening_port", lambda *given: wait(*given) and 1)
+    wait = anvil.listening_port
+    monkeypatch.setattr(anvil, "listening_port", lambda *given: wait(*given) and 1)
     with pytest.raises(SetupFailed, match="does not answer on port 1: "):
         start_anvil(binary, chain_id=1)
 
@@ -114,7 +114,7 @@ def test_node_that_stops_answering_is_refused(
 def test_program_that_is_no_node_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, why: str
 ) -> None:
-    monkeypatch.setattr(anvil, "START_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(homes, "START_TIMEOUT_SECONDS", 0.5)
     (tmp_path / "anvil").write_text(program)
     (tmp_path / "anvil").chmod(0o700)
     with pytest.raises(SetupFailed, match=why):
@@ -152,7 +152,7 @@ def test_node_dies_with_its_process(lab_cache: Path) -> None:
         owner.wait()
     assert wait_until_gone(int(pid))
     assert Path(home).exists()
-    anvil._sweep()
+    homes.sweep()
     assert not Path(home).exists()
 
 
@@ -165,8 +165,8 @@ def test_kept_node_outlives_its_process(lab_cache: Path) -> None:
     with run_python(code, str(lab_cache)) as owner:
         pid, url, home = owner.communicate(timeout=60)[0].split()
     try:
-        anvil._sweep()
-        assert pid == (Path(home) / anvil._LIFELINE).read_text()
+        homes.sweep()
+        assert pid == (Path(home) / homes.LIFELINE).read_text()
         assert "0x1" == Rpc(url).call("eth_chainId")
     finally:
         os.kill(int(pid), signal.SIGKILL)

@@ -38,11 +38,13 @@ ASSETS = {
 FEED_OF = {asset: "BTC" if asset == "WBTC" else asset for asset in ASSETS}
 FEED_OPTIONS = chainlink.Options(
     {
-        asset: chainlink.Feed(
-            chain=CHAIN,
-            address=Address(FEEDS[feed].address),
-            heartbeat_seconds=HOUR,
-            decimals=FEED_DECIMALS,
+        asset: (
+            chainlink.Feed(
+                chain=CHAIN,
+                address=Address(FEEDS[feed].address),
+                heartbeat_seconds=HOUR,
+                decimals=FEED_DECIMALS,
+            ),
         )
         for asset, feed in FEED_OF.items()
     }

@@ -48,6 +48,11 @@ def tarball(files: dict[str, bytes], *, links: dict[str, str] | None = None) -> 
     return buffer.getvalue()
 
 
+def weth(cache: Path) -> Path:
+    (file,) = cache.glob("lab/npm/canonical-weth-*/WETH9")
+    return file
+
+
 def pin_of(content: bytes, **members: str) -> Pin:
     return Pin(
         name="@boxes/core", version="1.0.0", license="MIT", integrity=integrity(content),
@@ -172,6 +177,12 @@ def test_extract_takes_programs_as_they_are() -> None:
     assert {"anvil": b"\x7fELF"} == extract(pin_of(content, anvil="bin/anvil"), content)
 
 
+def test_other_parts_of_a_package_are_kept_elsewhere(tmp_path: Path) -> None:
+    pin = pin_of(box())
+    assert pin.folder.startswith("boxes-core-1.0.0-")
+    assert pin.folder != replace(pin, members={**pin.members, "Lid": "out/Lid.json"}).folder
+
+
 def test_packages_are_fetched_once_by_many_at_the_same_time(serve: Serve, tmp_path: Path) -> None:
     runs = serve(box())
     pin = pin_of(box())
@@ -181,7 +192,7 @@ def test_packages_are_fetched_once_by_many_at_the_same_time(serve: Serve, tmp_pa
     for thread in threads:
         thread.join()
     assert 1 == len(runs.read_text().splitlines())
-    assert is_sealed(tmp_path / "lab/npm/boxes-core-1.0.0")
+    assert is_sealed(tmp_path / "lab/npm" / pin.folder)
 
 
 def test_node_binary_that_was_changed_is_refused(
@@ -214,7 +225,7 @@ def spoil(file: Path, old: bytes, new: bytes) -> None:
 
 
 def test_artifact_that_was_changed_in_the_cache_is_refused(cached: Path) -> None:
-    spoil(cached / "lab/npm/canonical-weth-1.4.0/WETH9", b"6080", b"6081")
+    spoil(weth(cached), b"6080", b"6081")
     with pytest.raises(SetupFailed, match="WETH9 is not what was put there"):
         artifacts(cached)
 
@@ -227,7 +238,7 @@ def test_cache_of_another_tarball_is_refused(cached: Path, monkeypatch: pytest.M
 
 
 def test_cache_without_a_file_is_refused(cached: Path) -> None:
-    (cached / "lab/npm/canonical-weth-1.4.0/WETH9").unlink()
+    weth(cached).unlink()
     with pytest.raises(SetupFailed, match="WETH9 or its manifest is missing or unreadable"):
         artifacts(cached)
 

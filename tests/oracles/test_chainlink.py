@@ -14,7 +14,7 @@ from portfolios import CHAIN, ETH, OTHER, USDC, WETH
 from agent.core.agree import agree
 from agent.core.price import Opinion, Unpriced
 from agent.oracles.chainlink import Feed, Options, Sequencer, make
-from agent.wire.abi import functions
+from agent.wire.abi import Function, functions
 
 NOW = 1_800_000_000
 FEED = functions("chainlink_feed")
@@ -38,7 +38,7 @@ def healthy(node, name, answer, *, updated=NOW - 41, round_id=7, answered_in=7, 
 
 def asked(node, feed=ETH_FEED, now=NOW):
     """The only thing that is said about ETH."""
-    oracle = make(Options({"ETH": feed}), io(node))
+    oracle = make(Options({"ETH": (feed,)}), io(node))
     (said,) = oracle.opinions({"ETH": (ETH, WETH)}, now)
     return said
 
@@ -57,7 +57,7 @@ def test_healthy_feed_has_an_opinion_with_its_own_heartbeat():
 
 def test_all_feeds_of_a_chain_take_two_requests():
     node = healthy(healthy(ScriptedNode(), "ETH", 3000 * 10**8), "USDC", 10**8 + 1)
-    oracle = make(Options({"USDC": USDC_FEED, "ETH": ETH_FEED}), io(node))
+    oracle = make(Options({"USDC": (USDC_FEED,), "ETH": (ETH_FEED,)}), io(node))
     said = oracle.opinions({"USDC": (USDC,), "ETH": (ETH,)}, NOW)
     assert [("ETH", Decimal(3000)), ("USDC", Decimal("1.00000001"))] == [
         (opinion.asset, opinion.value) for opinion in said
@@ -70,7 +70,7 @@ def test_feeds_are_asked_on_their_own_chains():
     healthy(one, "ETH", 3000 * 10**8)
     healthy(other, "BASE", 2 * 10**8)
     base = replace(USDC_FEED, chain=OTHER, address=AT["BASE"])
-    oracle = make(Options({"ETH": ETH_FEED, "USDC": base}), io(one, other))
+    oracle = make(Options({"ETH": (ETH_FEED,), "USDC": (base,)}), io(one, other))
     said = oracle.opinions({"ETH": (ETH,), "USDC": (USDC,)}, NOW)
     assert [Decimal(3000), Decimal(2)] == [opinion.value for opinion in said]
     assert (2, 2) == (one.requests, other.requests)
@@ -78,7 +78,7 @@ def test_feeds_are_asked_on_their_own_chains():
 
 def test_asset_without_a_feed_is_said_to_have_none_and_costs_no_request():
     node = ScriptedNode()
-    oracle = make(Options({"ETH": ETH_FEED}), io(node))
+    oracle = make(Options({"ETH": (ETH_FEED,)}), io(node))
     assert (Unpriced("USDC", "G202", "chainlink has no feed of USDC"),) == oracle.opinions(
         {"USDC": (USDC,)}, NOW
     )
@@ -146,7 +146,7 @@ def test_feed_known_to_have_no_bounds_counts_without_them():
 def test_bounds_belong_to_the_feed_whose_aggregator_told_them():
     node = healthy(healthy(ScriptedNode(), "ETH", 3000 * 10**8), "USDC", 10**8 + 1)
     node.says(AT["ETH"], AGGREGATOR, None)
-    oracle = make(Options({"ETH": ETH_FEED, "USDC": USDC_FEED}), io(node))
+    oracle = make(Options({"ETH": (ETH_FEED,), "USDC": (USDC_FEED,)}), io(node))
     eth, usdc = oracle.opinions({"ETH": (ETH,), "USDC": (USDC,)}, NOW)
     assert isinstance(eth, Unpriced)
     assert Decimal("1.00000001") == usdc.value
@@ -188,7 +188,7 @@ def on_rollup(state, started, *, node=None):
     node = healthy(node or ScriptedNode(), "ETH", 3000 * 10**8)
     if state is not None:
         node.answers(UPTIME, ROUND, (1, state, started, NOW, 1))
-    options = Options({"ETH": ETH_FEED}, {CHAIN: Sequencer(UPTIME)})
+    options = Options({"ETH": (ETH_FEED,)}, {CHAIN: Sequencer(UPTIME)})
     (said,) = make(options, io(node)).opinions({"ETH": (ETH,)}, NOW)
     return said
 
@@ -241,3 +241,93 @@ def test_any_bytes_are_an_opinion_or_a_reason(round_, decimals, aggregator):
     for function, raw in ((ROUND, round_), (DECIMALS, decimals), (AGGREGATOR, aggregator)):
         node.says(AT["ETH"], function, raw)
     assert isinstance(asked(node), Unpriced)
+
+
+def on_both(asset="ETH"):
+    """A feed of *asset* on our chain, and one on the other that stands in for it."""
+    return {asset: (ETH_FEED, replace(ETH_FEED, chain=OTHER, address=AT["BASE"]))}
+
+
+def two_nodes():
+    one = healthy(ScriptedNode(1), "ETH", 3000 * 10**8)
+    return one, healthy(ScriptedNode(OTHER), "BASE", 3001 * 10**8)
+
+
+def test_first_chain_that_can_be_read_speaks_for_the_asset_and_no_other_is_asked():
+    one, other = two_nodes()
+    (said,) = make(Options(on_both()), io(one, other)).opinions({"ETH": (ETH,)}, NOW)
+    assert (Decimal(3000), 2, 0) == (said.value, one.requests, other.requests)
+
+
+def test_another_chains_feed_stands_in_while_the_first_chain_is_silent():
+    one, other = two_nodes()
+    one.silent = True
+    (said,) = make(Options(on_both()), io(one, other)).opinions({"ETH": (ETH,)}, NOW)
+    assert (Decimal(3001), 1, 2) == (said.value, one.requests, other.requests)
+
+
+def test_another_chains_feed_stands_in_while_the_first_chains_sequencer_is_down():
+    one, other = two_nodes()
+    one.answers(UPTIME, ROUND, (1, 1, NOW - 9_000, NOW - 9_000, 1))
+    options = Options(on_both(), {CHAIN: Sequencer(UPTIME)})
+    (said,) = make(options, io(one, other)).opinions({"ETH": (ETH,)}, NOW)
+    assert Decimal(3001) == said.value
+
+
+def test_feed_that_is_refused_on_a_readable_chain_is_not_replaced_by_another():
+    one, other = two_nodes()
+    healthy(one, "ETH", 10**8)
+    (said,) = make(Options(on_both()), io(one, other)).opinions({"ETH": (ETH,)}, NOW)
+    assert ("G202", 0) == (refused(said)[0], other.requests)
+
+
+def test_chain_that_is_down_is_asked_once_and_the_first_reason_stays():
+    one, other = two_nodes()
+    one.silent = other.silent = True
+    feeds = on_both() | {"USDC": (replace(USDC_FEED, chain=OTHER),)}
+    asked = {"ETH": (ETH,), "USDC": (USDC,)}
+    said = make(Options(feeds), io(one, other)).opinions(asked, NOW)
+    assert ["N101", "N101"] == [refusal.code for refusal in said]
+    assert (1, 1) == (one.requests, other.requests)
+
+
+STAKED = "0x" + "57" * 20
+RATE = Function("stEthPerToken", (), ("uint256",))
+STETH_FEED = replace(ETH_FEED, rate=(STAKED, "stEthPerToken()"))
+
+
+def staked(*, rate, answer=3000 * 10**8):
+    node = healthy(ScriptedNode(), "ETH", answer)
+    if rate is not None:
+        node.answers(STAKED, RATE, (rate,))
+    (said,) = make(Options({"wstETH": (STETH_FEED,)}), io(node)).opinions({"wstETH": ()}, NOW)
+    return said, node.requests
+
+
+def test_token_that_counts_is_worth_what_it_stands_for_and_takes_no_request_more():
+    said, requests = staked(rate=1_234_567_890_123_456_789)
+    assert (Decimal("3703.703670370370367000"), NOW - 41, 2) == (said.value, said.at, requests)
+
+
+@pytest.mark.parametrize("rate", [None, 0])
+def test_token_that_counts_has_no_price_without_its_rate(rate):
+    said, _ = staked(rate=rate)
+    assert ("wstETH", "chainlink of wstETH has no rate: its contract does not tell one") == (
+        said.asset,
+        said.why,
+    )
+
+
+def test_rate_is_nothing_where_the_feed_is_refused():
+    said, _ = staked(rate=10**18, answer=-1)
+    assert "chainlink of wstETH says -1, which is no price" == said.why
+
+
+def test_rates_of_several_feeds_and_a_sequencer_are_not_mixed_up():
+    node = healthy(healthy(ScriptedNode(), "ETH", 3000 * 10**8), "USDC", 10**8 + 1)
+    node.answers(STAKED, RATE, (2 * 10**18,))
+    node.answers(UPTIME, ROUND, (1, 0, NOW - 9_000, NOW - 9_000, 1))
+    feeds = {"ETH": (ETH_FEED,), "wstETH": (STETH_FEED,), "USDC": (USDC_FEED,)}
+    options = Options(feeds, {CHAIN: Sequencer(UPTIME)})
+    said = make(options, io(node)).opinions(dict.fromkeys(feeds, ()), NOW)
+    assert [Decimal(3000), Decimal("1.00000001"), Decimal(6000)] == [one.value for one in said]

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import resources
 from agent.errors import AgentError
 from agent.settings import Settings, load
 
@@ -19,6 +20,19 @@ USDC = { weight = "0.40", band = "0.05" }
 """
 
 Load = Callable[..., Settings]
+
+
+def about(chain: str) -> str:
+    """The tables of chains.toml about one chain."""
+    header = f'[chains."{chain}"'
+    rows = resources.text("chains.toml").splitlines(keepends=True)
+    wanted, found = False, []
+    for row in rows:
+        if row.startswith("["):
+            wanted = row.startswith(header)
+        if wanted:
+            found.append(row)
+    return "".join(found)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The portfolio of the command line's contract, kept to the one chain that is known so far."""
+"""The portfolio of the command line's contract, kept to one chain."""
 
 EXAMPLE = """\
 schema = 1

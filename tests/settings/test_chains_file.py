@@ -27,6 +27,7 @@ FEEDS = {
     "USDC": ("0x8fFfFfd4AfB6115b954Bd326cbe7B4BA576818f6", 82_800, "USDC / USD"),
     "USDT": ("0x3E7d1eAB13ad0104d2750B8863b489D65364e32D", 86_400, "USDT / USD"),
     "DAI": ("0xAed0c38402a5d19df6E4c03F4E2DceD6e29c1ee9", 3_600, "DAI / USD"),
+    "wstETH": ("0xCfE54B5cD566aB89272946F602D76Ea879CAb4a8", 3_600, "STETH / USD"),
 }
 
 
@@ -62,6 +63,8 @@ def test_ethereum_has_a_feed_for_each_asset(ethereum):
     }
     assert FEEDS == feeds
     assert {(feed.decimals, feed.unbounded) for feed in ethereum.feeds.values()} == {(8, False)}
+    rates = {name: feed.rate for name, feed in ethereum.feeds.items() if feed.rate}
+    assert rates == {"wstETH": "stEthPerToken()"}
 
 
 def test_ethereum_has_the_contracts_that_the_router_works_with(ethereum):
@@ -100,8 +103,9 @@ def test_a_token_is_found_by_symbol_and_in_its_listing(ethereum):
 
 def test_settings_without_a_portfolio_know_chains_and_folders(folder):
     world = load_chains_only(environ={})
-    assert list(world.chains) == [ETHEREUM]
+    assert next(iter(world.chains)) == ETHEREUM
     assert world.local is False
+    assert world.across_api == "https://app.across.to/api"
     assert world.files == (resources.path("chains.toml"),)
 
 
@@ -154,10 +158,42 @@ MISTAKES = [
     ),
     (
         '"eip1559"',
-        '"legacy"',
+        '"optimism"',
         "C104 c.toml:{line}: "
         + CHAIN
-        + '.fee_model: "legacy" is not possible; known here: eip1559',
+        + '.fee_model: "optimism" is not possible; known here: arbitrum, eip1559, legacy, op_stack',
+    ),
+    (
+        'finality = "finalized"',
+        'finality = "safe"',
+        "C104 c.toml:{line}: " + CHAIN + '.finality: "safe" is not possible; known here: finalized',
+    ),
+    (
+        "slip44 = 60",
+        "slip44 = -1",
+        "C104 c.toml:{line}: " + CHAIN + ".native.slip44: -1 is not between 0 and 2147483647",
+    ),
+    (
+        'says = "USD₮0"',
+        'says = ""',
+        'C104 c.toml:{line}: chains."eip155:42161".tokens.USDT.says: '
+        "must be 1 to 512 printable characters",
+    ),
+    (
+        "domain = 0",
+        'domain = "0"',
+        "C103 c.toml:{line}: " + CHAIN + ".cctp.domain: a whole number is wanted, not text",
+    ),
+    (
+        "grace_seconds = 3600",
+        "grace_seconds = 90000",
+        'C104 c.toml:{line}: chains."eip155:8453".sequencer.grace_seconds: '
+        "90000 is not between 0 and 86400",
+    ),
+    (
+        '"https://app.across.to/api"',
+        '"http://app.across.to/api"',
+        "C104 c.toml:{line}: bridges.across.api: must start with https:// and not end with /",
     ),
     (
         "block_seconds = 12",
@@ -239,6 +275,25 @@ MISTAKES = [
         + ".feeds.DAI.unbounded: true or false is wanted, not a whole number",
     ),
     (
+        'rate = "stEthPerToken()"',
+        'rate = "stEthPerToken"',
+        "C104 c.toml:{line}: "
+        + CHAIN
+        + '.feeds.wstETH.rate: a function without arguments is wanted, such as "stEthPerToken()"',
+    ),
+    (
+        'rate = "stEthPerToken()"\n',
+        "",
+        "C104 c.toml:{line-5}: " + CHAIN + ".feeds.wstETH: needs the key rate",
+    ),
+    (
+        'description = "BTC / USD"',
+        'description = "BTC / USD"\nrate = "rate()"',
+        "C104 c.toml:{line+1}: "
+        + CHAIN
+        + ".feeds.WBTC.rate: an asset is what its feed prices; only a counted token has a rate",
+    ),
+    (
         'role = "count"',
         'role = "hold"',
         "C104 c.toml:{line}: "
@@ -270,7 +325,8 @@ MISTAKES = [
 @pytest.mark.parametrize(("old", "new", "expected"), MISTAKES)
 def test_each_mistake_is_told_with_file_line_and_key(say, old, new, expected):
     line = REAL[: REAL.index(old)].count("\n") + 1
-    expected = expected.replace("{line-1}", str(line - 1)).replace("{line+1}", str(line + 1))
+    for away in (-5, -1, 1):
+        expected = expected.replace(f"{{line{away:+}}}", str(line + away))
     expected = expected.format(line=line)
     assert expected == say(REAL.replace(old, new, 1))
 
@@ -281,7 +337,7 @@ def test_no_entry_goes_without_its_source(say):
     sourced = [
         number for number, row in enumerate(rows) if row.startswith(("source =", "checked ="))
     ]
-    assert len(sourced) == 2 * (1 + 6 + 5 + 1 + 1)
+    assert len(sourced) == 2 * sum(row.startswith("[") for row in rows)
     for number in sourced:
         key = rows[number].split(" ")[0]
         header = next(row for row in reversed(rows[:number]) if row.startswith("["))
@@ -363,11 +419,8 @@ def test_variables_are_put_into_nothing_but_nodes(folder):
     assert facts.name == "${HOME}"
 
 
-def test_eight_chains_fit_the_format(folder):
-    text = REAL[: REAL.index("[chains.")] + "".join(
-        REAL[REAL.index("[chains.") :].replace("eip155:1", f"eip155:{number}")
-        for number in range(1, 9)
+def test_a_file_without_bridges_asks_nobody_for_fees(folder):
+    Path("c.toml").write_text(
+        REAL[: REAL.index("[bridges.across]")] + REAL[REAL.index('[chains."eip155:1"]') :]
     )
-    Path("c.toml").write_text(text)
-    world = load_chains_only(chains=Path("c.toml"), environ={})
-    assert [facts.native.chain for facts in world.chains.values()] == list(range(1, 9))
+    assert load_chains_only(chains=Path("c.toml"), environ={}).across_api == ""

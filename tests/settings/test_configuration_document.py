@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 from settings.example import EXAMPLE
 
+from agent import resources
 from agent.settings import environment
 from agent.settings.choices import KEYS
 from agent.settings.keys import CHAINS, OVERLAY, PORTFOLIO, Key
+
+NODES = tuple(re.findall(r"\$\{([A-Z_]+)", resources.text("chains.toml")))
+"""The variables that put a node of one's own in front."""
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 
@@ -64,7 +68,7 @@ def test_overlay_of_the_document_is_accepted(folder):
 
 
 def test_document_names_every_variable_that_is_no_key():
-    for name in (*environment.FILES, *environment.SECRETS, "ETH_RPC_URL"):
+    for name in (*environment.FILES, *environment.SECRETS, *NODES):
         assert f"`{name}`" in DOCUMENT
 
 
@@ -78,7 +82,13 @@ def test_example_of_the_contract_says_every_key_but_the_ones_with_a_reason():
         key.name for key in PORTFOLIO if re.search(rf"\b{key.name.rsplit('.', 1)[-1]}\b", EXAMPLE)
     }
     unsaid = {key.name for key in PORTFOLIO if "<" not in key.name} - said
-    assert unsaid == {"wallet.env_key_max_value"}
+    assert unsaid == {
+        "wallet.env_key_max_value",
+        # An offer of one's own to relayers: for those who do not want to ask for one.
+        "bridges.across.api",
+        "bridges.across.relayer_fee_bps",
+        "bridges.across.relayer_fee_fixed",
+    }
 
 
 def test_every_overridable_key_is_asked_for(load_text):

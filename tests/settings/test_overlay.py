@@ -1,5 +1,6 @@
 """The overlay of local chains: loopback only, never the real genesis, never mixed."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -69,6 +70,27 @@ def test_an_overlay_may_shorten_confirmations_and_head_age(overlay):
     assert facts.block_seconds == Decimal(12)
 
 
+ROLLUP = OVERLAY.replace("eip155:1", "eip155:8453").replace(
+    '"0x8fffffd4afb6115b954bd326cbe7b4ba576818f6" = 60', ""
+)
+
+
+def test_an_overlay_may_shorten_the_grace_of_a_sequencer(overlay):
+    base = ChainId(8453)
+    real = load_chains_only(environ={}).chains[base].sequencer
+    assert load_chains_only(overlay=overlay(ROLLUP), environ={}).chains[base].sequencer == real
+    text = ROLLUP.replace("block_seconds = 1", "sequencer_grace_seconds = 0")
+    found = load_chains_only(overlay=overlay(text), environ={}).chains[base].sequencer
+    assert replace(real, grace_seconds=0) == found
+
+
+def test_an_overlay_tells_where_fees_of_across_are_asked_for(overlay):
+    assert load_chains_only(overlay=overlay(), environ={}).across_api == ""
+    text = OVERLAY + '[bridges.across]\napi = "http://127.0.0.1:41900/api"\n'
+    world = load_chains_only(overlay=overlay(text), environ={})
+    assert world.across_api == "http://127.0.0.1:41900/api"
+
+
 def test_an_overlay_is_named_by_its_variable_too(overlay):
     overlay()
     assert load_chains_only(environ={"REBALANCER_OVERLAY": "overlay.toml"}).local is True
@@ -128,6 +150,18 @@ def test_policy_is_the_same_with_and_without_an_overlay(overlay, load_text):
             "http://127.0.0.1:41801",
             "http://0.0.0.0:1",
             'C106 overlay.toml:4: chains."eip155:1".rpc: the RPC URL of 0.0.0.0 must use https: plain http is for loopback only',
+        ),
+        (
+            "[keys]",
+            '[bridges.across]\napi = "https://app.across.to/api"\n[keys]',
+            "C106 overlay.toml:12: bridges.across.api: app.across.to is not this machine "
+            "(127.0.0.1, ::1 or localhost)",
+        ),
+        (
+            "block_seconds = 1",
+            "sequencer_grace_seconds = 1",
+            'C104 overlay.toml:6: chains."eip155:1".sequencer_grace_seconds: '
+            "chains.toml knows no sequencer of Ethereum",
         ),
         (
             '["http://127.0.0.1:41801"]',
@@ -204,16 +238,11 @@ def test_a_refused_overlay_says_what_to_use_instead(overlay):
 
 
 def test_local_and_real_chains_never_mix(folder, overlay, load_text, minimal):
-    from agent import resources
-
-    real = resources.text("chains.toml")
-    start = real.index("[chains.")
-    Path("two.toml").write_text(real + real[start:].replace("eip155:1", "eip155:10"))
-    two = minimal.replace('["eip155:1"]', '["eip155:1", "eip155:10"]')
-    assert list(load_text(two, chains=Path("two.toml")).chains) == [1, 10]
+    two = minimal.replace('["eip155:1"]', '["eip155:1", "eip155:8453"]')
+    assert list(load_text(two).chains) == [1, 8453]
     with pytest.raises(AgentError) as caught:
-        load_text(two, chains=Path("two.toml"), overlay=overlay())
-    expected = "portfolio.toml:5: wallet.chains: the overlay of local chains has no eip155:10; it has eip155:1"
+        load_text(two, overlay=overlay())
+    expected = "portfolio.toml:5: wallet.chains: the overlay of local chains has no eip155:8453; it has eip155:1"
     assert expected == caught.value.message
 
 
@@ -221,10 +250,12 @@ def test_overlay_that_the_lab_writes_is_accepted(overlay):
     from types import SimpleNamespace
 
     from agent.lab.overlay import HEARTBEAT_SECONDS, overlay_text
+    from agent.lab.places import PLACES
 
     router = "0x68b3465833fb72a70ecdf485e0e4c7bd8665fc45"
     local = SimpleNamespace(
         chain_id=1,
+        place=PLACES[1],
         url="http://127.0.0.1:41801",
         genesis=GENESIS,
         block_seconds=1,
@@ -234,6 +265,7 @@ def test_overlay_that_the_lab_writes_is_accepted(overlay):
     world = load_chains_only(overlay=overlay(text), environ={})
     facts = world.chains[ETHEREUM]
     assert world.generated == {KEY.lower()}
-    assert {feed.heartbeat_seconds for feed in facts.feeds.values()} == {HEARTBEAT_SECONDS}
+    beats = {feed.heartbeat_seconds for feed in facts.feeds.values()}
+    assert beats == {HEARTBEAT_SECONDS}
     assert list(facts.code_hashes) == [router]
     assert (facts.confirmations, facts.max_head_age_seconds) == (1, 600)

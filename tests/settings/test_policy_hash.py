@@ -46,6 +46,8 @@ def test_another_spelling_of_the_same_will_has_the_same_hash(load_text, old, new
 
 
 LOOSENED = [
+    ("[bridges]", '[bridges.across]\napi = "off"\n[bridges]'),
+    ("[bridges]", "[bridges.across]\nrelayer_fee_bps = 8\n[bridges]"),
     ("0x71C7656EC7ab88b098defB751B7401B5f6d8976F", "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"),
     ('ETH  = { weight = "0.50", band = "0.05" }', 'ETH  = { weight = "0.50", band = "0.06" }'),
     ('count = ["wstETH"]', "count = []"),

@@ -7,7 +7,7 @@ from settings.example import EXAMPLE
 
 from agent.core.money import NATIVE, Bps, ChainId, Token
 from agent.core.policy import Asset, Instance, Limits, Policy, Range, Target, Trigger
-from agent.settings import Confirm, SignerSpec
+from agent.settings import AcrossWish, Confirm, RelayerFee, SignerSpec
 
 ETHEREUM = ChainId(1)
 ETH = Token(ETHEREUM, NATIVE, 18, "ETH")
@@ -172,3 +172,29 @@ def test_settings_are_frozen(load_text):
         settings.policy.targets["DAI"] = Target(Bps(0), Bps(0))
     with pytest.raises(TypeError):
         settings.world.chains[ChainId(5)] = settings.chains[ETHEREUM]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("", AcrossWish(ask_api=True, fee=None)),
+        ('api = "off"', AcrossWish(ask_api=False, fee=None)),
+        (
+            'relayer_fee_bps = 8\nrelayer_fee_fixed = "0.50"',
+            AcrossWish(ask_api=True, fee=RelayerFee(bps=Bps(8), fixed=Decimal("0.50"))),
+        ),
+        (
+            "relayer_fee_bps = 0",
+            AcrossWish(ask_api=True, fee=RelayerFee(bps=Bps(0), fixed=Decimal(0))),
+        ),
+        (
+            'relayer_fee_fixed = "1"',
+            AcrossWish(ask_api=True, fee=RelayerFee(bps=Bps(0), fixed=Decimal(1))),
+        ),
+    ],
+)
+def test_an_offer_to_relayers_stands_where_the_owner_makes_one(load_text, minimal, said, expected):
+    settings = load_text(minimal + f"\n[bridges.across]\n{said}\n")
+    assert expected == settings.across
+    told = settings.origin["bridges.across.relayer_fee_bps"]
+    assert ("not set" if "bps" not in said else said[18:19]) == told.value

@@ -9,8 +9,8 @@ from typing import ClassVar
 import pytest
 from hook_server import SECRET, Hook, hook_server
 
+from agent.core.notice import Notice
 from agent.errors import NoticeUndelivered
-from agent.ports import Notice
 from agent.wire.apprise_notices import AppriseNotifier
 from agent.wire.webhook import DeadMan, Webhook, body, text
 

@@ -1,0 +1,180 @@
+"""Checks of what stands on no local chain: spoke pools, sequencers, tokens of another age."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from oracles.scripted_node import ScriptedNode
+
+from agent.cli import checks_facts
+from agent.core.money import Address, ChainId
+from agent.settings import ChainFacts, load_chains_only
+from agent.wire.abi import Function, functions
+
+BASE = load_chains_only(environ={}).chains[ChainId(8453)]
+NOW = 1_800_000_000
+ROUND = functions("chainlink_feed")["latestRoundData()"]
+SYMBOL, DECIMALS = functions("erc20")["symbol()"], functions("erc20")["decimals()"]
+WRAPPED = Function("wrappedNativeToken", (), ("address",))
+CHAIN = Function("chainId", (), ("uint256",))
+NOBODY = Address("0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed")
+
+
+def told(found: Any) -> list[tuple[str, str, str]]:
+    return [(one.level, one.what, one.place.partition(": ")[2]) for one in found]
+
+
+def pool(*, wrapped: str | None, chain: int | None = 8453) -> ScriptedNode:
+    node = ScriptedNode(8453)
+    assert BASE.across is not None
+    if wrapped is not None:
+        node.answers(BASE.across.spoke_pool, WRAPPED, (wrapped,))
+    if chain is not None:
+        node.answers(BASE.across.spoke_pool, CHAIN, (chain,))
+    return node
+
+
+ACROSS = 'chains."eip155:8453".across'
+WETH = "0x4200000000000000000000000000000000000006"
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (pool(wrapped=WETH), ("ok", "its wrapped coin is WETH", "")),
+        (pool(wrapped=WETH, chain=None), ("ok", "its wrapped coin is WETH", "")),
+        (pool(wrapped=WETH, chain=10), ("error", "it says that it is on chain 10", ACROSS)),
+        (
+            pool(wrapped=NOBODY),
+            (
+                "error",
+                "its wrapped coin is 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed, "
+                f"chains.toml has {WETH}",
+                ACROSS,
+            ),
+        ),
+        (
+            pool(wrapped=None),
+            ("error", f"its wrapped coin is none, chains.toml has {WETH}", ACROSS),
+        ),
+    ],
+)
+def test_spoke_pool_knows_its_chain_and_coin(node: Any, expected: tuple[str, str, str]) -> None:
+    assert [expected] == told(checks_facts.spoke_pool(BASE, node))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((1, 0, NOW - 9_000, NOW, 1), ("ok", "up for 2 h", "")),
+        ((1, 1, NOW - 60, NOW, 1), ("warning", "it is down for 1 min", "")),
+        (None, ("error", "its feed does not answer", 'chains."eip155:8453".sequencer')),
+    ],
+)
+def test_sequencer_feed_answers(answer: Any, expected: tuple[str, str, str]) -> None:
+    node = ScriptedNode(8453)
+    assert BASE.sequencer is not None
+    if answer is not None:
+        node.answers(BASE.sequencer.feed, ROUND, answer)
+    assert [expected] == told(checks_facts.sequencer(BASE, node, NOW))
+
+
+def test_chain_without_sequencer_across_and_uniswap_has_nothing_to_check() -> None:
+    gnosis = load_chains_only(environ={}).chains[ChainId(100)]
+    node = ScriptedNode(100)
+    looks = (
+        checks_facts.sequencer(gnosis, node, NOW),
+        checks_facts.spoke_pool(gnosis, node),
+        checks_facts.tiers(gnosis, node),
+        checks_facts.feeds(gnosis, node, NOW),
+    )
+    assert [[], [], [], []] == [told(look) for look in looks]
+    assert 0 == node.requests
+    assert {} == checks_facts.across_addresses(gnosis) == checks_facts.cctp_addresses(gnosis)
+
+
+def tokens(*, usdt: bytes) -> tuple[ChainFacts, ScriptedNode]:
+    """Arbitrum's tokens with their own symbols, USDT saying exactly these bytes."""
+    facts = load_chains_only(environ={}).chains[ChainId(42161)]
+    node = ScriptedNode(42161)
+    for row in facts.listings[1:]:
+        node.answers(row.token.address, SYMBOL, (row.says,))
+    tether = facts.named("USDT")
+    assert tether is not None
+    node.says(tether.address, SYMBOL, usdt)
+    return facts, node
+
+
+def test_symbol_is_compared_with_what_the_contract_is_known_to_say() -> None:
+    ours = Function("symbol", (), ("string",))
+    facts, node = tokens(usdt=encoded(ours, "USD₮0"))
+    assert [("ok", "6 say the symbol that chains.toml has", "")] == told(
+        checks_facts.symbols(facts, node)
+    )
+
+
+def test_symbol_of_another_token_is_shown_without_its_tricks() -> None:
+    ours = Function("symbol", (), ("string",))
+    facts, node = tokens(usdt=encoded(ours, "US\x1b[31mDC"))
+    (found,) = checks_facts.symbols(facts, node)
+    assert "USDT calls itself US__31mDC, chains.toml has USD₮0" == found.what
+
+
+def test_symbol_in_32_bytes_is_read_too() -> None:
+    facts, node = tokens(usdt=b"USDT".ljust(32, b"\0"))
+    (found,) = checks_facts.symbols(facts, node)
+    assert "USDT calls itself USDT, chains.toml has USD₮0" == found.what
+
+
+def encoded(function: Function, text: str) -> bytes:
+    from agent.wire.abi import encode
+
+    return encode(function.outputs, (text,))
+
+
+def test_feed_without_decimals_or_answer_is_found() -> None:
+    interface = functions("chainlink_feed")
+    feed = BASE.feeds["ETH"]
+    node = ScriptedNode(8453)
+    node.answers(feed.address, interface["description()"], ("ETH / USD",))
+    first = next(checks_facts.feeds(BASE, node, NOW))
+    assert "its answers have no decimals, chains.toml has 8" == first.what
+    node.answers(feed.address, interface["decimals()"], (8,))
+    assert "it has no answer" == next(checks_facts.feeds(BASE, node, NOW)).what
+    node.answers(feed.address, ROUND, (1, 1, NOW - 1_261, NOW - 1_261, 1))
+    old = next(checks_facts.feeds(BASE, node, NOW))
+    assert "it has not spoken for 21 min, its heartbeat is 20 min" == old.what
+    node.answers(feed.address, ROUND, (1, 1, NOW - 1_260, NOW - 1_260, 1))
+    assert "ok" == next(checks_facts.feeds(BASE, node, NOW)).level
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        (1_234_500_000_000_000_000, ("ok", "it stands for 1.2345", "")),
+        (
+            None,
+            (
+                "error",
+                "its contract does not answer stEthPerToken()",
+                'chains."eip155:1".feeds.wstETH',
+            ),
+        ),
+    ],
+)
+def test_token_that_counts_tells_its_rate(rate: int | None, expected: tuple[str, str, str]) -> None:
+    ethereum = load_chains_only(environ={}).chains[ChainId(1)]
+    wsteth = ethereum.named("wstETH")
+    assert wsteth is not None
+    node = ScriptedNode(1)
+    if rate is not None:
+        node.answers(wsteth.address, Function("stEthPerToken", (), ("uint256",)), (rate,))
+    assert [expected] == told(checks_facts.rates(ethereum, node))
+
+
+def test_feed_of_what_counts_is_no_contract_that_every_wallet_depends_on() -> None:
+    ethereum = load_chains_only(environ={}).chains[ChainId(1)]
+    feed = ethereum.feeds["wstETH"].address
+    assert feed not in checks_facts.addresses(ethereum)
+    assert {feed} == set(checks_facts.counted_addresses(ethereum))
