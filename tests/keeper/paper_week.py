@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -18,6 +18,7 @@ from typing import Any
 from crash_rig import Crash, Fuse, Fused
 from paper_world import (
     ASSETS,
+    BRIDGE,
     ETH_A,
     ETH_B,
     ETHER,
@@ -41,9 +42,10 @@ from agent.core.agree import agree
 from agent.core.decide import drifts
 from agent.core.fees import money
 from agent.core.fold import apply
+from agent.core.market import Edge
 from agent.core.money import Address, Bps, ChainId, Token
 from agent.core.plan import Plan
-from agent.core.policy import Policy, Target, Trigger
+from agent.core.policy import Policy, Range, Target, Trigger
 from agent.core.price import Opinion, Prices
 from agent.core.snapshot import Snapshot
 from agent.core.state import State
@@ -61,6 +63,7 @@ from agent.keeper.notices import Audience
 from agent.keeper.tick import Desk, Wallet, advance
 from agent.keeper.ticked import Ticked
 from agent.ports import Notice, Sent
+from agent.sim.bridge import PaperBridge
 
 EVERY = 600
 BUDGET = 240.0
@@ -155,6 +158,27 @@ class Remembering:
         return tuple(self._facts)
 
 
+class Ferry(PaperBridge):
+    """Carries USDC and wrapped ether, and offers nothing else."""
+
+    def survey(
+        self, routes: Sequence[tuple[Token, Token]], sizes: Mapping[Token, int]
+    ) -> tuple[Edge, ...]:
+        served = [(a, b) for a, b in routes if {a, b} in ({USDC_A, USDC_B}, {WETH_A, WETH_B})]
+        return tuple(
+            replace(edge, ladder=tuple(self._point(sizes[edge.sell], part) for part in PARTS))
+            for edge in super().survey(served, sizes)
+        )
+
+    def _point(self, size: int, part: int) -> tuple[int, int]:
+        raw = size * part // PARTS[-1]
+        return raw, self._out(raw)
+
+
+PARTS = (1, 10, 100, 1_000)
+"""Points of a ladder: a bridge is not believed below its first one."""
+
+
 @dataclass(slots=True)
 class Person:
     """Hears every notice, sometimes not, and looks at what waits for a person."""
@@ -202,6 +226,9 @@ class Week:
         self.values = {"ETH": Decimal(3000), "USDC": Decimal(1), "WBTC": Decimal(60_000)}
         self.world = World("push", automine=False, finality=3)
         self.world.journal = Remembering(self.world.journal)  # type: ignore[assignment]
+        self.world.bridge = Ferry(BRIDGE, self.world.chains, "push")
+        for node in self.world.chains.values():
+            node.contracts[BRIDGE] = self.world.bridge
         self.person = Person(self)
         self._let_blocks_come()
         self._fund()
@@ -213,6 +240,8 @@ class Week:
                 "USDC": Target(Bps(3000), Bps(250)),
                 "WBTC": Target(Bps(2000), Bps(200)),
             },
+            # Less is there at first: it takes transfers to stay inside.
+            by_chain={A: Range(Bps(4000), Bps(6000))},
             trigger=Trigger(mode="threshold", cooldown_seconds=1_800),
             gas_reserve={A: ETHER // 4, B: ETHER // 4},
         )
