@@ -83,9 +83,8 @@ class Context:
     ) -> Iterator[Account]:
         """The wallet with its ports, closed afterwards; *observe* hears of each fact.
 
-        *hear* is told of what has to wait.
-
-        *ask* stands in for the ways in which the password is found.
+        *hear* is told of what has to wait. *ask* stands in for the ways in which the password
+        is found.
 
         An error that ends its use says that nothing was signed only if nothing was.
         """

@@ -52,7 +52,11 @@ def history(state: State) -> History:
     """What earlier runs leave for the next decision."""
     if state.ended is None:
         return History()
-    return History(state.ended.at, state.ended.outcome)
+    outcome = state.ended.outcome
+    if outcome == "needs_human" and state.unreconciled is None:
+        # A person has looked and accepted the balances: what ended is an aborted run like others.
+        outcome = "aborted"
+    return History(state.ended.at, outcome)
 
 
 def read(io: Io, state: State) -> Snapshot:

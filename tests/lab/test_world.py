@@ -15,9 +15,10 @@ from agent.lab import mainnet, saved
 from agent.lab.anvil import STATES_KEPT
 from agent.lab.build import Built
 from agent.lab.mainnet import FEEDS, TOKENS
+from agent.lab.places import PLACES
 from agent.lab.pools import SEEDS, PoolSeed
 from agent.lab.puppet import Puppet, tx
-from agent.lab.saved import saved_world
+from agent.lab.saved import saved_world, saved_worlds
 from agent.lab.world import World
 from agent.wire.keccak import keccak256
 
@@ -255,14 +256,16 @@ def test_world_is_made_again_when_anything_that_it_is_made_by_changes() -> None:
 
 
 def test_world_built_again_is_the_same_world(lab_cache: Path, tmp_path: Path) -> None:
-    expected = saved_world(lab_cache)
+    expected = saved_worlds(lab_cache, PLACES)
     worlds = tmp_path / "lab/worlds"
     for number in range(saved.KEPT_VERSIONS + 1):
         (worlds / f"old{number}").mkdir(parents=True)
     for part in ("npm", "vyper"):
         (tmp_path / "lab" / part).symlink_to(lab_cache / "lab" / part)
-    built = saved_world(tmp_path)
-    assert replace(expected, state=built.state) == built
+    built = saved_worlds(tmp_path, PLACES)
+    assert {
+        chain: replace(found, state=built[chain].state) for chain, found in expected.items()
+    } == built
     assert saved.KEPT_VERSIONS + 2 == len(list(worlds.iterdir())), "kept, the new one, the lock"
 
 
