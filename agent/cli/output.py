@@ -11,7 +11,7 @@ from typing import Any
 SCHEMA = 1
 """Version of every JSON object that this program prints."""
 
-_CHAIN = re.compile(r"(?<![\"@.\w])(?:eip155:(?!\d+[:/\"])|chain )(\d+)\b(?!\")")
+_CHAIN = re.compile(r"(?<![\"@.\w])(?:eip155:(?!\d+[:/\"]\S)|chain )(\d+)\b(?!\")")
 """A chain in a sentence; not a key of a file, nor a part of a longer name (CAIP-10, CAIP-19)."""
 
 _names: dict[str, str] = {}
@@ -26,6 +26,8 @@ def for_people(text: str) -> str:
     """*text* with the chains in it by their names.
 
     >>> learn_names({8453: "Base"})
+    >>> for_people("eip155:8453: it is down")
+    'Base: it is down'
     >>> for_people("eip155:8453 is down; see eip155:8453:0xab and eip155:7")
     'Base is down; see eip155:8453:0xab and eip155:7'
     >>> for_people("chain 8453: no answer")

@@ -55,7 +55,6 @@ def anvil(chain: World, own: dict[str, Artifact]) -> Iterator[OnAnvil]:
     on = OnAnvil(chain, own)
     yield on
     on.node.close()
-    chain.rpc.call("evm_setAutomine", True)
 
 
 @pytest.fixture
