@@ -102,8 +102,9 @@ def test_sound_facts_are_confirmed_one_by_one(local: Any, wallet: CliWallet) -> 
 ✓ Ethereum feed of USDT: USDT / USD, 8 decimals, fresh
 ✓ Ethereum feed of DAI: DAI / USD, 8 decimals, fresh
 ✓ Ethereum feed of wstETH: STETH / USD, 8 decimals, fresh
-✓ Ethereum rate of wstETH: it stands for 1.2
+✓ Ethereum rate of wstETH: it stands for 1.2000
 ✓ Ethereum fee tiers: 4 are the factory's
+✓ Ethereum Across: its wrapped coin is WETH
 ✓ Ethereum finality: the newest final block is AGE behind
 0 errors, 0 warnings
 """
