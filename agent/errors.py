@@ -224,6 +224,30 @@ class NoRoute(Unavailable):
     code = "N107"
 
 
+class Contradicted(Unavailable):
+    """A provider's answer contradicts what is known without it."""
+
+    code = "N108"
+
+
+class ProviderSilent(Unavailable):
+    """A provider gave no usable answer, also when it was asked again."""
+
+    code = "N109"
+
+
+class Rejected(Unavailable):
+    """A provider understood a question and says no."""
+
+    code = "N110"
+
+
+class NoticeUndelivered(Unavailable):
+    """A notice did not reach whom it was for; money does not depend on it."""
+
+    code = "N111"
+
+
 class RunOpen(Pending):
     """An earlier run of the account is not finished."""
 
@@ -242,6 +266,12 @@ class Unreconciled(NeedsHuman):
     code = "H102"
 
 
+class KeeperStopped(NeedsHuman):
+    """The keeper met the same refusal too often and begins nothing more."""
+
+    code = "H103"
+
+
 class DiskFull(Broken):
     """The journal cannot be written, so nothing may be signed."""
 
@@ -258,6 +288,12 @@ class SetupFailed(Broken):
     """A part of the local chains could not be fetched or built."""
 
     code = "X103"
+
+
+class ExtraMissing(Broken):
+    """An optional part of the program is asked for and not installed."""
+
+    code = "X104"
 
 
 class Locked(Busy):

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from agent.core.fact import Fact, Reserved
-from agent.core.fees import FeeQuote
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.intent import Draft, Receipt, SignedMessage, SignedTx
 from agent.core.layout import Layout
+from agent.core.log import Log, LogQuery
 from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
+from agent.core.notice import Notice
+from agent.core.order import OrderState
 from agent.core.plan import Leg
 from agent.core.price import Opinion, Ratio, Unpriced
 from agent.core.quote import Allowance, Call, Quote
 from agent.core.sighting import Sighting
-from agent.core.simulated import Simulated
+from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
+from agent.errors import Unreachable
+
+JSON: TypeAlias = bool | int | Decimal | str | list["JSON"] | dict[str, "JSON"] | None
+"""What a provider's answer is made of: numbers with a fraction are Decimal, never float."""
 
 BlockTag = int | Literal["latest", "finalized"]
 
@@ -57,8 +65,14 @@ class Node(Protocol):
     def requests(self) -> int:
         """HTTP requests made so far."""
 
-    def snapshot(self, account: Address, tokens: Sequence[Token]) -> ChainSnapshot:
-        """All balances, the block and the account's code, atomically, in one request."""
+    def snapshot(
+        self, account: Address, tokens: Sequence[Token], *, old: bool = False
+    ) -> ChainSnapshot:
+        """All balances, the block and the account's code, atomically, in one request.
+
+        Raises `StaleHead` when the newest block is too old to decide on, unless *old* is given:
+        a chain that stands still can be read all the same.
+        """
 
     def balances(self, account: Address, tokens: Sequence[Token], at: int) -> Mapping[Token, int]:
         """Base units at block number *at*; raises when one of them cannot be read."""
@@ -73,7 +87,14 @@ class Node(Protocol):
         """Keccak of the runtime code (hex with prefix), empty for an account without code."""
 
     def fees(self) -> FeeQuote:
-        """Base fee of the next block and a usual priority fee."""
+        """Base fee of the next block, a usual priority fee, and what a byte of data costs."""
+
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
+        """What the place of each call (with its gas limit) on the parent chain costs now.
+
+        In the order of *calls*; nothing where the chain has no parent. Never a guess: it raises
+        `Unavailable` when the chain's own oracle does not say it.
+        """
 
     def sight(self, account: Address, hashes: Sequence[str]) -> Sighting:
         """Heads, nonces and receipts together."""
@@ -84,14 +105,27 @@ class Node(Protocol):
     def received(self, account: Address, token: Token, transaction: str) -> tuple[int, int]:
         """(in, out) of *token* by the Transfer logs of one mined transaction, base units."""
 
+    def logs(self, query: LogQuery) -> tuple[Log, ...]:
+        """All logs that match, in order; raises when the node has not all of the blocks.
+
+        However many blocks are asked for: what a node refuses at once is asked for in parts.
+        """
+
+    def logs_of(self, transaction: str) -> tuple[Log, ...]:
+        """All logs of one mined transaction, in order; raises when it is not mined."""
+
     def simulate(
         self,
         account: Address,
         calls: Sequence[tuple[Call, int]],
         watch: Sequence[Token],
         allowances: Sequence[Allowance],
+        given: Mapping[Token, int] = NOTHING,
     ) -> Simulated:
-        """Run *calls* (each with its gas limit) in a row as the account would, on the head."""
+        """Run *calls* (each with its gas limit) in a row as the account would, on the head.
+
+        Of what is *given* (base units) it has more than it has; the deltas do not contain it.
+        """
 
     def send(self, raw: str) -> Sent:
         """Hand over signed bytes once; an error is an unknown, never a no."""
@@ -124,10 +158,12 @@ class Venue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing to do before `until` (unix seconds)."""
+    """Nothing to do before `until`; `id` is the bridge's number, by `due` the money is back."""
 
     until: int
     why: str
+    id: str = ""
+    due: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,23 +265,6 @@ class Bridge(Protocol):
         """What delivers a deposit on a fork; None when nothing is needed. Raises `Unavailable`."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFill:
-    """One execution of a signed order, in base units."""
-
-    id: str
-    sold: int
-    bought: int
-
-
-@dataclass(frozen=True, slots=True)
-class OrderState:
-    """What a venue and the chain say of a signed order; `open` while it can be filled."""
-
-    open: bool
-    fills: tuple[OrderFill, ...]
-
-
 @runtime_checkable
 class OrderBook(Protocol):
     """The part of a venue that takes signed messages instead of transactions."""
@@ -332,12 +351,48 @@ class Clock(Protocol):
         """Wait."""
 
 
+class Notifier(Protocol):
+    """A way to reach a person."""
+
+    @property
+    def name(self) -> str:
+        """What memory and messages call it; no secret."""
+
+    def tell(self, notice: Notice) -> None:
+        """Hand *notice* on once; raises AgentError, whose text holds no secret, when it cannot."""
+
+
+class Http(Protocol):
+    """Asks providers' servers; reads only."""
+
+    def get(self, url: str, query: Mapping[str, str], *, headers: Mapping[str, str] = ...) -> JSON:
+        """The answer to one question; raises RateLimited, Unreachable, Rejected or BadReply.
+
+        Errors name the host and nothing else of the address, the query or the headers.
+        """
+
+
+class Offline:
+    """Implements the Http port where nobody is to be asked."""
+
+    def get(
+        self,
+        _url: str,
+        _query: Mapping[str, str],
+        *,
+        headers: Mapping[str, str] | None = None,  # noqa: ARG002  it carries none
+    ) -> JSON:
+        """Raise Unreachable, whatever is asked."""
+        raise Unreachable("no provider is asked here", fix="ask outside of the rehearsal")
+
+
 @dataclass(frozen=True, slots=True)
 class AdapterIo:
-    """What an adapter may touch: the nodes by chain, and the clock."""
+    """What an adapter may touch: the nodes by chain, the clock, and providers' servers."""
 
     nodes: Mapping[ChainId, Node]
     clock: Clock
+    http: Http = field(default_factory=Offline)
 
 
 Observer = Callable[[Fact], None]

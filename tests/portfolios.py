@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 
@@ -17,7 +17,7 @@ from agent.core.snapshot import Block, ChainSnapshot, Snapshot
 from agent.core.value import value
 from agent.planning.problem import Problem
 
-CHAIN, OTHER = ChainId(1), ChainId(8453)
+CHAIN, OTHER, THIRD = ChainId(1), ChainId(8453), ChainId(42161)
 WALLET = Address("0x" + "d3" * 20)
 NOW = 1_800_000_000
 
@@ -158,8 +158,123 @@ def edges(*tokens: Token, **options) -> tuple[Edge, ...]:
     return tuple(edge(a, b, **options) for a in traded for b in traded if a != b)
 
 
-FEES = {CHAIN: FeeQuote(10**9, 0), OTHER: FeeQuote(10**8, 0)}
-NATIVE_PRICES = {CHAIN: Decimal(3000), OTHER: Decimal(3000)}
+def bridge(
+    sell: Token,
+    buy: Token,
+    *,
+    fee_bps: int = 8,
+    fixed: str = "0.50",
+    least: str = "20",
+    most: str = "100000",
+    via: str = "across",
+    gas: int = 110_000,
+    quoted: Prices | None = None,
+) -> Edge:
+    """An edge to another chain: a fee with a fixed part, between the least and the most value."""
+    worth = (quoted or spread_prices()).of(sell).value
+    scale = Decimal(buy.unit) / sell.unit
+    points = []
+    for part in (Decimal(least), Decimal(most) / 10, Decimal(most)):
+        raw, fee = (
+            whole(sell, str(v / worth)) for v in (part, part * fee_bps / 10_000 + Decimal(fixed))
+        )
+        points.append((raw, int((raw - fee) * scale)))
+    return Edge(via, sell, buy, tuple(points), gas, 60, frozenset(), "", 400)
+
+
+FEES = {CHAIN: FeeQuote(10**9, 0), OTHER: FeeQuote(10**8, 0), THIRD: FeeQuote(10**7, 0, 10**6)}
+NATIVE_PRICES = {chain: Decimal(3000) for chain in (CHAIN, OTHER, THIRD)}
+
+
+@dataclass(frozen=True)
+class Place:
+    """The tokens of one chain."""
+
+    chain: ChainId
+    eth: Token
+    weth: Token
+    usdc: Token
+    wbtc: Token
+    dai: Token
+
+    @property
+    def erc20(self) -> tuple[Token, ...]:
+        return (self.weth, self.usdc, self.wbtc, self.dai)
+
+
+def place(chain: ChainId) -> Place:
+    named = {name: token(name.upper(), 18, chain) for name in ("weth", "dai")}
+    six = {"usdc": token("USDC", 6, chain), "wbtc": token("WBTC", 8, chain)}
+    return Place(chain=chain, eth=Token(chain, NATIVE, 18, "ETH"), **named, **six)
+
+
+ONE, BASE, ARB = PLACES = tuple(place(chain) for chain in (CHAIN, OTHER, THIRD))
+SPREAD = assets(
+    ("ETH", tuple(t for p in PLACES for t in (p.eth, p.weth))),
+    ("WBTC", tuple(p.wbtc for p in PLACES)),
+    ("USDC", tuple(p.usdc for p in PLACES)),
+)
+SPREAD_OF = {t: asset.name for asset in SPREAD for t in (i.token for i in asset.instances)}
+SPREAD_WRAPPED = {p.chain: p.weth for p in PLACES}
+
+
+def spread_prices(**changed: str) -> Prices:
+    return replace(prices(**changed), asset_of=SPREAD_OF)
+
+
+def spread_policy(**changed) -> Policy:
+    """Three assets on three chains, a little gas kept on each."""
+    usual = {
+        "chains": tuple(p.chain for p in PLACES),
+        "assets": SPREAD,
+        "gas_reserve": {p.chain: 10**16 for p in PLACES},
+    }
+    return policy(**{**usual, **changed})
+
+
+def spread(*placed: tuple[Place, Mapping[str, str]]) -> dict[Token, int]:
+    """Base units on three chains: nothing where nothing is said, a tenth of a coin for gas."""
+    held = {t: 0 for p in PLACES for t in (p.weth, p.usdc, p.wbtc)}
+    held |= {p.eth: 10**17 for p in PLACES}
+    for where, amounts in placed:
+        held |= {
+            getattr(where, name): whole(getattr(where, name), v) for name, v in amounts.items()
+        }
+    return held
+
+
+def swaps_on(*places: Place, **options) -> tuple[Edge, ...]:
+    """Swaps between all assets on each of the chains."""
+    quoted = spread_prices()
+    return tuple(
+        edge(a, b, quoted=quoted, **options)
+        for p in places
+        for a in (p.weth, p.wbtc, p.usdc)
+        for b in (p.weth, p.wbtc, p.usdc)
+        if a != b
+    )
+
+
+def bridges_between(*places: Place, **options) -> tuple[Edge, ...]:
+    """Bridges as they are: USDC for USDC, the gas coin in either form for the coin itself."""
+    return tuple(
+        bridge(sell, buy, **options)
+        for a in places
+        for b in places
+        if a is not b
+        for sell, buy in ((a.usdc, b.usdc), (a.eth, b.eth), (a.weth, b.eth))
+    )
+
+
+def spread_problem(held=None, **changed) -> Problem:
+    """A problem on three chains, with all swaps and bridges."""
+    usual = {
+        "policy": spread_policy(),
+        "prices": spread_prices(),
+        "edges": swaps_on(*PLACES) + bridges_between(*PLACES),
+        "wrapped": SPREAD_WRAPPED,
+    }
+    return problem(spread() if held is None else held, **{**usual, **changed})
 
 
 def problem(held=None, **changed) -> Problem:

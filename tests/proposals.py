@@ -11,6 +11,7 @@ from typing import Any, Literal
 from amm_pools import v2_pool, v3_pool
 
 from agent.core.amm.path import Hop
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.guard import Proposal
 from agent.core.intent import Draft
 from agent.core.layout import Layout
@@ -18,6 +19,7 @@ from agent.core.money import NATIVE, Address, Amount, ChainId, Token
 from agent.core.plan import Leg, Sell
 from agent.core.policy import Limits
 from agent.core.price import Price, Prices
+from agent.core.proposal import FarSide
 from agent.core.quote import Allowance, Call, Meaning, Quote, TypedMessage
 from agent.core.simulated import Simulated
 from agent.core.verdict import Refusal
@@ -42,7 +44,9 @@ USDC = Token(CHAIN, Address("0x" + "d2" * 20), 6, "USDC")
 DAI = Token(CHAIN, Address("0x" + "33" * 20), 18, "DAI")
 WBTC = Token(CHAIN, Address("0x" + "44" * 20), 8, "WBTC")
 FAR_WETH = Token(OTHER, Address("0x" + "e2" * 20), 18, "WETH")
-ASSETS = {ETH: "ETH", WETH: "ETH", FAR_WETH: "ETH", USDC: "USDC", DAI: "DAI", WBTC: "WBTC"}
+FAR_ETH = Token(OTHER, NATIVE, 18, "ETH")
+ASSETS = dict.fromkeys((ETH, WETH, FAR_ETH, FAR_WETH), "ETH")
+ASSETS |= {USDC: "USDC", DAI: "DAI", WBTC: "WBTC"}
 VALUES = {"ETH": Decimal(3000), "USDC": Decimal(1), "DAI": Decimal(1), "WBTC": Decimal(60_000)}
 
 SOLD = 2 * 10**18
@@ -61,12 +65,22 @@ ROUTES = {
 """Kinds of pools and tokens of the routes, all from WETH to USDC."""
 
 BRIDGING = Layout(
-    signature="send(address,uint256,address,uint256,address)",
+    signature="send(address,uint256,uint256,address,uint256,address,address,uint256)",
     sell=(0,),
     amount_in=(1,),
-    buy=(2,),
-    min_out=(3,),
-    recipient=(4,),
+    to_chain=(2,),
+    buy=(3,),
+    min_out=(4,),
+    recipient=(5,),
+    refund=(6,),
+    fill_deadline=(7,),
+)
+FAR = FarSide(
+    chain=OTHER,
+    targets={BRIDGE: PIN},
+    code_hashes={BRIDGE: PIN},
+    account_code_hash="",
+    time=NOW,
 )
 
 
@@ -118,6 +132,21 @@ def order(**changes: Any) -> TypedMessage:
     return TypedMessage("cow_order", CHAIN, content, DEADLINE)
 
 
+def sent(**changes: Any) -> str:
+    """Calldata of an honest transfer; *changes* replace what it names."""
+    said = {
+        "sell": WETH.address,
+        "amount_in": SOLD,
+        "to_chain": OTHER,
+        "buy": FAR_WETH.address,
+        "min_out": SOLD * 999 // 1000,
+        "recipient": ACCOUNT,
+        "refund": ACCOUNT,
+        "fill_deadline": NOW + 7_200,
+    }
+    return call_data(BRIDGING, *{**said, **changes}.values())
+
+
 def act(kind: str) -> tuple[Call | TypedMessage, Address, Token, Token]:
     """The payload of an honest act, whom it is approved for, and the tokens of its leg."""
     match kind:
@@ -127,8 +156,7 @@ def act(kind: str) -> tuple[Call | TypedMessage, Address, Token, Token]:
             data = call_data(WITHDRAW, SOLD)
             return Call(CHAIN, WETH.address, 0, data), WETH.address, WETH, ETH
         case "bridge":
-            values = (WETH.address, SOLD, FAR_WETH.address, SOLD * 999 // 1000, ACCOUNT)
-            return Call(CHAIN, BRIDGE, 0, call_data(BRIDGING, *values)), BRIDGE, WETH, FAR_WETH
+            return Call(CHAIN, BRIDGE, 0, sent()), BRIDGE, WETH, FAR_WETH
         case "order":
             return order(), BOOK, WETH, USDC
         case _:
@@ -202,7 +230,11 @@ def honest(kind: Kind = "v3 single") -> Proposal:
             chain_time=NOW,
             clock_time=NOW,
             native=ETH,
+            fees=FeeQuote(10**6, 10**5),
+            l1_fees=(),
             value=Decimal(6000),
+            wrapped={CHAIN: WETH.address, OTHER: FAR_WETH.address},
+            far=FAR if kind == "bridge" else None,
         )
     )
 
@@ -226,8 +258,13 @@ def simulated(drafts: tuple[Draft, ...], deltas: dict[Token, int]) -> Simulated:
 
 
 def understood(p: Proposal) -> Proposal:
-    """The proposal with the meanings that its drafts' bytes have."""
-    return replace(p, meanings=tuple(read(draft.payload) for draft in p.drafts))
+    """The proposal with the meanings that its drafts' bytes have, on a chain without data fees."""
+    calls = [draft for draft in p.drafts if isinstance(draft.payload, Call)]
+    return replace(
+        p,
+        meanings=tuple(read(draft.payload) for draft in p.drafts),
+        l1_fees=tuple(L1Fee() for _ in calls),
+    )
 
 
 def with_payload(p: Proposal, payload: Call | TypedMessage) -> Proposal:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from agent.core.fact import Fact
+from agent.core.fees import TxKind
 from agent.core.intent import UnsignedTx
 from agent.core.money import NATIVE, Address, ChainId
 
@@ -78,9 +79,10 @@ def facts() -> st.SearchStrategy[Fact]:
 
 
 @st.composite
-def unsigned_transactions(draw: st.DrawFn, sender: Address) -> UnsignedTx:
-    """Any transaction that may be signed for *sender*."""
+def unsigned_transactions(draw: st.DrawFn, sender: Address, kind: TxKind = "eip1559") -> UnsignedTx:
+    """Any transaction of that kind that may be signed for *sender*."""
     max_fee_per_gas = draw(UINT256)
+    legacy = kind == "legacy"
     return UnsignedTx(
         chain=draw(chain_ids),
         sender=sender,
@@ -90,5 +92,8 @@ def unsigned_transactions(draw: st.DrawFn, sender: Address) -> UnsignedTx:
         data=draw(calldata),
         gas_limit=draw(st.integers(21_000, 2**63)),
         max_fee_per_gas=max_fee_per_gas,
-        max_priority_fee_per_gas=draw(st.integers(0, max_fee_per_gas)),
+        max_priority_fee_per_gas=draw(
+            st.integers(max_fee_per_gas if legacy else 0, max_fee_per_gas)
+        ),
+        kind=kind,
     )

@@ -10,11 +10,12 @@ from dataclasses import replace
 from agent.chain.node import RpcNode
 from agent.chain.reasons import plain
 from agent.chain.replies import hash_text
-from agent.core.fees import FeeQuote
+from agent.core.fees import FeeQuote, L1Fee
+from agent.core.log import Log, LogQuery
 from agent.core.money import Address, ChainId, Token
 from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
-from agent.core.simulated import Simulated
+from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
 from agent.errors import KeyNotAllowed, NoSimulator
 from agent.ports import BlockTag, Read, Sent
@@ -24,9 +25,9 @@ from agent.wire.rpc import Rpc, RpcError, RpcUnavailable
 IMPERSONATED = "impersonate:"
 """How the bytes of a transaction begin that is not signed; its JSON fields follow."""
 
-_FIELDS = frozenset(
-    ["from", "to", "value", "data", "gas", "nonce", "maxFeePerGas", "maxPriorityFeePerGas"]
-)
+_CALL_FIELDS = frozenset(["from", "to", "value", "data", "gas", "nonce"])
+_PRICE_FIELDS = (frozenset(["maxFeePerGas", "maxPriorityFeePerGas"]), frozenset(["gasPrice"]))
+"""Of EIP-1559, and of a legacy transaction."""
 
 _NO_SUCH_METHOD = -32601
 """JSON-RPC 2.0, section 5.1."""
@@ -114,9 +115,19 @@ class ForkNode:
         """(in, out) of *token* by the logs of one mined transaction, base units."""
         return self._inner.received(account, token, self._real(transaction))
 
-    def snapshot(self, account: Address, tokens: Sequence[Token]) -> ChainSnapshot:
+    def logs(self, query: LogQuery) -> tuple[Log, ...]:
+        """All logs that match, in order, under the real hashes of their transactions."""
+        return self._inner.logs(query)
+
+    def logs_of(self, transaction: str) -> tuple[Log, ...]:
+        """All logs of one mined transaction, by its stand-in hash or its real one."""
+        return self._inner.logs_of(self._real(transaction))
+
+    def snapshot(
+        self, account: Address, tokens: Sequence[Token], *, old: bool = False
+    ) -> ChainSnapshot:
         """All balances, the block and the account's code, atomically."""
-        return self._inner.snapshot(account, tokens)
+        return self._inner.snapshot(account, tokens, old=old)
 
     def balances(self, account: Address, tokens: Sequence[Token], at: int) -> Mapping[Token, int]:
         """Base units at block number *at*."""
@@ -135,8 +146,12 @@ class ForkNode:
         return self._inner.code_hashes(addresses)
 
     def fees(self) -> FeeQuote:
-        """Base fee of the next block and a usual priority fee, in wei per gas."""
+        """Base fee of the next block, a usual priority fee, and what a byte of data costs."""
         return self._inner.fees()
+
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
+        """What the place of each call (with its gas limit) on the parent chain costs now."""
+        return self._inner.l1_fees(calls)
 
     def pending_nonce(self, account: Address) -> int:
         """The account's next nonce with the fork's pool counted in."""
@@ -148,9 +163,10 @@ class ForkNode:
         calls: Sequence[tuple[Call, int]],
         watch: Sequence[Token],
         allowances: Sequence[Allowance],
+        given: Mapping[Token, int] = NOTHING,
     ) -> Simulated:
         """Run *calls* in a row as the account would, on the fork's head."""
-        return self._inner.simulate(account, calls, watch, allowances)
+        return self._inner.simulate(account, calls, watch, allowances, given)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -164,8 +180,10 @@ class ForkNode:
 def _fields(text: str) -> dict[str, str]:
     """Read the fields of an unsigned transaction; raises ``ValueError`` for anything else."""
     fields = json.loads(text)
-    if not isinstance(fields, dict) or set(fields) != _FIELDS:
-        raise ValueError(f"an impersonated transaction has the fields {sorted(_FIELDS)}")
+    if not isinstance(fields, dict) or set(fields) - _CALL_FIELDS not in _PRICE_FIELDS:
+        raise ValueError("an impersonated transaction has no other price than its type's")
+    if not set(fields) >= _CALL_FIELDS:
+        raise ValueError(f"an impersonated transaction has the fields {sorted(_CALL_FIELDS)}")
     if not all(isinstance(field, str) and field.startswith("0x") for field in fields.values()):
         raise ValueError("the fields of an impersonated transaction are hex")
     return fields

@@ -7,20 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+from agent.chain import fees_op_stack
 from agent.chain.faults import is_limit, refused
-from agent.chain.fees import NextBlock, next_block
+from agent.chain.fees import NextBlock, l1_fees, next_block
 from agent.chain.holdings import code_hash, holdings
+from agent.chain.logs import logs, logs_of
 from agent.chain.multicall import aggregating, one_by_one
 from agent.chain.replies import header, payload, quantity, value
-from agent.chain.scanner import OverrideIgnored, Scan, scan
+from agent.chain.scanner import ARBITRUM_SCANNER_CODE, SCANNER_CODE, OverrideIgnored, Scan, scan
 from agent.chain.sight import sight
 from agent.chain.upstream import Identity, Question, Upstream
 from agent.chain.upstreams import Upstreams
-from agent.core.fees import FeeQuote
+from agent.core.fees import FeeModel, FeeQuote, L1Fee
+from agent.core.log import Log, LogQuery
 from agent.core.money import Address, ChainId, Token
 from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
-from agent.core.simulated import Simulated
+from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
 from agent.errors import BadReply, WrongChain
 from agent.ports import BlockTag, Clock, Read, Sent
@@ -55,6 +58,7 @@ class RpcNode:
         multicall3: Address | None,
         max_head_age_seconds: int | None,
         clock: Clock,
+        fee_model: FeeModel = "eip1559",
         timeout_seconds: float = TIMEOUT_SECONDS,
         max_reply_bytes: int = MAX_REPLY_BYTES,
     ) -> None:
@@ -72,6 +76,8 @@ class RpcNode:
         ]
         self._chain = chain
         self._upstreams = Upstreams(chain, [Upstream(rpc, identity, clock) for rpc in rpcs])
+        self._fee_model: FeeModel = fee_model
+        self._paid_beside_gas = fees_op_stack.Paid() if fee_model == "op_stack" else None
         self._reads = one_by_one if multicall3 is None else aggregating(multicall3)
         self._heights: dict[str, int] = {}
         self._web3_lock = threading.Lock()
@@ -87,13 +93,17 @@ class RpcNode:
         """HTTP requests made so far, to all endpoints together."""
         return self._upstreams.requests
 
-    def snapshot(self, account: Address, tokens: Sequence[Token]) -> ChainSnapshot:
+    def snapshot(
+        self, account: Address, tokens: Sequence[Token], *, old: bool = False
+    ) -> ChainSnapshot:
         """All balances, the block and the account's code of one block, by one request.
 
-        Three requests where the node does not run code of ours in an ``eth_call``.
+        Three requests where the node does not run code of ours in an ``eth_call``. Raises
+        ``StaleHead`` for a block that is too old, unless *old* is given.
         """
         before = self.requests
-        found = self._ask(lambda node: self._fresh_scan(node, account, tokens))
+        look = self._last_scan if old else self._fresh_scan
+        found = self._ask(lambda node: look(node, account, tokens))
         held = _held(found, tokens)
         return ChainSnapshot(
             chain=self._chain,
@@ -143,14 +153,21 @@ class RpcNode:
         )
 
     def fees(self) -> FeeQuote:
-        """Base fee of the next block and a usual priority fee, in wei per gas."""
-        return self._ask(_fresh_next_block).fees
+        """Base fee of the next block, a usual priority fee, and what a byte of data costs."""
+        return self._ask(self._fresh_next_block).fees
+
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
+        """What the place of each call (with its gas limit) on the parent chain costs now.
+
+        One request, none where data costs nothing. Raises ``BadReply`` when it cannot be told.
+        """
+        return self._ask(lambda node: l1_fees(node, calls, self._fee_model))
 
     def sight(self, account: Address, hashes: Sequence[str]) -> Sighting:
         """Heads, nonces and receipts that belong together."""
 
         def question(node: Upstream) -> Sighting:
-            found = sight(node, account, hashes, self._heights)
+            found = sight(node, account, hashes, self._heights, self._paid_beside_gas)
             node.fresh(found.head)
             return found
 
@@ -168,21 +185,35 @@ class RpcNode:
 
         return self._translated(lambda: received(self.web3, account, token, transaction))
 
+    def logs(self, query: LogQuery) -> tuple[Log, ...]:
+        """All logs that match, in order; raises ``StaleHead`` when blocks are missing."""
+        return self._ask(lambda node: logs(node, query))
+
+    def logs_of(self, transaction: str) -> tuple[Log, ...]:
+        """All logs of one mined transaction; raises ``BadReply`` when it is not mined."""
+        return self._ask(lambda node: logs_of(node, transaction))
+
     def simulate(
         self,
         account: Address,
         calls: Sequence[tuple[Call, int]],
         watch: Sequence[Token],
         allowances: Sequence[Allowance],
+        given: Mapping[Token, int] = NOTHING,
     ) -> Simulated:
         """Run *calls* (each with its gas limit) in a row as the account would, on the head.
 
-        Two requests: the head with its fees, and the calls. Raises ``NoSimulator``.
+        Two requests: the head with its fees, and the calls; more to find out how the account can
+        have what is *given*. Raises ``NoSimulator``.
         """
+        from agent.chain.given import overrides
         from agent.chain.simulate import Rehearsal, simulate
 
-        rehearsal = Rehearsal(account=account, calls=calls, watch=watch, allowances=allowances)
-        following = self._ask(_fresh_next_block)
+        extra = self._ask(lambda node: overrides(node, account, given)) if given else {}
+        rehearsal = Rehearsal(
+            account=account, calls=calls, watch=watch, allowances=allowances, given=extra
+        )
+        following = self._ask(self._fresh_next_block)
         return self._translated(lambda: simulate(self.web3, following, rehearsal))
 
     def send(self, raw: str) -> Sent:
@@ -216,9 +247,12 @@ class RpcNode:
             raise refused(self._chain, self._upstreams.host, fault) from None
 
     def _fresh_scan(self, node: Upstream, account: Address, tokens: Sequence[Token]) -> Scan:
-        found = self._scan(node, account, tokens, "latest")
+        found = self._last_scan(node, account, tokens)
         node.fresh(found.block)
         return found
+
+    def _last_scan(self, node: Upstream, account: Address, tokens: Sequence[Token]) -> Scan:
+        return self._scan(node, account, tokens, "latest")
 
     def _scan(self, node: Upstream, account: Address, tokens: Sequence[Token], at: str) -> Scan:
         """Scan by code of ours; remember if the node cannot, and read in parts instead."""
@@ -236,7 +270,7 @@ class RpcNode:
         if node.overrides is False:
             return None
         try:
-            found = scan(node, account, contracts, at)
+            found = scan(node, account, contracts, at, code=self._scanner)
         except OverrideIgnored:
             node.overrides = node.overrides or False
             return None
@@ -248,6 +282,15 @@ class RpcNode:
         node.overrides = True
         return found
 
+    @property
+    def _scanner(self) -> bytes:
+        return ARBITRUM_SCANNER_CODE if self._fee_model == "arbitrum" else SCANNER_CODE
+
+    def _fresh_next_block(self, node: Upstream) -> NextBlock:
+        found = next_block(node, self._chain, self._fee_model)
+        node.fresh(found.head)
+        return found
+
     def _on_chain(self, found: Scan, node: Upstream) -> Scan:
         if found.chain != self._chain:
             raise WrongChain(
@@ -255,12 +298,6 @@ class RpcNode:
                 fix=f"put the RPC URL of a node of chain {self._chain}",
             )
         return found
-
-
-def _fresh_next_block(node: Upstream) -> NextBlock:
-    found = next_block(node)
-    node.fresh(found.head)
-    return found
 
 
 def _only(node: Upstream, method: str, params: Sequence[object]) -> JSON:

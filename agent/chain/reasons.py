@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.wire import foreign_text
 from agent.wire.abi import AbiError, decode, selector
 
 MAX_REASON_CHARS = 200
@@ -48,10 +49,5 @@ def revert_reason(raw: bytes, said: str) -> str:
 
 
 def plain(text: str, *, at_most: int = MAX_REASON_CHARS) -> str:
-    """Cut foreign text and escape everything that a terminal would obey.
-
-    >>> plain("a\\x1b[31mb")
-    'a\\\\x1b[31mb'
-    """
-    escaped = (c if c.isprintable() else ascii(c)[1:-1] for c in text[:at_most])
-    return "".join(escaped)[:at_most]
+    """Cut foreign text to a reason's length and escape everything that a terminal would obey."""
+    return foreign_text.plain(text, at_most=at_most)

@@ -26,15 +26,28 @@ GAS_RESERVE = 250_000
 """Gas below which no token is asked: GAS_PER_TOKEN with the 64th part that a call must leave
 (EIP-150), and some 100 for each token that is then skipped."""
 
-_LISTING = f"""
-    PUSH4 0x70a08231  PUSH1 0x00  MSTORE            ; memory 0x1c: balanceOf(address) …
-    PUSH1 0x00  CALLDATALOAD  PUSH1 0x60  SHR       ; account
-    DUP1  PUSH1 0x20  MSTORE                        ; memory 0x20: … of the account
-    CHAINID    PUSH1 0x40  MSTORE                   ; answer 0: chain id
+_BLOCK = """
     NUMBER     PUSH1 0x60  MSTORE                   ; answer 1: block number
     TIMESTAMP  PUSH1 0x80  MSTORE                   ; answer 2: unix seconds
     PUSH1 0x01  NUMBER  SUB  BLOCKHASH
                PUSH1 0xa0  MSTORE                   ; answer 3: parent hash
+"""
+
+_ARBITRUM_BLOCK = """
+    PUSH4 0xa3b1b31d  PUSH1 0x60  MSTORE            ; memory 0x7c: arbBlockNumber()
+    PUSH1 0x20  PUSH1 0x60  PUSH1 0x04  PUSH1 0x7c
+    PUSH1 0x64  GAS  STATICCALL  POP                ; answer 1: block number, by ArbSys at 0x64
+    TIMESTAMP  PUSH1 0x80  MSTORE                   ; answer 2: unix seconds; answer 3: nothing
+"""
+
+
+def _listing(block: str) -> str:
+    return f"""
+    PUSH4 0x70a08231  PUSH1 0x00  MSTORE            ; memory 0x1c: balanceOf(address) …
+    PUSH1 0x00  CALLDATALOAD  PUSH1 0x60  SHR       ; account
+    DUP1  PUSH1 0x20  MSTORE                        ; memory 0x20: … of the account
+    CHAINID    PUSH1 0x40  MSTORE                   ; answer 0: chain id
+    {block}
     DUP1  BALANCE  PUSH1 0xc0  MSTORE               ; answer 4: native balance
     EXTCODEHASH    PUSH1 0xe0  MSTORE               ; answer 5: code hash
     PUSH2 0x0100                                    ; out (where the next answer goes)
@@ -59,17 +72,25 @@ _LISTING = f"""
     POP  PUSH1 0x40  SWAP1  SUB  PUSH1 0x40  RETURN
 """
 
-SCANNER_CODE = assemble(_LISTING)
+
+SCANNER_CODE = assemble(_listing(_BLOCK))
 """Takes account and tokens as packed 20-byte addresses, answers 32-byte words.
 
 BASEFEE is not among them: go-ethereum shows zero to an ``eth_call`` without a gas price
 (core/vm/evm.go, NewEVM), so the base fee is the header's.
 """
 
+ARBITRUM_SCANNER_CODE = assemble(_listing(_ARBITRUM_BLOCK))
+"""The same for Arbitrum, whose NUMBER is the parent chain's and whose BLOCKHASH is no block's
+(docs.arbitrum.io, "Block numbers and time"). Its sequencer orders blocks once and for all, so
+number and time tell a block, and the parent's hash is left out.
+"""
+
 _WORD_BYTES = 32
 _HEADER_WORDS = 6
 _UNREADABLE = 2**256 - 1
 _SKIPPED = 2**256 - 2
+_UNTOLD = f"{0:#066x}"
 _NO_CODE = frozenset({0, 0xC5D2460186F7233C927E7DB2DCC703C0E500B653CA82273B7BFAD8045D85A470})
 """Code hash of an account that does not exist, and of one without code: keccak256 of nothing
 (EIP-1052)."""
@@ -122,7 +143,12 @@ class Scan:
 
 
 def scan(
-    rpc: Asks, account: Address, tokens: Sequence[Address], at: BlockParameter = "latest"
+    rpc: Asks,
+    account: Address,
+    tokens: Sequence[Address],
+    at: BlockParameter = "latest",
+    *,
+    code: bytes = SCANNER_CODE,
 ) -> Scan:
     """Read native coin, code hash and all token contracts of one account at one block.
 
@@ -133,31 +159,30 @@ def scan(
     our code (both: read through Multicall3), ``RpcUnavailable`` when it does not answer, and
     ``BadReply`` when the answer is not one of the scanner's.
     """
-    answers = rpc.batch([("eth_call", request(account, tokens, at)), _header_question(at)])
+    answers = rpc.batch([("eth_call", request(account, tokens, at, code)), _header_question(at)])
     raw, block = decode(value(answers[0]), tokens=len(tokens)), header(value(answers[1]))
     pinned = {"blockHash": block.hash, "requireCanonical": True}
-    if (raw.number, raw.parent_hash, raw.timestamp) != (
-        block.number,
-        block.parent_hash,
-        block.timestamp,
-    ):
-        raw = _once(rpc, account, tokens, pinned)
+    parent = _UNTOLD if code == ARBITRUM_SCANNER_CODE else block.parent_hash
+    if (raw.number, raw.parent_hash, raw.timestamp) != (block.number, parent, block.timestamp):
+        raw = _once(rpc, account, tokens, pinned, code)
     return Scan(
         chain=raw.chain,
         block=block,
         native=raw.native,
         code_hash=raw.code_hash,
-        balances=_complete(rpc, account, tokens, pinned, raw),
+        balances=_complete(rpc, account, tokens, pinned, first=raw, code=code),
     )
 
 
-def request(account: Address, tokens: Sequence[Address], at: BlockParameter) -> list[Any]:
+def request(
+    account: Address, tokens: Sequence[Address], at: BlockParameter, code: bytes = SCANNER_CODE
+) -> list[Any]:
     """Return the parameters of the ``eth_call`` that runs the scanner."""
     packed = "0x" + "".join(address[2:] for address in (account, *tokens))
     return [
         {"to": SCANNER_ADDRESS, "data": packed},
         at,
-        {SCANNER_ADDRESS: {"code": "0x" + SCANNER_CODE.hex()}},
+        {SCANNER_ADDRESS: {"code": "0x" + code.hex()}},
     ]
 
 
@@ -193,13 +218,15 @@ def _complete(
     account: Address,
     tokens: Sequence[Address],
     pinned: BlockParameter,
+    *,
     first: RawScan,
+    code: bytes,
 ) -> tuple[int | None, ...]:
     """Ask again for the tokens that gas did not reach, as long as that makes progress."""
     balances = list(first.balances)
     missing = first.skipped
     while missing:
-        rest = _once(rpc, account, [tokens[place] for place in missing], pinned)
+        rest = _once(rpc, account, [tokens[place] for place in missing], pinned, code)
         for place, balance in zip(missing, rest.balances, strict=True):
             balances[place] = balance
         still = tuple(missing[place] for place in rest.skipped)
@@ -207,8 +234,10 @@ def _complete(
     return tuple(balances)
 
 
-def _once(rpc: Asks, account: Address, tokens: Sequence[Address], at: BlockParameter) -> RawScan:
-    (answer,) = rpc.batch([("eth_call", request(account, tokens, at))])
+def _once(
+    rpc: Asks, account: Address, tokens: Sequence[Address], at: BlockParameter, code: bytes
+) -> RawScan:
+    (answer,) = rpc.batch([("eth_call", request(account, tokens, at, code))])
     return decode(value(answer), tokens=len(tokens))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from agent.chain.faults import is_limit
+from agent.chain.fees_op_stack import Untold
 from agent.chain.multicall import Asks
 from agent.chain.replies import bad_reply, hash_text, header, quantity, value
 from agent.core.intent import Receipt
@@ -28,11 +30,19 @@ MAX_REMEMBERED = 4096
 """Transactions whose block number is remembered; far more than one account has unsettled."""
 
 
+class Rest(Protocol):
+    """What is to be added to the fees of receipts that do not say all."""
+
+    def wei(self, rpc: Asks, untold: Sequence[Untold]) -> Sequence[int]:
+        """Wei beside the gas of each transaction, in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class _View:
     """One batch: `heads` are the block at its beginning and at its end.
 
-    `known` are the nonces of the transactions that the node knows, None for the others.
+    `known` are the nonces of the transactions that the node knows, None for the others; `untold`
+    says by hash whose receipts leave out a part of the fee.
     """
 
     heads: tuple[Block, Block]
@@ -42,6 +52,7 @@ class _View:
     receipts: tuple[Receipt | None, ...]
     known: tuple[int | None, ...]
     canonical: dict[int, str]
+    untold: dict[str, Untold]
 
     @property
     def moved(self) -> bool:
@@ -69,7 +80,11 @@ class _View:
 
 
 def sight(
-    rpc: Asks, account: Address, hashes: Sequence[str], heights: MutableMapping[str, int]
+    rpc: Asks,
+    account: Address,
+    hashes: Sequence[str],
+    heights: MutableMapping[str, int],
+    rest: Rest | None = None,
 ) -> Sighting:
     """Return heads, nonces and receipts that belong together; usually one HTTP request.
 
@@ -77,7 +92,8 @@ def sight(
     receipt that is missing beside a nonce that already counts it would look like somebody else's
     transaction. The head is therefore asked first and last, and if it moved everything is asked
     again of the older one; what puzzles is looked at again. A receipt counts only if its block is
-    part of the head's chain; *heights* remembers which blocks to ask for next time.
+    part of the head's chain; *heights* remembers which blocks to ask for next time. *rest* says
+    what a transaction paid beside its gas, on chains where it does.
 
     Raises ``RpcError``, and ``BadReply`` when no consistent view was found.
     """
@@ -94,7 +110,7 @@ def sight(
             time.sleep(PAUSE_SECONDS * 2**look)
         else:
             _remember(heights, view.receipts)
-            return _sighting(view)
+            return _paid(rpc, _sighting(view), view.untold, rest)
     raise bad_reply("another chain of blocks each time it was asked")
 
 
@@ -102,7 +118,8 @@ def receipt(answer: JSON, transaction: str) -> Receipt | None:
     """Read a receipt, None when there is none; raises ``BadReply``.
 
     The fee includes the ``l1Fee`` that OP stack chains charge for the place of the transaction in
-    Ethereum's blocks (specs.optimism.io, "L1-Cost fees"); Arbitrum counts it as gas.
+    Ethereum's blocks (specs.optimism.io, "L1-Cost fees"), where the node says it; Arbitrum counts
+    it as gas.
     """
     if answer is None:
         return None
@@ -125,6 +142,39 @@ def receipt(answer: JSON, transaction: str) -> Receipt | None:
     )
 
 
+def _untold(answer: JSON, found: Receipt) -> Untold | None:
+    """Read which parts of the fee a receipt of an OP stack chain leaves out, None for no part.
+
+    One with its `l1Fee` and without a word of the operator, or with zeros, is of a chain whose
+    operator takes nothing (specs.optimism.io, Isthmus, "Operator Fee").
+    """
+    told = answer if isinstance(answer, dict) else {}
+    operator = [told.get(name, "0x0") for name in ("operatorFeeScalar", "operatorFeeConstant")]
+    l1_fee = told.get("l1Fee") is None
+    if not l1_fee and not any(map(quantity, operator)):
+        return None
+    return Untold(
+        transaction=found.hash,
+        block_hash=found.block_hash,
+        gas_used=found.gas_used,
+        l1_fee=l1_fee,
+    )
+
+
+def _paid(rpc: Asks, seen: Sighting, untold: Mapping[str, Untold], rest: Rest | None) -> Sighting:
+    """Add to the fees of the receipts what was paid beside the gas."""
+    asked = [each.hash for each in seen.receipts if each is not None and each.hash in untold]
+    if rest is None or not asked:
+        return seen
+    extra = dict(zip(asked, rest.wei(rpc, [untold[each] for each in asked]), strict=True))
+    return replace(
+        seen,
+        receipts=tuple(
+            each and replace(each, fee=each.fee + extra.get(each.hash, 0)) for each in seen.receipts
+        ),
+    )
+
+
 def _look(rpc: Asks, account: Address, hashes: Sequence[str], wanted: set[int], at: str) -> _View:
     numbers = sorted(wanted)
     answers = rpc.batch(
@@ -144,15 +194,21 @@ def _look(rpc: Asks, account: Address, hashes: Sequence[str], wanted: set[int], 
     receipts = answers[4 : 4 + count]
     transactions = answers[4 + count : 4 + 2 * count]
     blocks = map(_placed, map(value, answers[4 + 2 * count : -1]))
+    found = tuple(receipt(value(a), h) for a, h in zip(receipts, hashes, strict=True))
     return _View(
         heads=(head, last),
         finalized=_finalized(answers[1]),
         nonce=quantity(value(answers[2])),
         nonce_final=_nonce_final(answers[3]),
-        receipts=tuple(receipt(value(a), h) for a, h in zip(receipts, hashes, strict=True)),
+        receipts=found,
         known=tuple(_nonce(value(answer)) for answer in transactions),
         canonical=dict(zip(numbers, blocks, strict=True))
         | {head.number - 1: head.parent_hash, head.number: head.hash},
+        untold={
+            each.hash: part
+            for each, answer in zip(found, receipts, strict=True)
+            if each is not None and (part := _untold(value(answer), each)) is not None
+        },
     )
 
 

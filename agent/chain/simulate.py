@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from agent.chain.reasons import plain, revert_reason
 from agent.chain.replies import bad_reply
 from agent.chain.scanner import GAS_PER_TOKEN, GAS_RESERVE, SCANNER_CODE, decode
 from agent.core.fees import FeeQuote
+from agent.core.frozen import empty
 from agent.core.money import Address, Token
 from agent.core.quote import Allowance, Call
 from agent.core.simulated import Simulated
@@ -41,6 +42,8 @@ _SCAN_OVERHEAD_GAS = 30_000
 
 _READER_WEI = 10**24
 
+_RICH = {"balance": hex(_READER_WEI)}
+
 _WORD = 32
 
 _ALLOWANCE = "allowance(address,address)"
@@ -48,12 +51,16 @@ _ALLOWANCE = "allowance(address,address)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """Calls of an account with their gas limits, and what is to be read before and after."""
+    """Calls of an account with their gas limits, and what is to be read before and after.
+
+    `given` are overrides of the state that all this happens in, by address.
+    """
 
     account: Address
     calls: Sequence[tuple[Call, int]]
     watch: Sequence[Token]
     allowances: Sequence[Allowance]
+    given: Mapping[Address, Any] = field(default_factory=empty)
 
     @property
     def contracts(self) -> list[Address]:
@@ -82,35 +89,43 @@ def simulate(web3: Web3, following: NextBlock, rehearsal: Rehearsal) -> Simulate
     Raises ``NoSimulator`` when the node lacks ``eth_simulateV1``, ``BadReply`` when a watched
     balance or allowance cannot be read, and ``RpcError``.
     """
+    probed = following.model == "op_stack"
     try:
         with read_by_web3():
             parameter = _block_of(rehearsal, following)
             (block,) = web3.eth.simulate_v1(parameter, following.head.number)
             ran = [_ran(each) for each in block["calls"]]
-            price = min(_price(following.fees), block["baseFeePerGas"] + _tip(following.fees))
+            price = _paid_price(following.fees, block["baseFeePerGas"])
     except RpcError as fault:
         return _rejected(fault)
-    count = len(rehearsal.calls)
-    if len(ran) != 2 + count + len(rehearsal.allowances):
+    count, rights = len(rehearsal.calls), len(rehearsal.allowances)
+    if len(ran) != 2 + count + rights + probed:
         raise bad_reply("the simulation of other calls")
-    acts = ran[1 : 1 + count]
+    acts, readings = ran[1 : 1 + count], (ran[0], *ran[1 + count : 2 + count + rights])
+    beside_gas = _beside_gas(readings, ran[-1], price) if probed else 0
+    fees = price * sum(act.gas for act in acts) + beside_gas * count
     failed = next(((i, act) for i, act in enumerate(acts) if not act.ok), None)
     return Simulated(
         ok=failed is None,
         gas_used=tuple(act.gas for act in acts),
-        deltas=_deltas(rehearsal, ran[0], ran[1 + count], price * sum(act.gas for act in acts)),
-        allowances=tuple(map(_word, ran[2 + count :])),
+        deltas=_deltas(rehearsal, readings[0], readings[1], fees),
+        allowances=tuple(map(_word, readings[2:])),
         reverted=failed and (failed[0], revert_reason(failed[1].returned, failed[1].said)),
     )
 
 
 def _block_of(rehearsal: Rehearsal, following: NextBlock) -> Any:
-    """Return the parameter of eth_simulateV1: scan, calls, scan, allowances."""
+    """Return the parameter of eth_simulateV1: scan, calls, scan, allowances.
+
+    Where fees are charged beside the gas a last scan shows what the reader of the others paid.
+    """
     account, tokens, fees = rehearsal.account, rehearsal.contracts, following.fees
-    reader, scanner = (Address("0x" + secrets.token_hex(20)) for _ in range(2))
+    reader, witness, scanner = (Address("0x" + secrets.token_hex(20)) for _ in range(3))
     packed = "0x" + "".join(address[2:] for address in (account, *tokens))
     scan_gas = _SCAN_OVERHEAD_GAS + GAS_RESERVE + GAS_PER_TOKEN * len(tokens)
     scan = _transaction(reader, scanner, packed, scan_gas)
+    probed = following.model == "op_stack"
+    probes = [_transaction(witness, scanner, reader, scan_gas)] if probed else []
     acts = [
         _transaction(account, call.to, call.data, gas) | {"value": hex(call.value)}
         for call, gas in rehearsal.calls
@@ -120,20 +135,34 @@ def _block_of(rehearsal: Rehearsal, following: NextBlock) -> Any:
         for right in rehearsal.allowances
         for encoded in [functions("erc20")[_ALLOWANCE].encode(account, right.spender)]
     ]
-    offer = {"maxFeePerGas": hex(_price(fees)), "maxPriorityFeePerGas": hex(_tip(fees))}
-    block = {
+    calls = [scan, *acts, scan, *rights, *probes]
+    block: dict[str, Any] = {
         "blockOverrides": {"time": hex(following.timestamp)},
         "stateOverrides": {
-            reader: {"balance": hex(_READER_WEI)},
+            **rehearsal.given,
+            **{Address(each["from"]): _RICH for each in (scan, *probes)},
             scanner: {"code": "0x" + SCANNER_CODE.hex()},
         },
-        "calls": [each | offer for each in (scan, *acts, scan, *rights)],
+        "calls": [each | _offer(fees) for each in calls],
     }
     return {"blockStateCalls": [block], "validation": True, "traceTransfers": False}
 
 
 def _transaction(sender: Address, to: Address, calldata: str, gas: int) -> dict[str, str]:
     return {"from": sender, "to": to, "input": calldata, "gas": hex(gas)}
+
+
+def _offer(fees: FeeQuote) -> dict[str, str]:
+    if fees.kind == "legacy":
+        return {"gasPrice": hex(fees.base_fee_per_gas)}
+    return {"maxFeePerGas": hex(_price(fees)), "maxPriorityFeePerGas": hex(_tip(fees))}
+
+
+def _paid_price(fees: FeeQuote, base_fee: int) -> int:
+    """Return what each gas cost in a block of that base fee; a gas price is paid in full."""
+    if fees.kind == "legacy":
+        return fees.base_fee_per_gas
+    return min(_price(fees), base_fee + _tip(fees))
 
 
 def _price(fees: FeeQuote) -> int:
@@ -167,6 +196,25 @@ def _deltas(rehearsal: Rehearsal, first: _Ran, last: _Ran, fees: int) -> Mapping
             for token, raw in after.items()
         }
     )
+
+
+def _beside_gas(readings: Sequence[_Ran], probe: _Ran, price: int) -> int:
+    """Return what the node charged for each call beside its gas, in wei.
+
+    Simulated calls have no signed bytes: some nodes charge each of them for the least that bytes
+    can cost, others nothing. What the reader paid beyond its gas tells which.
+    """
+    paid = _READER_WEI - _native(probe) - price * sum(reading.gas for reading in readings)
+    each, rest = divmod(paid, len(readings))
+    if rest or each < 0:
+        raise bad_reply("a simulation whose fees do not add up")
+    return each
+
+
+def _native(ran: _Ran) -> int:
+    if not ran.ok:
+        raise bad_reply(f"no balances in a simulation: {plain(ran.said)}")
+    return decode("0x" + ran.returned.hex(), tokens=0).native
 
 
 def _scan(ran: _Ran, rehearsal: Rehearsal) -> dict[Token, int]:

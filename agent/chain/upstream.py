@@ -36,7 +36,7 @@ class Upstream:
     """One endpoint; raises ``WrongChain`` and ``StaleHead``.
 
     ``overrides`` is what was learned of it: whether ``eth_call`` runs code of ours, None before
-    the first try.
+    the first try. `log_span` is how many blocks of logs it takes at once, None before it refused.
     """
 
     def __init__(self, rpc: Rpc, identity: Identity, clock: Clock) -> None:
@@ -45,6 +45,7 @@ class Upstream:
         self._clock = clock
         self._proven = False
         self.overrides: bool | None = None
+        self.log_span: int | None = None
 
     @property
     def host(self) -> str:
@@ -103,8 +104,9 @@ class Upstream:
             )
         if expected.genesis is not None:
             self._compare_genesis(expected.genesis, value(genesis))
-        self.fresh(header(value(head)))
+        # Who it is does not change; how old its head is does, so that is asked of it again.
         self._proven = True
+        self.fresh(header(value(head)))
 
     def _compare_genesis(self, expected: str, answer: JSON) -> None:
         actual = hash_text(answer.get("hash") if isinstance(answer, dict) else None)

@@ -67,8 +67,9 @@ def revoke(
 
     context: Context = ctx.obj
     settings = context.settings()
+    teller = Teller(context, "")
     with (
-        context.account(settings, Teller(context, "")) as account,
+        context.account(settings, teller, hear=teller.hear) as account,
         session(worker(), account.io) as held,
     ):
         refuse_open(held)
@@ -135,10 +136,11 @@ def plan_of(account: Account, snapshot: Snapshot, found: tuple[Grant, ...]) -> P
     from dataclasses import replace
     from decimal import Decimal
 
-    from agent.core.fees import money, offer
+    from agent.core.fees import money, most, offer
     from agent.core.plan import Leg, Plan, Sell
     from agent.engine.ask import APPROVAL_GAS
     from agent.planning.greedy import fingerprint
+    from agent.wire import erc20
 
     io = account.io
     now = io.clock.now()
@@ -146,7 +148,11 @@ def plan_of(account: Account, snapshot: Snapshot, found: tuple[Grant, ...]) -> P
     dear: dict[ChainId, Decimal] = {}
     for chain in dict.fromkeys(grant.token.chain for grant in found):
         price = prices.of(io.chains[chain].native)
-        wei = APPROVAL_GAS * offer(io.nodes[chain].fees()).max_fee_per_gas
+        node = io.nodes[chain]
+        token = next(grant.token for grant in found if grant.token.chain == chain)
+        call = erc20.approve(chain, token.address, io.account, 0)
+        (l1,) = node.l1_fees([(call, APPROVAL_GAS)])
+        wei = most(offer(node.fees()), APPROVAL_GAS, l1)
         dear[chain] = Decimal(0) if price is None else money(wei, price.value)
     legs = tuple(
         Leg(

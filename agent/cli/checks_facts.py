@@ -57,7 +57,7 @@ def nodes(facts: ChainFacts, clock: Clock) -> Iterator[Finding]:
             continue
         answering.append(name)
         age = f"{-ahead} s old" if ahead < 0 else "new"
-        yield fine(about, f"chain {facts.chain}, genesis as pinned, head {head.number} is {age}")
+        yield fine(about, f"chain id {facts.chain}, genesis as pinned, head {head.number} is {age}")
     level: Level = "warning" if answering else "error"
     for about, silence in silent:
         yield met(about, silence, level=level)

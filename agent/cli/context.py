@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from agent.compose import Account
     from agent.core.fact import Fact
     from agent.core.state import State
+    from agent.engine.io import Pause
     from agent.settings import Settings, World
+
+
+CREDENTIAL = "rebalancer-password"
+"""Name of the file in `$CREDENTIALS_DIRECTORY`, as systemd's LoadCredential= puts it there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,7 @@ class Context:
         from agent.settings import load
 
         found = load(config=self.config, chains=self.chains, overlay=self.overlay)
-        self._tell(found.world)
+        self.tell_of(found.world)
         return found
 
     def world(self) -> World:
@@ -56,21 +61,30 @@ class Context:
         from agent.settings import load_chains_only
 
         found = load_chains_only(chains=self.chains, overlay=self.overlay)
-        self._tell(found)
+        self.tell_of(found)
         return found
 
-    def _tell(self, world: World) -> None:
+    def tell_of(self, world: World) -> None:
+        """Call chains and coins by the names that *world* has, and say LOCAL where it is."""
         from agent.cli import present
 
+        output.learn_names({chain: facts.name for chain, facts in world.chains.items()})
         present.name_coins({chain: facts.slip44 for chain, facts in world.chains.items()})
         if world.local and not self.quiet:
             output.say("LOCAL chains: nothing here is on any public chain")
 
     @contextmanager
     def account(
-        self, settings: Settings, observe: Callable[[Fact], None] = lambda _fact: None
+        self,
+        settings: Settings,
+        observe: Callable[[Fact], None] = lambda _fact: None,
+        ask: Callable[[], str] | None = None,
+        hear: Callable[[Pause], None] = lambda _pause: None,
     ) -> Iterator[Account]:
         """The wallet with its ports, closed afterwards; *observe* hears of each fact.
+
+        *hear* is told of what has to wait. *ask* stands in for the ways in which the password
+        is found.
 
         An error that ends its use says that nothing was signed only if nothing was.
         """
@@ -86,8 +100,9 @@ class Context:
                 signed.append(fact)
             observe(fact)
 
-        access = KeyAccess(ask=self.password, accept_plain_key=self.accept_plain_key)
-        opened = open_account(settings, access, observe=heard)
+        asked = (lambda: self.password(settings)) if ask is None else ask
+        access = KeyAccess(ask=asked, accept_plain_key=self.accept_plain_key)
+        opened = open_account(settings, access, observe=heard, hear=hear)
         try:
             yield opened
         except AgentError as error:
@@ -96,27 +111,28 @@ class Context:
         finally:
             opened.close()
 
-    def password(self) -> str:
-        """The key's password: from the descriptor, the environment's secret, or a prompt.
+    def password(self, settings: Settings | None = None) -> str:
+        """The key's password: from the descriptor, the environment or `.env`, a credential.
 
-        Raises KeyMissing where nobody can be asked.
+        A prompt where none of them has it; raises KeyMissing where nobody can be asked.
         """
         import getpass
         import os
 
         from agent.errors import KeyMissing
-        from agent.settings import variable
+        from agent.settings import Environment, credential
 
         if self.password_fd is not None:
             with os.fdopen(os.dup(self.password_fd), encoding="utf-8") as stream:
                 return stream.readline().rstrip("\n")
-        given = variable("REBALANCER_PASSWORD")
+        known = Environment() if settings is None else settings.world.environment
+        given = known.secret("REBALANCER_PASSWORD") or credential(CREDENTIAL)
         if given is not None:
-            return given
+            return given.reveal()
         if self.no_input or not sys.stdin.isatty():
             raise KeyMissing(
                 "the key needs its password and nobody can be asked for it",
-                fix="give it by --password-fd, or run this on a terminal",
+                fix="give it by --password-fd, in .env, or run this on a terminal",
             )
         return getpass.getpass("password of the key: ", stream=sys.stderr)
 

@@ -24,6 +24,8 @@ EXIT_USAGE, EXIT_UNEXPECTED, EXIT_INTERRUPTED = 2, 1, 130
 
 COMMANDS: tuple[tuple[str, str], ...] = (
     ("demo", "demo"),
+    ("look", "look"),
+    ("init", "init"),
     ("balances", "balances"),
     ("prices", "prices"),
     ("drift", "drift"),
@@ -33,10 +35,13 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("resume", "resume"),
     ("status", "status"),
     ("cancel", "cancel"),
+    ("watch", "watch"),
+    ("notify", "notify"),
     ("approvals", "approvals"),
     ("accounts", "accounts"),
     ("config", "config"),
     ("chains", "chains"),
+    ("bridges", "bridges"),
     ("doctor", "doctor"),
     ("pause", "pause"),
     ("unpause", "pause"),
@@ -66,6 +71,9 @@ VALUES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "--overlay": ("overlay", Path),
     "--password-fd": ("password_fd", int),
 }
+
+OWN: dict[str, frozenset[str]] = {"demo": frozenset({"--chains"})}
+"""Options of a command that share a name with a global one: after the command they are its own."""
 
 NOTHING_SIGNED = "nothing was signed"
 MAYBE_SIGNED = "something may have been signed: rebalancer status shows it"
@@ -180,7 +188,7 @@ def read_globals(arguments: list[str]) -> tuple[Context, list[str]]:
             rest += [word, *words]
         elif word in FLAGS:
             found[FLAGS[word]] = True
-        elif name in VALUES:
+        elif name in VALUES and not any(name in OWN.get(said, ()) for said in rest[:1]):
             field, read = VALUES[name]
             text = value if equals else next(words, None)
             if text is None:
@@ -254,13 +262,14 @@ def _tell(context: Context, error: AgentError) -> int:
 
 
 def _for_people(text: str) -> str:
-    """*text* with its addresses in the form with a checksum, as people know them."""
+    """*text* with addresses in the form with a checksum and chains by name, as people know them."""
     import re
 
     from agent.core.money import Address
     from agent.wire.address import checksum
 
-    return re.sub(r"\b0x[0-9a-f]{40}\b", lambda match: checksum(Address(match.group())), text)
+    named = output.for_people(text)
+    return re.sub(r"\b0x[0-9a-f]{40}\b", lambda match: checksum(Address(match.group())), named)
 
 
 if __name__ == "__main__":

@@ -67,17 +67,11 @@ def make(account: Account, *, asked: bool) -> tuple[Look, Plan | NoPlan]:
     Raises TokenMismatch, Unavailable, and what a refusal is to the caller: a wallet of which
     something is unknown or missing is not one with nothing to do.
     """
-    from agent.cli.refusals import error_of
     from agent.compose import check_decimals
-    from agent.engine.survey import look, make_plan
-    from agent.planning.problem import NoPlan
+    from agent.keeper.begin import planned
 
     check_decimals(account)
-    seen = look(account.io, account.state(), asked=asked)
-    found = make_plan(account.io, seen)
-    if isinstance(found, NoPlan) and found.refusals:
-        raise error_of(*found.refusals)
-    return seen, found
+    return planned(account.io, account.state(), asked=asked)
 
 
 def write(which: Plan, file: Path) -> None:
@@ -127,13 +121,12 @@ def tell(
     """Show a plan, or why there is none."""
     from agent.cli import output, present
     from agent.planning.problem import NoPlan
-    from agent.wire.address import checksum
 
     if isinstance(found, NoPlan):
         if context.json:
             body: dict[str, Any] = {
                 "id": None,
-                "wallet": checksum(settings.account),
+                "wallet": present.wallet(settings.account, settings.policy.chains[0]),
                 "legs": [],
                 "why": list(found.why),
             }
@@ -153,14 +146,16 @@ def tell(
 def text(which: Plan) -> str:
     """A plan as a person reads it."""
     from agent.cli.output import table
-    from agent.core.wording import money
+    from agent.core.wording import money, span
 
     rows = [_leg_row(leg) for leg in which.legs]
-    seconds = sum(leg.seconds for leg in which.legs)
     count = f"{len(which.legs)} leg{'s' if len(which.legs) != 1 else ''}"
+    others = " · ".join(f"{what}: {money(cost)}" for what, cost in which.alternatives)
     lines = [
-        f"PLAN {which.id[:4]}   {count}, about {seconds} s   expected cost {money(which.cost)}",
+        f"PLAN {which.id[:4]}   {count}, about {span(_seconds(which.legs))}"
+        f"   expected cost {money(which.cost)}",
         table(rows, right=frozenset({6})),
+        *([others] if others else []),
         f"worst fill allowed −{money(which.worst_case)}"
         f" · gas if every leg reverts {money(which.gas_if_reverted)}",
         *(f"why: {why}" for why in which.why),
@@ -168,14 +163,29 @@ def text(which: Plan) -> str:
     return "\n".join(lines)
 
 
+def _seconds(legs: tuple[Leg, ...]) -> int:
+    """How long it usually takes: legs of one chain in a row, chains and transfers side by side."""
+    from agent.core.plan import in_order
+
+    ends: dict[str, int] = {}
+    free: dict[int, int] = {}
+    for leg in in_order(legs):
+        chain = leg.sell.token.chain
+        begin = max([free.get(chain, 0), *(ends[name] for name in leg.after)])
+        ends[leg.id] = begin + leg.seconds
+        free[chain] = begin if leg.kind == "bridge" else ends[leg.id]
+    return max(ends.values(), default=0)
+
+
 def _leg_row(leg: Leg) -> tuple[str, ...]:
     from agent.core.money import Amount
     from agent.core.wording import chain_name, money, whole
 
     after = f"after {', '.join(leg.after)}" if leg.after else ""
+    here, there = chain_name(leg.sell.token.chain), chain_name(leg.buy.chain)
     return (
         f"  {leg.id}",
-        chain_name(leg.sell.token.chain),
+        here if here == there else f"→ {there}",
         leg.kind,
         f"{whole(leg.planned_sell)} → {whole(Amount(leg.buy, leg.expected_out))}",
         f"{leg.via} {leg.detail}".strip(),

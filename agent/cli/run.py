@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -61,6 +60,7 @@ def rebalance(context: Context, wish: Wish, observe: Callable[[Fact], None] | No
     """Everything that `run` does; returns its exit code. *observe* hears of each fact first."""
     from agent.cli.events import Teller
     from agent.engine.loop import session
+    from agent.keeper.begin import new_run
 
     settings = context.settings()
     teller = Teller(context, "")
@@ -70,7 +70,10 @@ def rebalance(context: Context, wish: Wish, observe: Callable[[Fact], None] | No
         if observe is not None:
             observe(fact)
 
-    with context.account(settings, heard) as account, session(worker(), account.io) as held:
+    with (
+        context.account(settings, heard, hear=teller.hear) as account,
+        session(worker(), account.io) as held,
+    ):
         refuse_open(held)
         found, snapshot = _plan(context, settings, account, wish.plan, asked=wish.asked)
         if found is None or snapshot is None:
@@ -84,16 +87,16 @@ def rebalance(context: Context, wish: Wish, observe: Callable[[Fact], None] | No
         # A password that is wrong must not leave a run behind.
         account.permit(found.turnover)
         account.io.signer.unlock()
-        run_id = uuid.uuid4().hex[:8]
+        run_id = new_run()
         held.start(run_id, found, snapshot)
         return follow(context, account, held, run_id, wish.wait)
 
 
 def worker() -> str:
     """A name for this process: a resumed run says who went on with it."""
-    import os
+    from agent.keeper.begin import worker as name
 
-    return f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
+    return name()
 
 
 def refuse_open(held: Session) -> None:
@@ -143,18 +146,12 @@ def _plan(
 def rehearse_or_refuse(context: Context, account: Account, found: Plan, snapshot: Snapshot) -> None:
     """Run the plan on forks; raises SimulationFailed when it does not come out as planned."""
     from agent.cli import output
-    from agent.compose import rehearse
-    from agent.errors import SimulationFailed
+    from agent.keeper.begin import rehearsed
 
-    rehearsal = rehearse(account, found, snapshot)
-    if not rehearsal.ok:
-        raise SimulationFailed(
-            f"the rehearsal on a fork ended otherwise than planned: {rehearsal.why}",
-            code="S104",
-            fix="plan again in a moment: rebalancer plan",
-        )
+    rehearsal = rehearsed(account, found, snapshot)
     if not context.json and not context.quiet:
-        output.say(f"rehearsed on a fork: {len(rehearsal.legs)} legs as planned")
+        how = "on a fork" if rehearsal.method == "fork" else f"by {rehearsal.method}"
+        output.say(f"rehearsed {how}: {len(rehearsal.legs)} legs as planned")
 
 
 def finish_dry(context: Context, found: Plan) -> None:
@@ -224,6 +221,7 @@ def summary(
 ) -> tuple[dict[str, Any], int]:
     """The final event of a run and its exit code."""
     from agent.cli import present
+    from agent.cli.transfers import body as transfer
     from agent.core.closing import Costs, costs
     from agent.engine.loop import Wait as Waiting
 
@@ -244,6 +242,7 @@ def summary(
         "after": present.holdings(closed.after) if closed is not None else [],
         "unexplained": [str(delta.raw) for delta in closed.unexplained] if closed else [],
         "final": run.settled_for_good,
+        "transfers": [transfer(each) for each in getattr(ended, "awaited", ())],
         "local": account.settings.local,
         "exit": code,
     }
@@ -252,10 +251,15 @@ def summary(
 
 def sentence(body: dict[str, Any]) -> str:
     """The end of a run for people."""
+    from agent.cli.transfers import lines
+
     head = f"run {body['run']}: {body['outcome']}, {body['why']}"
+    flying = [line for each in body["transfers"] for line in lines(each)]
     costs = f"cost {Decimal(body['cost']):,.2f}, planned {Decimal(body['planned_cost']):,.2f}"
     tails = {
         "waiting": "you may close this terminal: `rebalancer resume` goes on",
         "needs_human": f"look at it: rebalancer status {body['run']}",
     }
-    return "\n".join([head, costs, *([tails[body["outcome"]]] if body["outcome"] in tails else [])])
+    return "\n".join(
+        [head, *flying, costs, *([tails[body["outcome"]]] if body["outcome"] in tails else [])]
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agent.compose.account import Account, open_account
+    from agent.compose.glance import Glance, glance_at
     from agent.compose.journal import open_journal
     from agent.compose.kill_switch import KillSwitch
     from agent.compose.rehearsal import Rehearsal, rehearse
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Account",
+    "Glance",
     "KillSwitch",
     "Rehearsal",
     "check_decimals",
+    "glance_at",
     "open_account",
     "open_journal",
     "rehearse",
@@ -27,9 +30,11 @@ __all__ = [
 
 _HOMES = {
     "Account": "agent.compose.account",
+    "Glance": "agent.compose.glance",
     "KillSwitch": "agent.compose.kill_switch",
     "Rehearsal": "agent.compose.rehearsal",
     "check_decimals": "agent.compose.tokens",
+    "glance_at": "agent.compose.glance",
     "open_account": "agent.compose.account",
     "open_journal": "agent.compose.journal",
     "rehearse": "agent.compose.rehearsal",

@@ -50,6 +50,7 @@ def make_node(facts: ChainFacts, clock: Clock, *, fork: str | None = None) -> Rp
         multicall3=facts.multicall3,
         max_head_age_seconds=facts.max_head_age_seconds if fork is None else None,
         clock=clock,
+        fee_model=facts.fee_model,
     )
 
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from agent.compose.adapters import key_folders
 from agent.core.money import Address, ChainId
+from agent.lab.attendance import order
 from agent.lab.overlay import write_overlay
 from agent.lab.pins import Pin, contract_pins, node_pin
 from agent.lab.worlds import Worlds, open_worlds
@@ -19,6 +20,10 @@ from agent.signers import keystore
 from agent.wire.address import chain_name, checksum
 
 BLOCK_SECONDS = 1
+
+CONFIRMATIONS = 5
+"""Blocks of a second on each local chain: as much time as Arbitrum's twenty take."""
+
 THROWAWAY_SCRYPT_N = 2**13
 """Cost of the throwaway key's file, Foundry's choice: nothing but play money is behind it."""
 
@@ -167,7 +172,6 @@ def local_wallet(
     listen on *port* and the following ones, on free ones without it. Raises PortInUse and
     SetupFailed.
     """
-    funds = {1: OFF_TARGET} if set(chains) == {1} else OFF_TARGET_BY_CHAIN
     with open_worlds(
         cache, chains=chains, block_seconds=BLOCK_SECONDS, port=port, keep=keep
     ) as worlds:
@@ -181,11 +185,24 @@ def local_wallet(
         )
         if key.address is None:
             raise ValueError("a new key has an address")
-        worlds.fund(key.address, funds)
+        worlds.fund(key.address, funds(chains))
         wallet = LocalWallet(home=home, address=key.address, worlds=worlds, password=password)
         wallet.portfolio.write_text(portfolio(key.address, chains))
-        write_overlay(worlds, wallet.overlay, [key.address])
+        write_overlay(worlds, wallet.overlay, [key.address], confirmations=CONFIRMATIONS)
         yield wallet
+
+
+def funds(chains: Collection[int]) -> dict[int, dict[str, int]]:
+    """What the wallet has on each of *chains*: what it would have elsewhere is on the last one."""
+    if set(chains) == {1}:
+        return {1: dict(OFF_TARGET)}
+    found = {chain: dict(OFF_TARGET_BY_CHAIN[chain]) for chain in chains}
+    last = found[max(chains, key=list(OFF_TARGET_BY_CHAIN).index)]
+    for chain, amounts in OFF_TARGET_BY_CHAIN.items():
+        if chain not in found:
+            for symbol, raw in amounts.items():
+                last[symbol] = last.get(symbol, 0) + raw
+    return found
 
 
 def portfolio(address: Address, chains: Collection[int]) -> str:
@@ -198,3 +215,11 @@ def portfolio(address: Address, chains: Collection[int]) -> str:
 def sources() -> tuple[Pin, ...]:
     """The pinned packages that the local chains are made of."""
     return (node_pin(), *contract_pins())
+
+
+def forge_next(desk_url: str) -> None:
+    """Let the bridge's fee server forge its next answer, as an attacker who holds it would.
+
+    Raises SetupFailed when the attendant does not take the order.
+    """
+    order(desk_url, "forge", "fee", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from agent.compose.account import Account
-from agent.errors import TokenMismatch
+from agent.errors import StaleHead, TokenMismatch
 from agent.ports import Node, Read
 from agent.settings import ChainFacts
 from agent.wire.abi import AbiError, functions
@@ -30,7 +30,12 @@ def _wrong(facts: ChainFacts, node: Node) -> TokenMismatch | None:
     """The first token of a chain whose decimals are others, None when all are as configured."""
     ask = functions("erc20")["decimals()"]
     listings = [listing for listing in facts.listings if not listing.token.is_native]
-    answers = node.read([Read(listing.token.address, ask.encode()) for listing in listings])
+    calls = [Read(listing.token.address, ask.encode()) for listing in listings]
+    try:
+        answers = node.read(calls)
+    except StaleHead:
+        # Decimals are as old as their token: a chain that stands still tells them, too.
+        answers = node.read(calls)
     for listing, answer in zip(listings, answers, strict=True):
         token = listing.token
         said = _decoded(answer)

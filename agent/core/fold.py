@@ -26,6 +26,11 @@ from agent.core.state import (
     State,
 )
 
+_BYTES = (f"G1{number:02}" for number in range(1, 13) if number != 10)
+OFFERS = frozenset([*_BYTES, "G204", "G205", "N107", "S101", "S102", "S103"])
+"""Codes that speak against what a venue or bridge offers, and not against the moment: prices,
+limits and quotes that grew old are nobody's fault."""
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -200,6 +205,8 @@ def _of_leg(state: State, fact: LegFact) -> State:
     if leg is None:
         raise Contradiction(f"no leg {fact.leg} in run {fact.run}")
     leg = _told(run, leg, fact)
+    if isinstance(fact, f.Refused) and OFFERS & {refusal.code for refusal in fact.refusals}:
+        run = replace(run, shunned=run.shunned | {fact.via})
     known = isinstance(fact, f.Arrived) or (
         isinstance(fact, f.Settled) and leg.leg.kind != "bridge"
     )

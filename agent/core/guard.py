@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agent.core.fees import money, most, offer
+from agent.core.guard_bridge import (
+    destination_matches,
+    far_account_plain,
+    far_code_pinned,
+    fill_deadline_sane,
+    refund_is_wallet,
+)
 from agent.core.money import Amount, Token
 from agent.core.proposal import Proposal
 from agent.core.quote import Call, Meaning
@@ -95,10 +103,11 @@ def tokens_match(p: Proposal) -> tuple[Refusal, ...]:
     m = p.act
     if isinstance(m, Refusal):
         return ()
+    sold, bought = p.traded(m)
     wanted = (p.leg.sell.token.address, p.leg.buy.address)
-    if (m.sell, m.buy) == wanted and p.quote.buy == p.leg.buy:
+    if (sold, bought) == wanted and p.quote.buy == p.leg.buy:
         return ()
-    return (Refusal("G106", f"the call swaps {m.sell} for {m.buy}, the leg says otherwise"),)
+    return (Refusal("G106", f"the call swaps {sold} for {bought}, the leg says otherwise"),)
 
 
 def amount_matches(p: Proposal) -> tuple[Refusal, ...]:
@@ -261,6 +270,27 @@ def gas_sane(p: Proposal) -> tuple[Refusal, ...]:
     return (Refusal("G306", f"gas limits {limits} do not fit the gas used {list(used)}"),)
 
 
+def fee_capped(p: Proposal) -> tuple[Refusal, ...]:
+    """No transaction may cost more than the policy says, what data costs included."""
+    limits = [draft.gas_limit for draft in p.drafts if isinstance(draft.payload, Call)]
+    coin, cap = p.prices.of(p.native), p.limits.max_fee_per_tx
+    if len(p.l1_fees) != len(limits):
+        return (Refusal("G307", "what the transactions pay for data was not read"),)
+    if coin is None:
+        return (Refusal("G307", f"{p.native.symbol} has no price, so no fee can be limited"),)
+    if not p.simulated.ok:
+        return ()
+    fees = [
+        money(most(offer(p.fees), limit, data), coin.high)
+        for limit, data in zip(limits, p.l1_fees, strict=True)
+    ]
+    return tuple(
+        Refusal("G304", f"the network fee could reach {fee:,.2f} (limit max_fee_per_tx {cap:,.2f})")
+        for fee in fees
+        if not (fee <= cap)
+    )
+
+
 def canary_first(p: Proposal) -> tuple[Refusal, ...]:
     """The first use of a venue or bridge moves at most a little."""
     if p.canary is None or p.is_wrap:
@@ -277,6 +307,9 @@ RULES: tuple[Rule, ...] = (
     allowance_exact,
     code_pinned,
     chain_matches,
+    destination_matches,
+    refund_is_wallet,
+    fill_deadline_sane,
     recipient_is_wallet,
     tokens_match,
     amount_matches,
@@ -287,11 +320,14 @@ RULES: tuple[Rule, ...] = (
     slippage_bounded,
     priced_twice,
     account_plain,
+    far_account_plain,
+    far_code_pinned,
     clocks_agree,
     simulation_passed,
     simulation_matches,
     allowance_used_up,
     gas_sane,
+    fee_capped,
     canary_first,
 )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from agent.core.fees import TxKind
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.quote import Allowance, Call, TypedMessage
 
@@ -22,7 +23,8 @@ AttemptKind = Literal["first", "reprice", "cancel"]
 class Draft:
     """One thing that a leg still has to do, not yet bound to a nonce.
 
-    `gas_limit` is gas units; `valid_until` unix seconds of chain time after which it must
+    `gas_limit` is gas units for what it executes, without what Arbitrum counts as gas for
+    its place on the parent chain; `valid_until` unix seconds of chain time after which it must
     not be signed, 0 for never; `moves` is what leaves the wallet if it succeeds.
     """
 
@@ -48,7 +50,10 @@ class Charges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsignedTx:
-    """An EIP-1559 transaction; fees in wei per gas, `data` hex with prefix."""
+    """A transaction of EIP-1559, or a legacy one; fees in wei per gas, `data` hex with prefix.
+
+    The gas price of a legacy one stands in both fees.
+    """
 
     chain: ChainId
     sender: Address
@@ -59,11 +64,7 @@ class UnsignedTx:
     gas_limit: int
     max_fee_per_gas: int
     max_priority_fee_per_gas: int
-
-    @property
-    def max_fee(self) -> int:
-        """The largest network fee in wei."""
-        return self.gas_limit * self.max_fee_per_gas
+    kind: TxKind = "eip1559"
 
 
 @dataclass(frozen=True, slots=True)

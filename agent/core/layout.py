@@ -27,7 +27,11 @@ class Layout:
     the same contract. `stands` maps pseudo addresses (lower-case hex) to what they mean.
     `target_is` says that the contract called is itself the token sold or bought and the gas coin
     the other one (a wrapper); `wallet_only` marks functions that pay whoever calls them.
-    `zeros` point to arguments that must be zero, since nobody reads what else they would do.
+    `zeros` point to arguments that must be empty (0, the zero address, no bytes), since nobody
+    reads what else they would do. A bridge's bytes also say the destination chain (`to_chain`),
+    whom an undelivered transfer is paid back to (`refund`) and until when it may be delivered
+    there (`fill_deadline`, unix seconds); with `wraps` they name the wrapped coin where the gas
+    coin is meant: it is taken as value where value goes along, and always paid out unwrapped.
     """
 
     signature: str
@@ -45,6 +49,10 @@ class Layout:
     target_is: Literal["", "sell", "buy"] = ""
     wallet_only: bool = False
     zeros: tuple[Path, ...] = ()
+    to_chain: Path | None = None
+    refund: Path | None = None
+    fill_deadline: Path | None = None
+    wraps: bool = False
 
     @property
     def name(self) -> str:

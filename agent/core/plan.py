@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-from agent.core.money import Amount, Token
+from agent.core.claims import Claim, first_unpaid
+from agent.core.money import NATIVE, Amount, Token
 from agent.core.rounding import mul_div_down
+
+_HELD = ""
+"""The supply that is in the wallet before the plan; others go by the leg that delivers them."""
 
 LegKind = Literal["swap", "bridge", "wrap", "unwrap", "revoke"]
 """What a leg does; a `revoke` takes the allowance of the spender in its `detail` back."""
@@ -84,7 +89,8 @@ class Plan:
 
     Money is in the unit of account: `cost` expected, `bound` a proven lower bound
     (None where no solver ran), `worst_case` the loss when every leg gets only its
-    minimum, `gas_if_reverted` the loss when every leg reverts, `turnover` value sold.
+    minimum, `gas_if_reverted` the loss when every leg reverts, `turnover` value sold, `missed`
+    what stays outside the bands afterwards.
     `prices` are the agreed values by asset with sources; `blocks` the pinned block
     hashes by chain; `expires` is unix seconds.
     """
@@ -105,6 +111,7 @@ class Plan:
     expires: int
     why: tuple[str, ...]
     alternatives: tuple[tuple[str, Decimal], ...] = ()
+    missed: Decimal = Decimal(0)
 
     def leg(self, leg_id: str) -> Leg:
         """The leg of that id; KeyError when there is none."""
@@ -137,58 +144,119 @@ def in_order(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
     return tuple(placed.values())
 
 
-def build(plan: Plan, holdings: Mapping[Token, int], reserve: Mapping[Token, int]) -> Plan:
+def build(
+    plan: Plan,
+    holdings: Mapping[Token, int],
+    reserve: Mapping[Token, int],
+    fees: Mapping[str, int] | None = None,
+) -> Plan:
     """Check *plan* and return it.
 
-    *holdings* and *reserve* (gas kept back) are base units. Raises PlanError for legs that
-    cannot be put in order, and for spending more of a token than is held above its reserve
-    and delivered by legs that are waited for, even when each of them delivers only its minimum.
+    *holdings* and *reserve* (gas kept back) are base units; *fees* are the most base units of
+    its chain's gas coin that each leg may cost, by leg. Raises PlanError for legs that cannot be
+    put in order, and for spending more of a token than is held above its reserve and delivered
+    by legs that are waited for, in whatever order the legs are executed and whether they deliver
+    their minimum or more. What is held of a gas coin pays the fees, its reserve too, and what
+    other legs deliver of it fills the reserve before anybody spends it.
     """
-    left = {token: raw - reserve.get(token, 0) for token, raw in holdings.items()}
-    minimum: dict[str, int] = {}
-    delivered: dict[str, int] = {}
-    earlier: dict[str, tuple[Leg, ...]] = {}
-    for leg in in_order(plan.legs):
-        before = [plan.leg(name) for name in leg.after]
-        earlier[leg.id] = tuple(
-            dict.fromkeys([*before, *(e for b in before for e in earlier[b.id])])
-        )
-        spent = leg.sell.sized(minimum)
-        _spend(leg, spent, earlier[leg.id], left, delivered)
-        minimum[leg.id] = delivered[leg.id] = _least(leg, spent)
+    order = in_order(plan.legs)
+    case = _least_case(order)
+    _check_spending(case, holdings, reserve)
+    _check_spending(replace(case, spent=_largest(order, case.spent)), holdings, reserve)
+    if fees is not None:
+        _check_fees(case, holdings, fees)
     return plan
 
 
-def _spend(
-    leg: Leg,
-    spent: int,
-    earlier: tuple[Leg, ...],
-    left: dict[Token, int],
-    delivered: dict[str, int],
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Legs in order, what each waits for directly or not, what it spends and what it delivers."""
+
+    order: tuple[Leg, ...]
+    earlier: Mapping[str, frozenset[str]]
+    spent: Mapping[str, int]
+    delivered: Mapping[str, int]
+
+    def selling(self, token: Token) -> list[Leg]:
+        """The legs that spend *token*."""
+        return [leg for leg in self.order if leg.sell.token == token]
+
+    def sources(self, token: Token) -> list[str]:
+        """The legs that deliver *token*."""
+        return [leg.id for leg in self.order if leg.buy == token]
+
+    def claims(self, legs: list[Leg], token: Token, amounts: Mapping[str, int]) -> list[Claim]:
+        """What *legs* need of *token*: of what is held, and of what they wait for."""
+        sources = self.sources(token)
+        return [
+            Claim(amounts[leg.id], (_HELD, *(n for n in sources if n in self.earlier[leg.id])))
+            for leg in legs
+        ]
+
+    def supplies(self, token: Token, held: int) -> dict[str, int]:
+        """What there is of *token*: so much is *held*, and what legs deliver."""
+        return {_HELD: held, **{name: self.delivered[name] for name in self.sources(token)}}
+
+
+def _least_case(order: tuple[Leg, ...]) -> _Case:
+    """Every leg delivers its minimum for what it can spend then."""
+    earlier: dict[str, frozenset[str]] = {}
+    spent: dict[str, int] = {}
+    delivered: dict[str, int] = {}
+    for leg in order:
+        earlier[leg.id] = frozenset(leg.after).union(*(earlier[name] for name in leg.after))
+        spent[leg.id] = leg.sell.sized(delivered)
+        delivered[leg.id] = _least(leg, spent[leg.id])
+    return _Case(order, earlier, spent, delivered)
+
+
+def _largest(order: tuple[Leg, ...], spent: Mapping[str, int]) -> Mapping[str, int]:
+    """What legs may spend when more than the minimum arrives.
+
+    A leg that alone follows an arrival grows by no more than that does. Of several that follow
+    the same one each may grow by all of it, so each counts in full.
+    """
+    followed = Counter(source for leg in order for source in leg.sell.arrivals)
+    shared = {
+        leg.id: leg.planned_sell.raw
+        for leg in order
+        if any(followed[source] > 1 for source in leg.sell.arrivals)
+    }
+    return {**spent, **shared}
+
+
+def _check_spending(
+    case: _Case, holdings: Mapping[Token, int], reserve: Mapping[Token, int]
 ) -> None:
-    """Take *spent* from what arrives, then what is held, then what else earlier legs deliver."""
-    token = leg.sell.token
-    sources = tuple(source.id for source in earlier if source.buy == token)
-    free = max(0, left.get(token, 0))
-    there = free + sum(delivered[source] for source in sources)
-    fixed = min(spent, leg.sell.fixed_raw)
-    missing = _take(delivered, leg.sell.arrivals, spent - fixed)
-    held = min(free, fixed + missing)
-    left[token] = free - held
-    missing = _take(delivered, sources, fixed + missing - held)
-    if missing or not (spent > 0 or leg.kind == "revoke"):
-        raise PlanError(
-            f"leg {leg.id} spends {spent} base units of {token.symbol}, {there} are free"
-        )
+    """What is spent of each token is above its reserve or was delivered before."""
+    for token in dict.fromkeys(leg.sell.token for leg in case.order):
+        above = holdings.get(token, 0) - reserve.get(token, 0)
+        supplies = case.supplies(token, max(0, above))
+        sources = tuple(case.sources(token))
+        lacking = Claim(min(max(0, -above), sum(supplies[name] for name in sources)), sources)
+        legs = case.selling(token)
+        found = first_unpaid([lacking, *case.claims(legs, token, case.spent)], supplies)
+        nothing = [leg for leg in legs if not case.spent[leg.id] and leg.kind != "revoke"]
+        if found or nothing:
+            leg, free = (legs[found[0] - 1], found[1]) if found else (nothing[0], supplies[_HELD])
+            spent = f"leg {leg.id} spends {case.spent[leg.id]} base units of {token.symbol}"
+            raise PlanError(f"{spent}, {free} are free")
 
 
-def _take(delivered: dict[str, int], sources: tuple[str, ...], wanted: int) -> int:
-    """Take *wanted* base units from what the sources deliver; returns what is missing."""
-    for source in sources:
-        taken = min(wanted, delivered[source])
-        delivered[source] -= taken
-        wanted -= taken
-    return wanted
+def _check_fees(case: _Case, holdings: Mapping[Token, int], fees: Mapping[str, int]) -> None:
+    """Every leg finds its fees in the gas coin, beside what legs spend of that."""
+    for chain in dict.fromkeys(leg.sell.token.chain for leg in case.order):
+        coin = Token(chain, NATIVE, 18, "")
+        spenders = case.selling(coin)
+        here = [leg for leg in case.order if leg.sell.token.chain == chain]
+        claims = [*case.claims(spenders, coin, case.spent), *case.claims(here, coin, fees)]
+        found = first_unpaid(claims, case.supplies(coin, holdings.get(coin, 0)))
+        if found:
+            leg = [*spenders, *here][found[0]]
+            raise PlanError(
+                f"leg {leg.id} may need {fees[leg.id]} base units of the gas coin, "
+                f"{found[1]} are free"
+            )
 
 
 def _least(leg: Leg, spent: int) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
+from agent.core.fees import FeeQuote, L1Fee
+from agent.core.frozen import empty
 from agent.core.intent import Draft
-from agent.core.money import WHOLE_BPS, Address, Amount, Token
+from agent.core.money import NATIVE, WHOLE_BPS, Address, Amount, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.policy import Limits
 from agent.core.price import Prices
@@ -15,6 +17,22 @@ from agent.core.quote import Call, Meaning, Quote
 from agent.core.rounding import mul_div_down
 from agent.core.simulated import Simulated
 from agent.core.verdict import Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FarSide:
+    """What is found on the chain that a bridge delivers on.
+
+    `targets` are the bridge's contracts there with the code hashes they must have ('' where none
+    is pinned), `code_hashes` what they have; `account_code_hash` is the wallet's own, '' for an
+    account without code. `time` is the newest block's, unix seconds.
+    """
+
+    chain: ChainId
+    targets: Mapping[Address, str]
+    code_hashes: Mapping[Address, str]
+    account_code_hash: str
+    time: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +45,10 @@ class Proposal:
     that may be called or may spend, with the code hash they must have ('' where none is
     pinned); `code_hashes` what is found on chain. Times are unix seconds. `canary` limits
     the value of a first use, None when there is no limit; `value` is what the leg sells is
-    worth, None when unknown.
+    worth, None when unknown. `wrapped` is each chain's wrapped coin, and `far` the other side of
+    a bridge, None when nobody looked. `fees` is what the chain charges now, `l1_fees` what each
+    draft that is a call pays for its place on the parent chain, in order: without them it is
+    refused.
     """
 
     account: Address
@@ -48,6 +69,10 @@ class Proposal:
     native: Token
     canary: Decimal | None = None
     value: Decimal | None = None
+    wrapped: Mapping[ChainId, Address] = field(default_factory=empty)
+    far: FarSide | None = None
+    fees: FeeQuote = FeeQuote(0, 0)
+    l1_fees: tuple[L1Fee, ...] = ()
 
     @property
     def act(self) -> Meaning | Refusal:
@@ -64,6 +89,13 @@ class Proposal:
     def is_wrap(self) -> bool:
         """Whether the gas coin and its wrapper are exchanged: one to one, so without prices."""
         return self.leg.kind in {"wrap", "unwrap"}
+
+    def traded(self, m: Meaning) -> tuple[Address | None, Address | None]:
+        """What a meaning takes and brings, the gas coin where its wrapped form stands for it."""
+        near, far = (self.wrapped.get(t.chain) for t in (self.leg.sell.token, self.leg.buy))
+        takes_coin = m.wraps and m.value > 0 and m.sell == near
+        brings_coin = m.wraps and m.buy is not None and m.buy == far
+        return (NATIVE if takes_coin else m.sell), (NATIVE if brings_coin else m.buy)
 
     @property
     def fair_least(self) -> int:
@@ -122,9 +154,13 @@ def whole(meaning: Meaning) -> Meaning | Refusal:
         min_out=last.min_out,
         value=meaning.value,
         deadline=meaning.deadline,
+        to_chain=last.to_chain,
+        refund=last.refund,
+        fill_deadline=last.fill_deadline,
+        wraps=last.wraps,
     )
 
 
 def _continues(before: Meaning, after: Meaning, router: Address) -> bool:
-    handed_on = before.buy is not None and before.recipient == router
+    handed_on = before.buy is not None and before.recipient == router and before.to_chain is None
     return handed_on and after.sell == before.buy and after.amount_in == 0

@@ -61,7 +61,9 @@ class Meaning:
     """What a call does, decoded from its bytes and from nothing else.
 
     None stands for what the bytes do not say. `inner` holds nested calls. `deadline` is
-    unix seconds after which the call reverts.
+    unix seconds after which the call reverts. `to_chain` is where a bridge delivers, until
+    `fill_deadline` (unix seconds); after that `refund` gets the money back. `wraps` says that
+    its wrapped coins stand for the gas coin (`Layout`).
     """
 
     target: Address
@@ -75,4 +77,8 @@ class Meaning:
     value: int = 0
     spender: Address | None = None
     deadline: int | None = None
+    to_chain: ChainId | None = None
+    refund: Address | None = None
+    fill_deadline: int | None = None
+    wraps: bool = False
     inner: tuple[Meaning, ...] = ()

@@ -13,12 +13,13 @@ from agent.core.money import WHOLE_BPS, Address, Amount, ChainId
 from agent.core.plan import Leg
 from agent.core.price import Prices
 from agent.core.progress import Ask
+from agent.core.proposal import FarSide
 from agent.core.quote import Allowance, Call, Meaning, Quote
 from agent.core.simulated import Simulated
 from agent.core.state import State
 from agent.core.verdict import Refusal
 from agent.engine.io import Io, Later
-from agent.errors import BadReply, NoRoute
+from agent.errors import BadReply, Contradicted, NoRoute, ProviderSilent, Rejected, Unavailable
 from agent.ports import BlockTag, Bridge, Node, Venue
 from agent.wire import calldata, erc20
 
@@ -32,6 +33,10 @@ blacklist check takes about 60 000 (USDC, measured on the local chain)."""
 
 GAS_MARGIN = Fraction(5, 4)
 """Gas limit over simulated gas: prices and ticks move between simulation and block."""
+
+NO_OFFER = (NoRoute, Contradicted, ProviderSilent, Rejected)
+"""What a place says when it has no offer to make: the leg is refused, and the run plans again a
+bounded number of times. Any other silence is a node's, and is waited for."""
 
 _PURPOSES: dict[str, Purpose] = {
     "swap": "swap",
@@ -68,18 +73,19 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
         return (Refusal("G112", f"{leg.via} is not allowed by the policy"),)
     prices = io.prices()
     sell = Amount(leg.sell.token, step.sell_raw)
-    floor = least_out(leg, sell, prices, io.policy.limits.max_price_impact_bps)
-    if floor is None:
-        return (unpriced(leg, prices),)
+    floor = _floor(leg, sell, prices, io)
+    if isinstance(floor, Refusal):
+        return (floor,)
     node = io.nodes[step.chain]
     chain_time = node.block().timestamp
     try:
         quote = place.quote(leg, step.sell_raw, io.account, floor, chain_time)
-    except NoRoute as error:
+    except NO_OFFER as error:
         return (Refusal(error.code, error.message),)
     drafts, revoke = _drafts(leg, quote, node, io.account)
     simulated = simulate(io, step.chain, drafts)
     drafts = _with_gas(drafts, simulated)
+    calls = [(each.payload, each.gas_limit) for each in drafts if isinstance(each.payload, Call)]
     hashes = node.code_hashes((*_addresses(drafts), io.account))
     verdict = check(
         Proposal(
@@ -99,8 +105,12 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
             chain_time=chain_time,
             clock_time=io.clock.now(),
             native=io.chains[step.chain].native,
+            fees=node.fees(),
+            l1_fees=node.l1_fees(calls),
             canary=canary,
             value=prices.worth(sell),
+            wrapped={chain: rules.wrapped.address for chain, rules in io.chains.items()},
+            far=_far_side(leg, place, io),
         )
     )
     if not verdict.ok:
@@ -114,6 +124,37 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
         drafts=drafts,
         revoke=revoke,
         at=io.clock.now(),
+    )
+
+
+def _floor(leg: Leg, sell: Amount, prices: Prices, io: Io) -> int | Refusal:
+    """The least base units that may come out, or why that is not known.
+
+    Raises Unavailable while the node of a feed is silent: that passes, and says nothing against
+    the leg.
+    """
+    floor = least_out(leg, sell, prices, io.policy.limits.max_price_impact_bps)
+    if floor is not None:
+        return floor
+    no = unpriced(leg, prices)
+    if no.code.startswith("N"):
+        raise Unavailable(no.why, fix="wait", code=no.code)
+    return no
+
+
+def _far_side(leg: Leg, place: Venue | Bridge, io: Io) -> FarSide | None:
+    """What the guard must know of the chain that a bridge delivers on; None for all other legs."""
+    chain = leg.buy.chain
+    if chain == leg.sell.token.chain:
+        return None
+    node, targets = io.nodes[chain], place.targets(chain)
+    hashes = node.code_hashes((*targets, io.account))
+    return FarSide(
+        chain=chain,
+        targets=targets,
+        code_hashes={a: found for a, found in hashes.items() if a != io.account},
+        account_code_hash=hashes[io.account],
+        time=node.block().timestamp,
     )
 
 

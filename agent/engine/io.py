@@ -12,6 +12,7 @@ from agent.core.plan import Plan
 from agent.core.policy import Policy
 from agent.core.price import Prices
 from agent.core.state import RunState
+from agent.core.transit import Awaited
 from agent.planning.problem import NoPlan
 from agent.ports import Bridge, Clock, Journal, Node, Observer, Signer, Venue
 
@@ -32,13 +33,30 @@ class ChainRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Something waits until `until` (unix seconds) while the rest goes on: for people, told once.
+
+    `awaited` is the transfer that is waited for, None when it is anything else.
+    """
+
+    until: float
+    why: str
+    awaited: Awaited | None = None
+
+
+def unheard(_pause: Pause) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Io:
     """The ports and the policy of one account's runs.
 
     `prices` returns agreed prices now; `replan` plans what is left on a fresh snapshot;
-    `paused` says why nothing may be signed, or None; `canary` is the most that the first
-    use of a venue or bridge may move, None when first uses are not limited (local chains);
-    `serial` performs steps one after another, for tests that count effects.
+    `paused` says why nothing may be signed, or None; `hear` is told of what has to wait;
+    `canary` is the most that the first use of a venue or bridge may move, None when first uses
+    are not limited (local chains); `serial` performs steps one after another, for tests that
+    count effects.
     """
 
     account: Address
@@ -54,13 +72,21 @@ class Io:
     replan: Callable[[RunState], Plan | NoPlan]
     paused: Callable[[], str | None]
     observe: Observer
+    hear: Callable[[Pause], None] = unheard
     canary: Decimal | None = None
     serial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """A step found nothing to do before `until` (unix seconds, may be fractional)."""
+    """A step found nothing to do before `until` (unix seconds, may be fractional).
+
+    With `news` a person should hear of it. `id` and `due` are what a bridge knows of the
+    transfer that is waited for: its number there, and when the money comes back instead.
+    """
 
     until: float
     why: str
+    news: bool = False
+    id: str = ""
+    due: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.core.fact import (
     At,
@@ -20,10 +20,11 @@ from agent.core.fact import (
 )
 from agent.core.intent import PROTECTIVE
 from agent.core.plan import Plan
-from agent.core.progress import Step, Watch, next_steps
+from agent.core.progress import Step, Track, Watch, next_steps
 from agent.core.snapshot import Snapshot
 from agent.core.state import State
-from agent.engine.io import Io, Later
+from agent.core.transit import Awaited, awaited
+from agent.engine.io import Io, Later, Pause
 from agent.engine.perform import perform
 from agent.engine.reorg import undone
 from agent.engine.tail import Tail
@@ -49,10 +50,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing more can be done before `until` (unix seconds)."""
+    """Nothing more can be done before `until` (unix seconds).
+
+    `awaited` are the transfers that are on their way.
+    """
 
     until: float
     why: str
+    awaited: tuple[Awaited, ...] = ()
 
 
 class Session:
@@ -63,6 +68,7 @@ class Session:
         self._worker = worker
         self._io = io
         self._silent: dict[Step, int] = {}
+        self._told: set[tuple[str, ...]] = set()
 
     @property
     def state(self) -> State:
@@ -84,7 +90,7 @@ class Session:
                 f"plan {plan.id} does not belong to this policy, or is too old",
                 fix="make a new one: rebalancer plan",
             )
-        self._look_back(snapshot)
+        self._look_back(plan, snapshot)
         check_plan(plan, snapshot)
         blocks = [
             At(chain, seen.block.number, seen.block.hash) for chain, seen in snapshot.chains.items()
@@ -115,13 +121,14 @@ class Session:
                 fix="go on with it first: rebalancer resume",
             )
 
-    def _look_back(self, snapshot: Snapshot) -> None:
+    def _look_back(self, plan: Plan, snapshot: Snapshot) -> None:
         """Refuse to start on a view of the chains that earlier runs are not part of.
 
         What they did must be in the balances that this run begins with, or their blocks going
         away would look like this run's loss.
         """
-        gone = undone(self.state, self._io)
+        tokens = [token for leg in plan.legs for token in (leg.sell.token, leg.buy)]
+        gone = undone(self.state, self._io, {token.chain for token in tokens})
         if isinstance(gone, Later):
             raise RunOpen(f"the last run is not clear yet: {gone.why}", fix="try again in a minute")
         for fact in gone:
@@ -170,8 +177,16 @@ class Session:
             # What only waits for finality is looked at whenever something else wakes the loop.
             soonest = min((later[step] for step in urgent), key=lambda wait: wait.until)
             if soonest.until > deadline:
-                return Wait(soonest.until, soonest.why)
+                return Wait(soonest.until, soonest.why, self._awaited(later))
             self._io.clock.sleep(max(0.0, soonest.until - now))
+
+    def _awaited(self, later: dict[Step, Later]) -> tuple[Awaited, ...]:
+        """The transfers on their way, with what their bridges said of them last."""
+        found = []
+        for each in awaited(self.state):
+            said = later.get(Track(each.run, each.leg))
+            found.append(each if said is None else replace(each, id=said.id, due=said.due))
+        return tuple(found)
 
     def _finished(self) -> Finished:
         """How it ended: a run that waits for a person goes before one that ended after it."""
@@ -207,26 +222,39 @@ class Session:
 
     def _attempt(self, step: Step, state: State) -> tuple[Fact, ...] | Later:
         try:
-            return perform(step, state, self._io)
+            found = perform(step, state, self._io)
         except NoSimulator:
             raise
         except Unavailable as error:
             tries = self._silent[step] = self._silent.get(step, 0) + 1
             pause = _BACKOFF_SECONDS * 2 ** min(tries - 1, _BACKOFF_DOUBLINGS)
-            return Later(self._io.clock.now() + pause, error.message)
+            return Later(self._io.clock.now() + pause, error.message, news=True)
+        self._silent.pop(step, None)
+        return found
 
     def _record(
         self, step: Step, result: tuple[Fact, ...] | Later, later: dict[Step, Later]
     ) -> None:
         if isinstance(result, Later):
             later[step] = result
+            self._tell(step, result, later)
             return
-        self._silent.pop(step, None)
         for fact in result:
             if not isinstance(fact, Reserved):
                 self._tail.append(fact)
             elif (refused := self._reserve(fact)) is not None:
                 later[step] = refused
+
+    def _tell(self, step: Step, result: Later, later: dict[Step, Later]) -> None:
+        """Let a person hear of a pause, once: one chain that is down makes many steps wait."""
+        flying = {(each.run, each.leg): each for each in self._awaited(later)}
+        moving = flying.get((step.run, step.leg)) if isinstance(step, Track) else None
+        silent = step in self._silent
+        key = (result.why,) if silent or moving is None else (moving.run, moving.leg)
+        if result.news and key not in self._told:
+            self._told.add(key)
+            pause = Pause(until=result.until, why=result.why, awaited=None if silent else moving)
+            self._io.hear(pause)
 
     def _reserve(self, fact: Reserved) -> Later | None:
         """Charge the limits serially: two lanes cannot both pass the last of a limit.

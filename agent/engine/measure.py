@@ -129,7 +129,7 @@ def close(step: Close, state: State, io: Io) -> tuple[Fact, ...] | Later:
     """
     run = state.runs[step.run]
     now = io.clock.now()
-    gone = undone(state, io)
+    gone = undone(state, io, {token.chain for token in touched(run)})
     if gone:
         return gone
     blocks = _heads(run, state, io)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from agent.core.fact import Mined, Unmined
 from agent.core.intent import Receipt
 from agent.core.money import ChainId
 from agent.core.sighting import Sighting
 from agent.core.state import State
 from agent.engine.io import Io, Later
+from agent.errors import Unavailable
 
 BEHIND_SECONDS = 60
 """A node that has not yet reached a block is believed to be behind for so long after the block
@@ -34,10 +37,11 @@ def look_again(
     return Unmined(mined.intent, before.block_hash, now)
 
 
-def undone(state: State, io: Io) -> tuple[Unmined, ...] | Later:
+def undone(state: State, io: Io, needed: Set[ChainId]) -> tuple[Unmined, ...] | Later:
     """Every intent of the account that has gone away; Later when that cannot be told now.
 
-    Raises Unavailable when a node is silent.
+    Raises Unavailable when the node of a *needed* chain is silent; what happens on the others
+    can be told when they answer again.
     """
     waiting: dict[ChainId, list[Mined]] = {}
     for run in state.runs.values():
@@ -46,7 +50,12 @@ def undone(state: State, io: Io) -> tuple[Unmined, ...] | Later:
                 waiting.setdefault(known.intent.chain, []).append(known.mined)
     found: list[Unmined] = []
     for chain, mined in waiting.items():
-        seen = io.nodes[chain].sight(io.account, [each.receipt.hash for each in mined])
+        try:
+            seen = io.nodes[chain].sight(io.account, [each.receipt.hash for each in mined])
+        except Unavailable:
+            if chain in needed:
+                raise
+            continue
         for each, receipt in zip(mined, seen.receipts, strict=True):
             gone = look_again(chain, each, seen, receipt, io)
             if isinstance(gone, Later):

@@ -7,16 +7,18 @@ from decimal import Decimal
 
 from agent.core.budget import fee_verdict
 from agent.core.fact import Refused, Reserved
-from agent.core.fees import SELF_SEND_GAS, TxFees, bump, money, offer
+from agent.core.fees import SELF_SEND_GAS, TxFees, bump, money, most, offer
 from agent.core.follow import Replace
 from agent.core.intent import PROTECTIVE, AttemptKind, Charges, Draft, Intent, UnsignedTx
-from agent.core.money import Address
+from agent.core.money import Token
+from agent.core.price import Prices
 from agent.core.progress import ACTS, MARGIN_SECONDS, Reserve
 from agent.core.quote import Call
 from agent.core.state import IntentState, State, intent_id
 from agent.core.verdict import Refusal
 from agent.engine.ask import simulate
 from agent.engine.io import Io, Later
+from agent.errors import Unavailable
 
 
 def reserve(step: Reserve, state: State, io: Io) -> tuple[Reserved | Refused, ...] | Later:
@@ -72,20 +74,28 @@ def _priced(io: Io, draft: Draft) -> _Priced | Refusal:
     prices = io.prices()
     native = prices.of(io.chains[draft.chain].native)
     if native is None:
+        _wait_for_price(prices, io.chains[draft.chain].native)
         return Refusal("G202", "the gas coin has no price, so its fee cannot be limited")
     moves = None if draft.purpose in {"wrap", "unwrap"} else draft.moves
     if moves is None:
         return _Priced(native.high, Decimal(0))
     worth = prices.worth(moves)
     if worth is None:
+        _wait_for_price(prices, moves.token)
         return Refusal("G202", f"{moves.token.symbol} has no price any more")
     return _Priced(native.high, worth)
 
 
+def _wait_for_price(prices: Prices, token: Token) -> None:
+    """Raise Unavailable where a price is missing only because a node is silent: that passes."""
+    said = prices.refused.get(prices.asset_of.get(token, token.symbol))
+    if said is not None and said.code.startswith("N"):
+        raise Unavailable(said.why, fix="wait", code=said.code)
+
+
 def _reserved(step: Reserve, io: Io, nonce: int, priced: _Priced) -> Reserved:
-    unsigned = _unsigned(step.draft, io.account, nonce, offer(io.nodes[step.chain].fees()))
-    fee = money(0 if unsigned is None else unsigned.max_fee, priced.native_price)
-    charges = Charges(priced.value, fee)
+    unsigned, fee = _unsigned(step.draft, io, nonce)
+    charges = Charges(priced.value, money(fee, priced.native_price))
     intent = Intent(
         id=intent_id(step.run, step.leg, step.round, step.index),
         run=step.run,
@@ -108,20 +118,30 @@ def _reserved(step: Reserve, io: Io, nonce: int, priced: _Priced) -> Reserved:
     )
 
 
-def _unsigned(draft: Draft, sender: Address, nonce: int, fees: TxFees) -> UnsignedTx | None:
-    if not isinstance(draft.payload, Call):
-        return None
-    return UnsignedTx(
+def _unsigned(draft: Draft, io: Io, nonce: int) -> tuple[UnsignedTx | None, int]:
+    """The transaction of a draft and the largest network fee of it in wei; none of a message.
+
+    What a rollup charges for data is asked for now, and once more for each later attempt.
+    """
+    call = draft.payload
+    if not isinstance(call, Call):
+        return None, 0
+    node = io.nodes[draft.chain]
+    fees = offer(node.fees())
+    (data,) = node.l1_fees(((call, draft.gas_limit),))
+    unsigned = UnsignedTx(
         chain=draft.chain,
-        sender=sender,
+        sender=io.account,
         nonce=nonce,
-        to=draft.payload.to,
-        value=draft.payload.value,
-        data=draft.payload.data,
-        gas_limit=draft.gas_limit,
+        to=call.to,
+        value=call.value,
+        data=call.data,
+        gas_limit=draft.gas_limit + data.most.gas,
         max_fee_per_gas=fees.max_fee_per_gas,
         max_priority_fee_per_gas=fees.max_priority_fee_per_gas,
+        kind=fees.kind,
     )
+    return unsigned, most(fees, draft.gas_limit, data)
 
 
 def replacement(known: IntentState, wish: Replace, io: Io) -> Reserved | Later:
@@ -134,17 +154,9 @@ def replacement(known: IntentState, wish: Replace, io: Io) -> Reserved | Later:
     if last.unsigned is None:
         raise ValueError("a typed message has no fee to replace")
     now = io.clock.now()
-    old = TxFees(last.unsigned.max_fee_per_gas, last.unsigned.max_priority_fee_per_gas)
-    fees = bump(old, io.nodes[chain].fees())
     kind: AttemptKind = wish.kind
-    unsigned = replace(
-        last.unsigned,
-        max_fee_per_gas=fees.max_fee_per_gas,
-        max_priority_fee_per_gas=fees.max_priority_fee_per_gas,
-    )
-    if kind == "cancel":
-        unsigned = replace(unsigned, to=io.account, value=0, data="0x", gas_limit=SELF_SEND_GAS)
-    fee = money(unsigned.max_fee, known.intent.native_price)
+    unsigned, wei = _again(last.unsigned, known.intent.draft.gas_limit, kind, io)
+    fee = money(wei, known.intent.native_price)
     verdict = fee_verdict(fee, io.policy.limits)
     if not verdict.ok:
         return Later(now + io.chains[chain].poll_seconds, verdict.refusals[0].why)
@@ -157,3 +169,27 @@ def replacement(known: IntentState, wish: Replace, io: Io) -> Reserved | Later:
         charges=Charges(Decimal(0), max(Decimal(0), fee - charged)),
         at=now,
     )
+
+
+def _again(last: UnsignedTx, gas_limit: int, kind: AttemptKind, io: Io) -> tuple[UnsignedTx, int]:
+    """The transaction that replaces *last*, and the largest network fee of it in wei.
+
+    *gas_limit* is for what the intent's own call executes.
+    """
+    node = io.nodes[last.chain]
+    old = TxFees(last.max_fee_per_gas, last.max_priority_fee_per_gas, last.kind)
+    fees = bump(old, node.fees())
+    call = Call(last.chain, last.to, last.value, last.data)
+    if kind == "cancel":
+        call, gas_limit = Call(last.chain, io.account, 0, "0x"), SELF_SEND_GAS
+    (data,) = node.l1_fees(((call, gas_limit),))
+    unsigned = replace(
+        last,
+        to=call.to,
+        value=call.value,
+        data=call.data,
+        gas_limit=gas_limit + data.most.gas,
+        max_fee_per_gas=fees.max_fee_per_gas,
+        max_priority_fee_per_gas=fees.max_priority_fee_per_gas,
+    )
+    return unsigned, most(fees, gas_limit, data)

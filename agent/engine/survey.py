@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar
 
 from agent.core.agree import falling
 from agent.core.decide import Decision, History, Rest, decide
 from agent.core.fees import FeeQuote
+from agent.core.frozen import empty
 from agent.core.market import Edge
 from agent.core.money import ChainId, Token
 from agent.core.plan import Plan
@@ -21,8 +22,10 @@ from agent.core.transit import in_flight
 from agent.core.value import UNPRICED, Valuation, value
 from agent.core.verdict import Refusal
 from agent.engine.io import Io
+from agent.errors import StaleHead, Unavailable
+from agent.planning.crossing import crossing_needed
 from agent.planning.greedy import plan
-from agent.planning.needs import pairs_needed
+from agent.planning.needs import Needs, pairs_needed
 from agent.planning.problem import NoPlan, Problem
 from agent.ports import Node
 
@@ -31,39 +34,64 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at a wallet: what it holds, what that is worth, and what follows."""
+    """One look at a wallet: what it holds, what that is worth, and what follows.
+
+    `idle` says of chains that stand still why nothing can be done there: their balances are
+    those of their last block.
+    """
 
     snapshot: Snapshot
     prices: Prices
     valuation: Valuation
     decision: Decision
     now: int
+    idle: Mapping[ChainId, str] = field(default_factory=empty)
 
 
 def history(state: State) -> History:
     """What earlier runs leave for the next decision."""
     if state.ended is None:
         return History()
-    return History(state.ended.at, state.ended.outcome)
+    outcome = state.ended.outcome
+    if outcome == "needs_human" and state.unreconciled is None:
+        # A person has looked and accepted the balances: what ended is an aborted run like others.
+        outcome = "aborted"
+    return History(state.ended.at, outcome)
 
 
 def read(io: Io, state: State) -> Snapshot:
-    """One block-pinned snapshot per chain, all chains side by side, one request each."""
+    """One block-pinned snapshot per chain, all chains side by side, one request each.
+
+    A chain that stands still is read at its last block. Raises `Unavailable` when one cannot
+    be read, and says which: nothing is concluded from a part.
+    """
+    return _read(io, state)[0]
+
+
+def _read(io: Io, state: State) -> tuple[Snapshot, Mapping[ChainId, str]]:
+    """The snapshot, and why nothing can be done on chains that stand still."""
+    idle: dict[ChainId, str] = {}
 
     def snapshot(chain: ChainId, node: Node) -> ChainSnapshot:
-        return node.snapshot(io.account, io.chains[chain].tokens)
+        tokens = io.chains[chain].tokens
+        try:
+            return node.snapshot(io.account, tokens)
+        except StaleHead as fault:
+            idle[chain] = fault.message
+            return node.snapshot(io.account, tokens, old=True)
 
-    return Snapshot(io.account, _side_by_side(io.nodes, snapshot), in_flight(state))
+    seen = _side_by_side(io.nodes, snapshot)
+    return Snapshot(io.account, seen, in_flight(state)), MappingProxyType(idle)
 
 
 def look(io: Io, state: State, *, asked: bool = False) -> Look:
     """Read, value and decide; *asked* is a person's wish to act now."""
-    snapshot = read(io, state)
+    snapshot, idle = _read(io, state)
     prices = io.prices()
     valuation = value(snapshot, prices, io.policy)
     now = io.clock.now()
     decision = decide(valuation, io.policy, history(state), now, asked=asked)
-    return Look(snapshot, prices, valuation, decision, now)
+    return Look(snapshot, prices, valuation, decision, now, idle)
 
 
 def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
@@ -78,9 +106,7 @@ def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
             why = f"{rules.native.symbol} has no price, so gas cannot be valued"
             return NoPlan((why,), (Refusal(UNPRICED, why),))
         native_prices[chain] = price.value
-    needs = pairs_needed(
-        seen.valuation, seen.decision, io.policy, prices=seen.prices, wrapped=wrapped
-    )
+    needs = _needs(io, seen, wrapped)
     return plan(
         Problem(
             valuation=seen.valuation,
@@ -88,19 +114,49 @@ def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
             policy=io.policy,
             prices=seen.prices,
             snapshot=seen.snapshot,
-            edges=survey(io, needs.pairs, needs.sizes),
+            edges=survey(io, _awake(needs.pairs, seen.idle), needs.sizes),
             wrapped=wrapped,
-            fees=_side_by_side(io.nodes, _fees),
+            fees=_fees(io, seen),
             native_prices=native_prices,
             now=seen.now,
             falling=falling(seen.prices, MappingProxyType({})),
+            idle=seen.idle,
         )
     )
 
 
-def survey(
-    io: Io, pairs: tuple[tuple[Token, Token], ...], sizes: Mapping[Token, int]
-) -> tuple[Edge, ...]:
+def _needs(io: Io, seen: Look, wrapped: Mapping[ChainId, Token]) -> Needs:
+    """All pairs that a plan could use: on one chain, and by way of others."""
+    near = pairs_needed(
+        seen.valuation, seen.decision, io.policy, prices=seen.prices, wrapped=wrapped
+    )
+    far = crossing_needed(seen.valuation, io.policy, prices=seen.prices, wrapped=wrapped)
+    sizes = dict(near.sizes)
+    for token, raw in far.sizes.items():
+        sizes[token] = max(raw, sizes.get(token, 0))
+    return Needs(tuple(dict.fromkeys([*near.pairs, *far.pairs])), sizes)
+
+
+Pairs = tuple[tuple[Token, Token], ...]
+
+
+def _awake(pairs: Pairs, idle: Mapping[ChainId, str]) -> Pairs:
+    """Those between chains that do not stand still."""
+    return tuple(both for both in pairs if not {both[0].chain, both[1].chain} & set(idle))
+
+
+def _fees(io: Io, seen: Look) -> dict[ChainId, FeeQuote]:
+    """What gas costs now; on a chain that stands still, what it cost in its last block."""
+
+    def fees(chain: ChainId, node: Node) -> FeeQuote:
+        if chain in seen.idle:
+            return FeeQuote(seen.snapshot.chains[chain].block.base_fee_per_gas, 0)
+        return node.fees()
+
+    return _side_by_side(io.nodes, fees)
+
+
+def survey(io: Io, pairs: Pairs, sizes: Mapping[Token, int]) -> tuple[Edge, ...]:
     """Indicative edges of all venues on all chains, and of all bridges between them."""
     edges: list[Edge] = []
     routes = [both for both in pairs if both[0].chain != both[1].chain]
@@ -113,15 +169,15 @@ def survey(
     return tuple(edges)
 
 
-def _fees(_chain: ChainId, node: Node) -> FeeQuote:
-    return node.fees()
-
-
 def _side_by_side(
     nodes: Mapping[ChainId, Node], ask: Callable[[ChainId, Node], T]
 ) -> dict[ChainId, T]:
-    if len(nodes) == 1:
-        return {chain: ask(chain, node) for chain, node in nodes.items()}
+    """The answers of all chains; raises one `Unavailable` that names all that are silent."""
     with ThreadPoolExecutor(max(1, len(nodes)), "chain") as pool:
-        answers = pool.map(lambda item: ask(*item), nodes.items())
-        return dict(zip(nodes, answers, strict=True))
+        asked = {chain: pool.submit(ask, chain, node) for chain, node in nodes.items()}
+    faults = [found.exception() for found in asked.values()]
+    silent = [fault for fault in faults if isinstance(fault, Unavailable)]
+    if len(silent) > 1:
+        said = "; ".join(fault.message for fault in silent)
+        raise type(silent[0])(said, fix=silent[0].fix, code=silent[0].code)
+    return {chain: found.result() for chain, found in asked.items()}

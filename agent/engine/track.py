@@ -45,7 +45,8 @@ def track(step: Track, state: State, io: Io) -> tuple[Fact, ...] | Later:
     found = bridge.track(leg.leg, deposit.mined.receipt, leg.quoted.sell_raw, done, now)
     match found:
         case Waiting():
-            return Later(max(now + _poll(leg, io), found.until), found.why)
+            until = max(now + _poll(leg, io), found.until)
+            return Later(until, found.why, news=True, id=found.id, due=found.due)
         case Act():
             refusal = _refusal(found.draft, leg, bridge, io)
             if refusal is not None:

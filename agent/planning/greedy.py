@@ -13,18 +13,22 @@ from hashlib import sha256
 
 from agent.core.codec import encode
 from agent.core.decide import Rebalance, Rest
-from agent.core.money import NATIVE, WHOLE_BPS, Token
+from agent.core.money import WHOLE_BPS
 from agent.core.plan import Plan, Standing, build
 from agent.core.policy import RebalanceTo
 from agent.core.verdict import Refusal
 from agent.core.wording import money
 from agent.planning import story
-from agent.planning.board import Board, board
-from agent.planning.goals import goals
-from agent.planning.legs import legs, spendable
-from agent.planning.outlook import NO_GAS, Outlook, Starved
+from agent.planning.atlas import Atlas, atlas
+from agent.planning.board import Board, board, without_bridges
+from agent.planning.fuel import NO_GAS, Starved
+from agent.planning.goals import Aim, goals
+from agent.planning.legs import caps, holdings, legs, reserves
+from agent.planning.outlook import Outlook, untouched
 from agent.planning.problem import NoPlan, Problem
-from agent.planning.search import Found, Strategy, missed, search, shortfall
+from agent.planning.pull import Aims
+from agent.planning.reach import Reach
+from agent.planning.search import Found, Strategy, search
 
 PLAN_SECONDS = 600
 """How long a plan stands before it must be made again: prices of a plan that a person reads for
@@ -73,12 +77,26 @@ class _Tries:
     def __init__(self, place: Board, *, frugal: bool = False) -> None:
         self._place = place
         self._frugal = frugal
-        self._bands = goals(place.problem.policy, "edge", stop_at_target=True)
+        self._reach = Reach(place)
+        bands = goals(place.problem.policy, "edge", stop_at_target=True)
+        self.bands = Aims(bands, surely=True)
+
+    @cached_property
+    def _map(self) -> Atlas:
+        """Routes that are cheapest for what is most off."""
+        policy = self._place.problem.policy
+        aim: Aim = "target" if policy.trigger.rebalance_to == "target" else "edge"
+        wanted = Aims(goals(policy, aim, stop_at_target=True), surely=False)
+        pulls = wanted.pulls(untouched(self._place))
+        most = max(max(pull.surplus, pull.deficit) for pull in pulls)
+        limits = policy.limits
+        usual = max(limits.min_trade, min(most, limits.max_run_value), Decimal(1))
+        return atlas(self._place, float(usual))
 
     @cached_property
     def to_edge(self) -> tuple[Found, ...]:
         """Ways back into the bands."""
-        return tuple(self._search(each) for each in TO_EDGE)
+        return tuple(self.search(each) for each in TO_EDGE)
 
     @cached_property
     def to_target(self) -> tuple[Found, ...]:
@@ -87,7 +105,7 @@ class _Tries:
         Where not everything can be done the bands go first.
         """
         starts = (None, self.best("cheapest"))
-        return tuple(self._search(each, start) for each in TO_TARGET for start in starts)
+        return tuple(self.search(each, start) for each in TO_TARGET for start in starts)
 
     def best(self, wish: RebalanceTo) -> Found:
         """The one that misses least of the bands, then of the aim.
@@ -99,13 +117,24 @@ class _Tries:
         def rank(found: Found) -> tuple[Decimal, Decimal, Decimal, int]:
             seen = found.outlook
             price = seen.turnover if wish == "edge" else seen.cost
-            outside = shortfall(missed(self._bands, seen, surely=True))
-            return outside, found.shortfall, price, len(found.flows)
+            return self.bands.shortfall(seen), found.shortfall, price, len(seen.trades)
 
-        return min(self.to_target if wish == "target" else self.to_edge, key=rank)
+        found = min(self.to_target if wish == "target" else self.to_edge, key=rank)
+        nothing = untouched(self._place)
+        if self.bands.shortfall(found.outlook) <= self.bands.shortfall(nothing):
+            return found
+        return replace(found, outlook=nothing, left=self.bands.missed(nothing))
 
-    def _search(self, strategy: Strategy, start: Found | None = None) -> Found:
-        return search(self._place, replace(strategy, frugal=self._frugal), start)
+    @cached_property
+    def without_bridges(self) -> Found:
+        """The best that can be done on every chain by itself."""
+        wish = self._place.problem.policy.trigger.rebalance_to
+        return _Tries(without_bridges(self._place)).best(wish)
+
+    def search(self, strategy: Strategy, start: Found | None = None) -> Found:
+        """What one strategy finds."""
+        own = replace(strategy, frugal=self._frugal)
+        return search(self._place, self._map, self._reach, own, start)
 
 
 def _best(tries: _Tries, place: Board) -> Found | NoPlan:
@@ -113,7 +142,7 @@ def _best(tries: _Tries, place: Board) -> Found | NoPlan:
     policy = place.problem.policy
     wish = policy.trigger.rebalance_to
     found = tries.best(wish)
-    if not found.flows:
+    if not found.moves:
         starved = [note for note in found.notes if isinstance(note, Starved)]
         refusals = tuple(Refusal(NO_GAS, note) for note in starved)
         return NoPlan(_reasons(place, found), refusals)
@@ -121,7 +150,7 @@ def _best(tries: _Tries, place: Board) -> Found | NoPlan:
         return found
     # Without the trades that are too dear for their size the rest may still be worth doing.
     frugal = _Tries(place, frugal=True).best(wish)
-    if frugal.flows and _affordable(place, frugal.outlook):
+    if frugal.moves and _affordable(place, frugal.outlook):
         return frugal
     cost, traded = money(found.outlook.cost), money(found.outlook.turnover)
     limit = policy.limits.max_cost_bps
@@ -141,13 +170,13 @@ def _affordable(place: Board, seen: Outlook) -> bool:
 def _reasons(place: Board, found: Found) -> tuple[str, ...]:
     """Why there is nothing to be done, though something should be."""
     notes = found.notes[:_MOST_NOTES] or ("no edge sells what is too much for what is missing",)
-    return (*story.unreached(place, found.outlook, found.left), *notes)
+    return (*story.unreached(place, found.outlook, found.left), *notes, *story.idle(place))
 
 
 def _plan(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> Plan:
     problem, seen = place.problem, found.outlook
     policy, total = problem.policy, problem.valuation.value
-    made = legs(place, seen)
+    made = legs(seen)
     cost = sum((leg.cost for leg in made), Decimal(0))
     draft = Plan(
         id="",
@@ -159,6 +188,7 @@ def _plan(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> Pla
         gas_if_reverted=sum((leg.gas_cost for leg in made), Decimal(0)),
         turnover=_micro(seen.turnover),
         bound=None,
+        missed=_micro(tries.bands.shortfall(seen)),
         prices=tuple(
             (name, price.value, price.sources)
             for name, price in sorted(problem.prices.by_asset.items())
@@ -171,11 +201,11 @@ def _plan(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> Pla
         policy_hash=policy.hash,
         made=problem.now,
         expires=problem.now + PLAN_SECONDS,
-        why=_why(place, found, decision),
+        why=_why(tries, place, found, decision),
         alternatives=_alternatives(tries, place, found),
     )
-    reserve = {Token(chain, NATIVE, 18, ""): raw for chain, raw in policy.gas_reserve.items()}
-    return build(replace(draft, id=fingerprint(draft)), spendable(place), reserve)
+    named = replace(draft, id=fingerprint(draft))
+    return build(named, holdings(place), reserves(place), caps(seen))
 
 
 def fingerprint(plan_: Plan) -> str:
@@ -214,18 +244,21 @@ def _micro(value: Decimal) -> Decimal:
     return value.quantize(_MICRO)
 
 
-def _why(place: Board, found: Found, decision: Rebalance) -> tuple[str, ...]:
+def _why(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> tuple[str, ...]:
     problem, seen = place.problem, found.outlook
-    bands = goals(problem.policy, "edge", stop_at_target=True)
-    left = missed(bands, seen, surely=True)
+    left = tries.bands.missed(seen)
     held = found.notes[:_MOST_NOTES] if left else ()
     return (
         decision.why,
         *story.funding(seen),
+        *story.refuels(seen),
+        *_left_without_bridges(tries, found),
         *story.unreached(place, seen, left),
         *held,
+        *story.idle(place),
         *story.single_sources(place, seen),
         *problem.valuation.notes,
+        *story.worst(seen),
         story.doing_nothing(decision.drifts),
     )
 
@@ -233,14 +266,26 @@ def _why(place: Board, found: Found, decision: Rebalance) -> tuple[str, ...]:
 def _alternatives(tries: _Tries, place: Board, found: Found) -> tuple[tuple[str, Decimal], ...]:
     """What other ways would have cost, where they exist and differ."""
     if place.problem.policy.trigger.rebalance_to == "target":
-        others = [("pairing by size", search(place, replace(PAIRING, aim="target")))]
+        others = [("pairing by size", tries.search(replace(PAIRING, aim="target")))]
     else:
         others = [
             ("to the exact targets", tries.best("target")),
-            ("pairing by size", search(place, PAIRING)),
+            ("pairing by size", tries.search(PAIRING)),
         ]
+    if found.outlook.bridged and not _left_without_bridges(tries, found):
+        others.append(("without bridges", tries.without_bridges))
     return tuple(
         (name, _micro(other.outlook.cost))
         for name, other in others
-        if other.flows and other.flows != found.flows
+        if other.moves and other.moves != found.moves
     )
+
+
+def _left_without_bridges(tries: _Tries, found: Found) -> tuple[str, ...]:
+    """What would stay outside the bands without bridges, where that is more."""
+    if not found.outlook.bridged:
+        return ()
+    stays = tries.bands.shortfall(tries.without_bridges.outlook)
+    if stays <= tries.bands.shortfall(found.outlook):
+        return ()
+    return (f"without bridges {money(stays)} would stay outside the bands",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -21,22 +22,29 @@ def is_sound(edge: Edge) -> bool:
         and all(type(number) is int for point in edge.ladder for number in point)
         and all(a[0] < b[0] and a[1] <= b[1] for a, b in steps)
         and edge.gas >= 0
+        and edge.data_bytes >= 0
     )
 
 
-def bought(edge: Edge, raw: int) -> int | None:
-    """Base units out for *raw* base units in, rounded down; None beyond the last point.
+def is_bridge(edge: Edge) -> bool:
+    """Whether the edge leads to another chain."""
+    return edge.sell.chain != edge.buy.chain
 
-    Between two points of a concave ladder the straight line is never above it. The ladder
-    begins at nothing for nothing.
+
+def bought(edge: Edge, raw: int) -> int | None:
+    """Base units out for *raw* base units in, rounded down; None beyond the ends of the ladder.
+
+    Between two points of a concave ladder the straight line is never above it. A swap's ladder
+    begins at nothing for nothing, a bridge's at its first point: it takes no less than that.
     """
-    before_in, before_out = 0, 0
-    for point_in, point_out in edge.ladder:
-        if raw <= point_in:
-            part = mul_div_down(point_out - before_out, raw - before_in, point_in - before_in)
-            return before_out + part
-        before_in, before_out = point_in, point_out
-    return None
+    ladder = edge.ladder
+    index = bisect_left(ladder, (raw, -1))
+    if index == len(ladder) or (index == 0 and 0 < raw < ladder[0][0] and is_bridge(edge)):
+        return None
+    before_in, before_out = ladder[index - 1] if index else (0, 0)
+    point_in, point_out = ladder[index]
+    part = mul_div_down(point_out - before_out, raw - before_in, point_in - before_in)
+    return before_out + part
 
 
 def largest(limit: int, fits: Callable[[int], bool]) -> int:
@@ -47,8 +55,44 @@ def largest(limit: int, fits: Callable[[int], bool]) -> int:
     >>> largest(100, lambda number: number * number < 50)
     7
     """
-    low, high = 0, limit + 1
-    while high - low > 1 + low // _PRECISION:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
+    return narrowed(0, limit + 1, fits)
+
+
+_TRIES = 10
+"""How often a size is halved or doubled before none is thought to fit."""
+
+
+def fitting(least: int, wish: int, most: int, fits: Callable[[int], bool]) -> int:
+    """The number from *least* to *most* that fits and is nearest to *wish*, to a thousandth.
+
+    Smaller ones go first. 0 when none fits; what fits should be numbers in a row. The answer has
+    been seen to fit.
+
+    >>> fitting(1, 100, 1000, lambda number: 3 < number * number < 50)
+    7
+    >>> fitting(1, 100, 1000, lambda number: number > 200)
+    201
+    """
+    if fits(wish):
+        return wish
+    for shrinks in (True, False):
+        before, number = wish, wish
+        for _ in range(_TRIES):
+            before, number = number, max(least, number // 2) if shrinks else min(most, number * 2)
+            if number == before:
+                break
+            if fits(number):
+                return narrowed(number, before, fits)
+    return 0
+
+
+def narrowed(good: int, bad: int, fits: Callable[[int], bool]) -> int:
+    """The number nearest to *bad* that fits, from *good*, which does, to within a thousandth.
+
+    >>> narrowed(3, 1000, lambda number: number < 100)
+    99
+    """
+    while abs(bad - good) > 1 + good // _PRECISION:
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if fits(middle) else (good, middle)
+    return good

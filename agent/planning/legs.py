@@ -1,125 +1,145 @@
-"""Legs of a plan from its trades: wraps first, swaps, then unwraps."""
+"""Legs of a plan from its trades and wraps, in the order in which they can be done."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-from agent.core.money import Amount, ChainId, Token
+from agent.core.money import ChainId, Token
 from agent.core.plan import Leg, Sell
+from agent.core.wording import chain_name
 from agent.planning.board import Board
-from agent.planning.outlook import UNWRAP_GAS, WRAP_GAS, Outlook, Trade
+from agent.planning.outlook import Outlook
+from agent.planning.trade import Size, Trade, Turn
 
 WRAP_VIA = "wrap"
 """The venue of wraps and unwraps."""
 
+_MICRO = Decimal("0.000001")
+
 
 @dataclass(slots=True)
-class _Numbered:
-    """Ids for legs in the order in which they are made."""
+class _Making:
+    """Legs that are made so far, which of them bring each token, and which bring gas."""
 
-    last: int = 0
+    seen: Outlook
+    legs: list[Leg] = field(default_factory=list)
+    brings: dict[Token, tuple[str, ...]] = field(default_factory=dict)
+    gas: dict[ChainId, tuple[str, ...]] = field(default_factory=dict)
 
-    def next(self) -> str:
-        self.last += 1
-        return str(self.last)
 
-
-def legs(board: Board, seen: Outlook) -> tuple[Leg, ...]:
+def legs(seen: Outlook) -> tuple[Leg, ...]:
     """Legs with ids "1", "2", … so that each one comes after those that it waits for.
 
-    A swap spends what is wrapped already first; only what is short waits for the wrap.
+    What is held already is spent first; only what is short waits for what brings it. What one
+    leg alone waits for it follows, more or less; where several share it they are sized by what
+    comes at least.
     """
-    ids = _Numbered()
-    wraps = {chain: _wrap(board, seen, chain, raw, ids.next()) for chain, raw in seen.wraps.items()}
-    made: list[Leg] = list(wraps.values())
-    left = dict(board.free)
-    for trade in seen.trades:
-        wrap = wraps.get(trade.way.edge.sell.chain)
-        have = left.get(trade.way.edge.sell, 0)
-        made.append(_swap(trade, have, wrap, ids.next()))
-        left[trade.way.edge.sell] = max(0, have - trade.raw)
-    for chain, raw in seen.unwraps.items():
-        wrapped = board.problem.wrapped[chain]
-        swaps = [leg for leg in made if leg.kind == "swap" and leg.buy == wrapped]
-        passing = swaps if wrapped in board.transit else []
-        made.append(_unwrap(board, seen, Amount(wrapped, raw), passing, ids.next()))
-    return tuple(made)
+    making = _Making(seen)
+    for step in seen.steps:
+        leg = _trade(making, step) if isinstance(step, Trade) else _turn(making, step)
+        making.legs.append(leg)
+        _brought(making, step, leg)
+    return tuple(making.legs)
 
 
-def _wrap(board: Board, seen: Outlook, chain: ChainId, raw: int, leg_id: str) -> Leg:
-    gas_cost = board.gas_value(chain, WRAP_GAS)
+def caps(seen: Outlook) -> Mapping[str, int]:
+    """Wei that the fees of each leg may take, by leg."""
+    return {
+        str(number): step.way.gas_cap if isinstance(step, Trade) else step.gas_cap
+        for number, step in enumerate(seen.steps, 1)
+    }
+
+
+def _brought(making: _Making, step: Trade | Turn, leg: Leg) -> None:
+    """Remember what a leg brings; what it brings for gas is for that alone."""
+    chain = step.gas_for
+    if chain is None:
+        making.brings[leg.buy] = (*making.brings.get(leg.buy, ()), leg.id)
+    elif leg.buy.is_native and chain in making.seen.fuel.awaited:
+        making.gas[chain] = (*making.gas.get(chain, ()), leg.id)
+
+
+def _sell(making: _Making, step: Trade | Turn, token: Token, size: Size) -> Sell:
+    """What a leg spends."""
+    if size.kind != "floats":
+        return Sell(token, size.planned)
+    return Sell(token, size.held, _sources(making, step, token), size.planned)
+
+
+def _sources(making: _Making, step: Trade | Turn, token: Token) -> tuple[str, ...]:
+    """The legs that bring what a leg spends."""
+    if step.gas_for is not None:
+        return (making.legs[-1].id,)
+    return making.brings.get(token, ())
+
+
+def _after(making: _Making, step: Trade | Turn, token: Token, size: Size) -> tuple[str, ...]:
+    """What a leg waits for: what it spends, and gas on a chain that has too little."""
+    sources = () if size.kind == "held" else _sources(making, step, token)
+    gas = making.gas.get(token.chain, ()) if step.gas_for != token.chain else ()
+    return tuple(dict.fromkeys((*sources, *gas)))
+
+
+def _trade(making: _Making, done: Trade) -> Leg:
+    edge = done.way.edge
+    gas = f"gas for {chain_name(done.gas_for)}" if done.gas_for is not None else ""
     return Leg(
-        id=leg_id,
-        kind="wrap",
-        via=WRAP_VIA,
-        sell=Sell(board.native(chain), raw),
-        buy=board.problem.wrapped[chain],
-        expected_out=raw,
-        min_buy=raw,
-        gas_cost=gas_cost,
-        cost=gas_cost,
-        seconds=_quickest(seen, chain),
-    )
-
-
-def _swap(trade: Trade, have: int, wrap: Leg | None, leg_id: str) -> Leg:
-    edge = trade.way.edge
-    sell = Sell(edge.sell, trade.raw)
-    if wrap is not None and wrap.buy == edge.sell and have < trade.raw:
-        sell = Sell(edge.sell, have, (wrap.id,), trade.raw)
-    return Leg(
-        id=leg_id,
-        kind="swap",
+        id=str(len(making.legs) + 1),
+        kind="bridge" if done.way.is_bridge else "swap",
         via=edge.via,
-        sell=sell,
+        sell=_sell(making, done, edge.sell, done.size),
         buy=edge.buy,
-        expected_out=trade.expected,
-        min_buy=trade.least,
-        after=sell.arrivals,
-        gas_cost=trade.gas_cost,
-        cost=_cents(trade.cost),
+        expected_out=done.expected,
+        min_buy=done.least,
+        after=_after(making, done, edge.sell, done.size),
+        gas_cost=done.way.gas_cost,
+        cost=done.cost.quantize(_MICRO),
         seconds=edge.seconds,
-        detail=edge.detail,
+        detail=", ".join(filter(None, (edge.detail, gas))),
     )
 
 
-def _unwrap(board: Board, seen: Outlook, amount: Amount, passing: list[Leg], leg_id: str) -> Leg:
-    """An unwrap of what the *passing* legs deliver, or of what is held when there are none."""
-    chain = amount.token.chain
-    gas_cost = board.gas_value(chain, UNWRAP_GAS)
-    sell, least = Sell(amount.token, amount.raw), amount.raw
-    if passing:
-        sell = Sell(amount.token, 0, tuple(leg.id for leg in passing), amount.raw)
-        least = sum(leg.min_buy for leg in passing)
+def _turn(making: _Making, turn: Turn) -> Leg:
+    wraps = turn.token.is_native
     return Leg(
-        id=leg_id,
-        kind="unwrap",
+        id=str(len(making.legs) + 1),
+        kind="wrap" if wraps else "unwrap",
         via=WRAP_VIA,
-        sell=sell,
-        buy=board.native(chain),
-        expected_out=amount.raw,
-        min_buy=least,
-        after=sell.arrivals,
-        gas_cost=gas_cost,
-        cost=gas_cost,
-        seconds=_quickest(seen, chain),
+        sell=_sell(making, turn, turn.token, turn.size),
+        buy=turn.buy,
+        expected_out=turn.size.planned,
+        min_buy=turn.size.sure,
+        after=_after(making, turn, turn.token, turn.size),
+        gas_cost=turn.gas_cost,
+        cost=turn.gas_cost,
+        seconds=_quickest(making.seen, turn.token.chain),
+        detail=f"gas for {chain_name(turn.gas_for)}" if turn.gas_for is not None else "",
     )
 
 
 def _quickest(seen: Outlook, chain: ChainId) -> int:
-    """The usual duration of a plain transaction: that of the quickest swap."""
-    return min(t.way.edge.seconds for t in seen.trades if t.way.edge.sell.chain == chain)
+    """The usual duration of a plain transaction: that of the quickest trade of the chain."""
+    trades = [t for t in seen.trades if t.way.sell[1] == chain and not t.way.is_bridge]
+    return min(t.way.edge.seconds for t in trades or seen.trades)
 
 
-def _cents(value: Decimal) -> Decimal:
-    return value.quantize(Decimal("0.000001"))
+def holdings(board: Board) -> dict[Token, int]:
+    """Base units of each token that a plan may spend, and of all gas coins."""
+    coins = {board.native(chain): raw for chain, raw in board.native_held.items()}
+    return {**board.free, **coins}
 
 
-def spendable(board: Board) -> dict[Token, int]:
-    """Base units of each token that a plan may spend, gas reserve not yet taken off."""
-    held = dict(board.free)
-    for chain, free in board.native_free.items():
-        reserve = board.problem.policy.gas_reserve.get(chain, 0)
-        held[board.native(chain)] = free + reserve
-    return held
+def reserves(board: Board) -> dict[Token, int]:
+    """Base units of gas coins that a plan may not spend but on fees.
+
+    What is kept aside is among them as far as it is there: only the gas reserve is filled up.
+    """
+    kept = {p.token: p.kept for p in board.problem.valuation.positions}
+    found = {}
+    for chain, raw in board.native_held.items():
+        coin, reserve = board.native(chain), board.problem.policy.gas_reserve.get(chain, 0)
+        spends = chain in board.native_free
+        found[coin] = max(reserve, min(raw, reserve + kept.get(coin, 0)) if spends else raw)
+    return found

@@ -1,4 +1,4 @@
-"""What a set of trades would do: minima, costs, wraps, and where every part would end."""
+"""What a set of moves would do: costs, and where every part would end."""
 
 from __future__ import annotations
 
@@ -8,73 +8,41 @@ from decimal import Decimal
 from functools import cached_property
 from types import MappingProxyType
 
-from agent.core.fees import MAX_BASE_FEE_GROWTH
 from agent.core.frozen import empty
-from agent.core.money import WHOLE_BPS, Amount, ChainId, raw_up
-from agent.core.rounding import mul_div_up
-from agent.core.wording import chain_name, percent, percent_of_bps, whole
-from agent.planning.board import Board, Way
+from agent.core.money import ChainId, Token
+from agent.core.wording import money
+from agent.planning.board import Board
+from agent.planning.fuel import UNWRAP, WRAP, Fuel, refuelled
 from agent.planning.goals import Cell
-from agent.planning.ladder import bought
-
-WRAP_GAS = 46_000
-"""Gas of WETH9 `deposit` into an empty balance: 21 000 for the transaction, 22 100 for the new
-storage slot (EIP-2929), about 1 900 for the event and the rest."""
-
-UNWRAP_GAS = 46_000
-"""Gas of WETH9 `withdraw`, rounded up to that of `deposit`: it changes a slot and sends coins."""
-
-
-NO_GAS = "G403"
-"""Error code of a chain whose gas coin does not pay for anything that should be done there."""
-
-
-class Starved(str):
-    """Why the gas coin does not suffice: nothing but a deposit of it helps."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Base units to sell along one way."""
-
-    way: Way
-    raw: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trade:
-    """A flow with what it brings: base units expected and at least, values, gas included not."""
-
-    way: Way
-    raw: int
-    expected: int
-    least: int
-    sold_value: Decimal
-    expected_value: Decimal
-    least_value: Decimal
-    gas_cost: Decimal
-
-    @property
-    def cost(self) -> Decimal:
-        """Value lost and gas."""
-        return self.sold_value - self.expected_value + self.gas_cost
+from agent.planning.ledger import ledger
+from agent.planning.route import Move
+from agent.planning.trade import Trade, Turn
+from agent.planning.way import Way
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
-    """Where a set of trades leads.
+    """Where a set of moves leads.
 
-    `wraps` and `unwraps` are base units of the gas coin by chain; `gas_costs` the value of all
-    gas by chain.
+    `steps` can be done in this order; `spare` is base units of the tokens they touch that are
+    not needed by them.
     """
 
     board: Board
-    trades: tuple[Trade, ...]
-    wraps: Mapping[ChainId, int]
-    unwraps: Mapping[ChainId, int]
-    gas_costs: Mapping[ChainId, Decimal]
+    moves: tuple[Move, ...]
+    fuel: Fuel
+    steps: tuple[Trade | Turn, ...]
+    spare: Mapping[Token, int]
+
+    @cached_property
+    def trades(self) -> tuple[Trade, ...]:
+        """Swaps and transfers."""
+        return tuple(step for step in self.steps if isinstance(step, Trade))
+
+    @cached_property
+    def sold(self) -> Mapping[int, Trade]:
+        """The trades of the moves by the index of their way."""
+        return {done.way.index: done for done in self.trades if done.gas_for is None}
 
     @cached_property
     def expected(self) -> Mapping[Cell, Decimal]:
@@ -91,8 +59,9 @@ class Outlook:
         cells = dict(self.board.start)
         for done in self.trades:
             sell, buy = done.way.sell, done.way.buy
-            came = done.least_value if at_least else done.expected_value
-            cells[sell] = cells.get(sell, Decimal(0)) - done.sold_value
+            went = done.sure_sold_value if at_least else done.sold_value
+            came = done.sure_value if at_least else done.expected_value
+            cells[sell] = cells.get(sell, Decimal(0)) - went
             cells[buy] = cells.get(buy, Decimal(0)) + came
         for chain, cost in self.gas_costs.items():
             asset = self.board.asset_of.get(self.board.native(chain))
@@ -100,12 +69,25 @@ class Outlook:
                 cells[asset, chain] = cells.get((asset, chain), Decimal(0)) - cost
         return MappingProxyType(cells)
 
-    @property
+    @cached_property
+    def gas_costs(self) -> Mapping[ChainId, Decimal]:
+        """The value of all gas by chain."""
+        costs: dict[ChainId, Decimal] = {}
+        for step in self.steps:
+            chain, cost = (
+                (step.way.sell[1], step.way.gas_cost)
+                if isinstance(step, Trade)
+                else (step.token.chain, step.gas_cost)
+            )
+            costs[chain] = costs.get(chain, Decimal(0)) + cost
+        return costs
+
+    @cached_property
     def gas(self) -> Decimal:
         """Value of all gas."""
         return sum(self.gas_costs.values(), Decimal(0))
 
-    @property
+    @cached_property
     def cost(self) -> Decimal:
         """Expected value lost, gas included."""
         lost = (trade.sold_value - trade.expected_value for trade in self.trades)
@@ -114,125 +96,87 @@ class Outlook:
     @property
     def worst_case(self) -> Decimal:
         """Value lost when every trade brings only its minimum, gas included."""
-        lost = (trade.sold_value - trade.least_value for trade in self.trades)
+        lost = (trade.sure_sold_value - trade.sure_value for trade in self.trades)
         return sum(lost, self.gas)
 
-    @property
+    @cached_property
     def turnover(self) -> Decimal:
-        """Value sold."""
+        """Value sold, on each way anew."""
         return sum((trade.sold_value for trade in self.trades), Decimal(0))
 
+    @cached_property
+    def bridged(self) -> Decimal:
+        """Value that leaves its chain."""
+        return sum((t.sold_value for t in self.trades if t.way.is_bridge), Decimal(0))
 
-def trade(board: Board, flow: Flow, earlier: Sequence[Trade] = ()) -> Trade | str:
-    """Price *flow* after *earlier* trades, or say why it must not be done.
+    def left(self, token: Token) -> int:
+        """Base units of *token* that could be sold beside all that is planned."""
+        known = self.spare.get(token)
+        if known is not None:
+            return known
+        free = self.board.free.get(token, 0)
+        if token.is_native:
+            free = self.board.native_free.get(token.chain, 0) - self.fuel.caps.get(token.chain, 0)
+        return max(0, free - self.fuel.spent.get(token, 0))
 
-    What earlier trades pushed through a pool of the same edge counts as if it had gone along
-    this edge: the first part of the ladder is used up.
-    """
-    way, edge = flow.way, flow.way.edge
-    used = _used(way, earlier)
-    start, end = bought(edge, used), bought(edge, used + flow.raw)
-    if start is None or end is None:
-        return f"{way.name} is not offered for as much as {whole(Amount(edge.sell, flow.raw))}"
-    limits = board.problem.policy.limits
-    expected, fair = end - start, way.fair_out(flow.raw)
-    by_price = mul_div_up(fair, WHOLE_BPS - limits.max_price_impact_bps, WHOLE_BPS)
-    if not (0 < by_price <= expected):
-        off = percent(1 - Decimal(expected) / fair) if fair else "far"
-        limit = percent_of_bps(limits.max_price_impact_bps)
-        return f"{way.name} pays {off} less than independent prices (limit {limit})"
-    by_quote = mul_div_up(expected, WHOLE_BPS - limits.max_slippage_bps, WHOLE_BPS)
-    least = max(by_price, by_quote)
-    return Trade(
-        way=way,
-        raw=flow.raw,
-        expected=expected,
-        least=least,
-        sold_value=way.sold_value(flow.raw),
-        expected_value=way.bought_value(expected),
-        least_value=way.bought_value(least),
-        gas_cost=board.gas_value(edge.sell.chain, edge.gas),
-    )
+    def available(self, token: Token) -> int:
+        """Base units of *token* that could be sold, with what can be wrapped to them."""
+        coin = self.board.native(token.chain)
+        wraps = token.chain in self.board.wraps and token == self.board.node(coin)
+        return self.left(token) + (self.left(coin) if wraps else 0)
+
+
+def in_flight_room(board: Board) -> Decimal:
+    """Value that may still be sent to other chains: what is on its way counts."""
+    flying = (position.value for position in board.problem.valuation.in_flight)
+    on_its_way = sum((value for value in flying if value is not None), Decimal(0))
+    return board.problem.policy.limits.max_in_flight - on_its_way
 
 
 def untouched(board: Board) -> Outlook:
-    """Where no trade at all leads."""
-    none: Mapping[ChainId, int] = empty()
-    return Outlook(board=board, trades=(), wraps=none, unwraps=none, gas_costs={})
+    """Where no move at all leads."""
+    none = Fuel(first=(), last=(), spent=empty(), caps=empty(), gaps=empty(), awaited=frozenset())
+    return Outlook(board=board, moves=(), fuel=none, steps=(), spare=empty())
 
 
-def _used(way: Way, earlier: Sequence[Trade]) -> int:
-    """Base units of the edge's ladder that earlier trades through its pools have used up."""
-    pools = way.edge.pools
-    value = sum((t.sold_value for t in earlier if t.way.edge.pools & pools), Decimal(0))
-    return raw_up(value / way.sell_price, way.edge.sell) if value else 0
+def outlook(board: Board, moves: Sequence[Move]) -> Outlook | str:
+    """What *moves* would do, or why they must not be done."""
+    fuel = refuelled(board, _caps(board, moves))
+    if isinstance(fuel, str):
+        return fuel
+    done = ledger(board, moves, fuel)
+    if isinstance(done, str):
+        return done
+    seen = Outlook(board=board, moves=tuple(moves), fuel=fuel, steps=done.steps, spare=done.spare)
+    return _forbidden(seen) or seen
 
 
-def outlook(board: Board, flows: Sequence[Flow]) -> Outlook | str:
-    """What *flows*, done in this order, would do, or why they must not be done."""
-    trades: list[Trade] = []
-    for flow in flows:
-        priced = trade(board, flow, trades)
-        if isinstance(priced, str):
-            return priced
-        trades.append(priced)
-    wraps, unwraps = _wraps(board, trades)
-    gas: dict[ChainId, int] = {}
-    for chain in sorted({done.way.edge.sell.chain for done in trades}):
-        own = sum(done.way.edge.gas for done in trades if done.way.edge.sell.chain == chain)
-        gas[chain] = own + WRAP_GAS * (chain in wraps) + UNWRAP_GAS * (chain in unwraps)
-        missing = _starved(board, chain, gas[chain], wraps.get(chain, 0))
-        if missing:
-            return missing
-    gas_costs = {chain: board.gas_value(chain, units) for chain, units in gas.items()}
-    return Outlook(
-        board=board,
-        trades=tuple(trades),
-        wraps=MappingProxyType(wraps),
-        unwraps=MappingProxyType(unwraps),
-        gas_costs=MappingProxyType(gas_costs),
-    )
+def _caps(board: Board, moves: Sequence[Move]) -> dict[ChainId, int]:
+    """Wei that fees may take by chain, with room for wraps where such may be needed."""
+    ways: dict[int, Way] = {way.index: way for move in moves for way in move.route.ways}
+    turns: set[tuple[ChainId, tuple[int, int]]] = set()
+    caps: dict[ChainId, int] = {}
+    for way in ways.values():
+        chain, wrapped = way.sell[1], board.problem.wrapped.get(way.sell[1])
+        caps[chain] = caps.get(chain, 0) + way.gas_cap
+        if chain in board.wraps and way.edge.sell == wrapped:
+            turns.add((chain, WRAP))
+        if way.edge.buy in board.transit:
+            turns.add((way.buy[1], UNWRAP))
+    for chain, turn in turns:
+        caps[chain] = caps.get(chain, 0) + board.gas_cap(chain, *turn)
+    return caps
 
 
-def _wraps(board: Board, trades: Sequence[Trade]) -> tuple[dict[ChainId, int], dict[ChainId, int]]:
-    """Base units to wrap for what is sold beyond the wrapped balance, and to unwrap.
-
-    Unwrapped is what passes through, and what a chain's gas reserve lacks while there is
-    something to do on that chain.
-    """
-    wraps, unwraps = {}, {}
-    for chain in sorted({done.way.edge.sell.chain for done in trades}):
-        wrapped = board.problem.wrapped.get(chain)
-        if wrapped is None:
-            continue
-        sold = sum(done.raw for done in trades if done.way.edge.sell == wrapped)
-        have = board.free.get(wrapped, 0)
-        if sold > have:
-            wraps[chain] = sold - have
-        passing = sum(done.expected for done in trades if done.way.edge.buy == wrapped)
-        refill = min(max(0, have - sold), board.reserve_gap(chain))
-        unwrap = passing if wrapped in board.transit else refill * (chain in board.native_free)
-        if unwrap > 0:
-            unwraps[chain] = unwrap
-    return wraps, unwraps
-
-
-def _starved(board: Board, chain: ChainId, gas: int, wrap: int) -> str:
-    """Why the gas coin does not suffice; empty when it does.
-
-    A node asks for the fee cap to be covered, which is above the expected fee. The reserve
-    pays fees, but it is never wrapped.
-    """
-    fees = MAX_BASE_FEE_GROWTH * board.problem.fees[chain].expected(gas, 0)
-    held = board.native_held.get(chain, 0)
-    coin = board.native(chain)
-    where = chain_name(chain)
-    if not fees <= held:
-        have, need = (whole(Amount(coin, raw)) for raw in (held, fees))
-        return Starved(f"{where} has {have} for gas, up to {need} are needed")
-    if wrap and not wrap <= board.native_free.get(chain, 0) - fees:
-        return (
-            f"{whole(Amount(coin, wrap))} would have to be wrapped on {where}, "
-            "which would touch the gas reserve"
-        )
+def _forbidden(seen: Outlook) -> str:
+    """Which limit the trades cross, if any."""
+    limits = seen.board.problem.policy.limits
+    if not seen.turnover <= limits.max_run_value:
+        return f"max_run_value of {money(limits.max_run_value)} is used up"
+    if seen.bridged and not seen.bridged <= in_flight_room(seen.board):
+        return f"max_in_flight of {money(limits.max_in_flight)} is used up"
+    for done in seen.trades:
+        if done.gas_for is None and not done.sold_value >= limits.min_trade:
+            could = f"{done.way.name} would move {money(done.sold_value)}"
+            return f"{could}, less than the least of {money(limits.min_trade)}"
     return ""

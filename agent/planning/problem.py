@@ -24,8 +24,9 @@ class Problem:
 
     `wrapped` is the ERC-20 form of each chain's gas coin, `fees` what its blocks cost now, and
     `native_prices` the worth of one whole gas coin in the unit of account. `falling` says
-    of assets that must not be bought why. `now` is unix seconds. The snapshot's blocks are
-    the plan's.
+    of assets that must not be bought why, `idle` of chains on which nothing can be done now:
+    what lies there counts and no leg touches it. `now` is unix seconds. The snapshot's blocks
+    are the plan's.
     """
 
     valuation: Valuation
@@ -39,6 +40,7 @@ class Problem:
     native_prices: Mapping[ChainId, Decimal]
     now: int
     falling: Mapping[str, str] = field(default_factory=empty)
+    idle: Mapping[ChainId, str] = field(default_factory=empty)
 
 
 @dataclass(frozen=True, slots=True)

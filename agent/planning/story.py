@@ -6,22 +6,94 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from agent.core.decide import Drift
-from agent.core.wording import chain_name, listed, money, percent
+from agent.core.money import Amount
+from agent.core.wording import chain_name, listed, money, percent, whole
 from agent.planning.board import Board
 from agent.planning.goals import Goal
 from agent.planning.outlook import Outlook
+from agent.planning.route import Move, Route
+from agent.planning.trade import Trade
 
 
 def funding(seen: Outlook) -> tuple[str, ...]:
-    """What each sold asset pays for."""
+    """What each sold asset pays for, and what goes to another chain."""
     sold: dict[str, dict[str, Decimal]] = {}
-    for trade in seen.trades:
-        bought = sold.setdefault(trade.way.sell[0], {})
-        name = trade.way.buy[0]
-        bought[name] = bought.get(name, Decimal(0)) + trade.sold_value
-    return tuple(
+    abroad: list[str] = []
+    for move in seen.moves:
+        value = _moved(seen, move)
+        route = move.route
+        if route.bridges:
+            abroad.append(_abroad(route, value))
+            continue
+        bought = sold.setdefault(route.sell[0], {})
+        bought[route.buy[0]] = bought.get(route.buy[0], Decimal(0)) + value
+    here = [
         f"{asset} funds {listed([f'{money(value)} of {name}' for name, value in bought.items()])}"
         for asset, bought in sorted(sold.items())
+    ]
+    return (*here, *sorted(abroad))
+
+
+def _moved(seen: Outlook, move: Move) -> Decimal:
+    """The value that a move takes from where it begins."""
+    done = seen.sold[move.route.ways[0].index]
+    wanted = sum(m.raw for m in seen.moves if m.route.ways[0] is move.route.ways[0])
+    return done.sold_value * move.raw / wanted
+
+
+def _abroad(route: Route, value: Decimal) -> str:
+    """What goes over a bridge, and as what."""
+    (bridge,) = route.bridges
+    asset, bought = route.sell[0], route.buy[0]
+    source, goal = chain_name(route.sell[1]), chain_name(route.buy[1])
+    if asset == bought == bridge.sell[0]:
+        return f"{money(value)} of {asset} goes from {source} to {goal} by {bridge.edge.via}"
+    carried = f" as {bridge.sell[0]}" if bridge.sell[0] not in {asset, bought} else ""
+    return (
+        f"{asset} on {source} funds {money(value)} of {bought} on {goal}, "
+        f"bridged{carried} by {bridge.edge.via}"
+    )
+
+
+def refuels(seen: Outlook) -> tuple[str, ...]:
+    """Where gas comes from on chains that have too little of it."""
+    lines = []
+    for step in (*seen.fuel.first, *seen.fuel.last):
+        if step.gas_for is None or (isinstance(step, Trade) and not step.way.is_bridge):
+            continue
+        chain = chain_name(step.gas_for)
+        if isinstance(step, Trade):
+            amount = whole(Amount(step.way.edge.buy, step.expected))
+            how = f"bridged from {chain_name(step.way.sell[1])} by {step.way.edge.via}"
+        else:
+            amount = whole(Amount(step.buy, step.size.planned))
+            sold = [t for t in seen.fuel.trades if t.way.sell[1] == t.gas_for == step.gas_for]
+            how = f"from {sold[0].way.edge.sell.symbol} sold there" if sold else "unwrapped there"
+        lines.append(f"gas for {chain}: {amount} {how}, to pay its fees and fill its reserve")
+    lines += [
+        f"{chain_name(short)} stays below its gas reserve: nothing fills it"
+        for short, gap in sorted(seen.fuel.gaps.items())
+        if gap
+    ]
+    return tuple(lines)
+
+
+def idle(board: Board) -> tuple[str, ...]:
+    """Chains that count but are left alone, and why."""
+    return tuple(
+        f"nothing is done on {chain_name(chain)}: {why}"
+        for chain, why in sorted(board.closed.items())
+    )
+
+
+def worst(seen: Outlook) -> tuple[str, ...]:
+    """What the worst case leaves out: a transfer is delivered in full or comes back."""
+    vias = sorted({done.way.edge.via for done in seen.trades if done.way.is_bridge})
+    if not vias:
+        return ()
+    return (
+        f"the worst case is every leg at its minimum; a transfer by {listed(vias)} that never "
+        "arrives is refunded where it came from, at the cost of its gas and of time",
     )
 
 
@@ -46,8 +118,8 @@ def _unreached(board: Board, seen: Outlook, goal: Goal, value: Decimal) -> str:
     fixed = _never_sold(board, goal)
     if value > 0 and fixed > 0:
         return f"{text}: {money(fixed)} of it is counted and never sold"
-    if goal.asset is None:
-        return f"{text}: no way to another chain is known"
+    if goal.chain is not None and not any(way.is_bridge for way in board.ways):
+        return f"{text}: no way to another chain is known" if goal.asset is None else text
     return text
 
 
@@ -79,8 +151,8 @@ def single_sources(board: Board, seen: Outlook) -> tuple[str, ...]:
     """Assets in the plan that only one source prices: such a plan is for reading only."""
     names = {
         board.prices.asset_of[token]
-        for trade in seen.trades
-        for token in (trade.way.edge.sell, trade.way.edge.buy)
+        for done in seen.trades
+        for token in (done.way.edge.sell, done.way.edge.buy)
     }
     alone = sorted(name for name in names if not board.prices.by_asset[name].independent)
     if not alone:

@@ -8,8 +8,10 @@ from agent.settings.chain_facts import (
     Sequencer,
     TokenFacts,
     Uniswap,
+    by_names,
 )
 from agent.settings.choices import Origin
+from agent.settings.credentials import credential
 from agent.settings.environment import (
     Environment,
     Paths,
@@ -18,8 +20,10 @@ from agent.settings.environment import (
     inherited_variables,
     variable,
 )
-from agent.settings.loading import load, load_chains_only
+from agent.settings.kinds import flag_address, flag_seconds
+from agent.settings.loading import load, load_chains_only, load_text
 from agent.settings.model import AcrossWish, Confirm, RelayerFee, Settings, SignerSpec, World
+from agent.settings.notify import Notify
 
 __all__ = [
     "Across",
@@ -29,6 +33,7 @@ __all__ = [
     "Confirm",
     "Environment",
     "Feed",
+    "Notify",
     "Origin",
     "Paths",
     "RelayerFee",
@@ -39,9 +44,14 @@ __all__ = [
     "TokenFacts",
     "Uniswap",
     "World",
+    "by_names",
+    "credential",
     "find_paths",
+    "flag_address",
+    "flag_seconds",
     "inherited_variables",
     "load",
     "load_chains_only",
+    "load_text",
     "variable",
 ]

@@ -52,7 +52,14 @@ _domain = kinds.whole(0, 2**32 - 1)
 _grace = kinds.whole(0, 86_400)
 
 
-def read_across_api(file: TomlFile, overlay: Overlay | None) -> str:
+def chains_root(file: TomlFile) -> Value:
+    """The root of chains.toml, once every key in it is known; raises ConfigError."""
+    root = refuse_unknown_keys(file, CHAINS, "chains", {})
+    kinds.whole(1, 1)(root.need("schema"))
+    return root
+
+
+def read_across_api(root: Value, overlay: Overlay | None) -> str:
     """Where fees of Across are asked for, empty where nobody is to be asked.
 
     Under an overlay it is what the overlay says, for the public one knows no local chain.
@@ -60,7 +67,7 @@ def read_across_api(file: TomlFile, overlay: Overlay | None) -> str:
     """
     if overlay is not None:
         return overlay.across_api
-    bridges = refuse_unknown_keys(file, CHAINS, "chains", {}).get("bridges")
+    bridges = root.get("bridges")
     across = None if bridges is None else bridges.get("across")
     if across is None:
         return ""
@@ -70,15 +77,13 @@ def read_across_api(file: TomlFile, overlay: Overlay | None) -> str:
 
 
 def read_chains(
-    file: TomlFile, environment: Environment, overlay: Overlay | None
+    root: Value, environment: Environment, overlay: Overlay | None
 ) -> Mapping[ChainId, ChainFacts]:
-    """The chains of *file*; under an overlay only those that it has, as it says.
+    """The chains of chains.toml; under an overlay only those that it has, as it says.
 
     Raises:
         ConfigError: of the kind that fits, with file, line and key.
     """
-    root = refuse_unknown_keys(file, CHAINS, "chains", {})
-    kinds.whole(1, 1)(root.need("schema"))
     found: dict[ChainId, ChainFacts] = {}
     for name, table in root.need("chains").table().items():
         chain = kinds.chain(replace(table, raw=name))

@@ -162,6 +162,16 @@ PORTFOLIO: Sequence[Key] = (
         "amount",
         "Whole gas coins that stay on the chain; chains.toml has each chain's default.",
     ),
+    # Who is told what the keeper does. URLs are secrets: only the names of their variables.
+    Key("notify.webhook_env", "variable", "Holds a URL that notices are posted to as JSON."),
+    Key("notify.apprise_env", "variable", "Holds apprise URLs, separated by spaces."),
+    Key("notify.dead_man_env", "variable", "Holds a URL that is asked for after each good tick."),
+    Key(
+        "notify.events",
+        "events",
+        "What is told of: started, late, refused, needs_human, done.",
+        ("started", "late", "refused", "needs_human", "done"),
+    ),
 )
 
 _SOURCED = "Where the fact comes from, in words that let another person find it."

@@ -91,6 +91,20 @@ def duration_seconds(value: Value) -> int:
     return int(match[1]) * _SECONDS[match[2]]
 
 
+def flag_seconds(name: str, text: str) -> int:
+    """The duration that a command's option *name* was given, in seconds; raises WrongValue.
+
+    >>> flag_seconds("--every", "10m")
+    600
+    """
+    return duration_seconds(Value(raw=text, name=name, source="flag", textual=True))
+
+
+def flag_address(name: str, text: str) -> Address:
+    """The address that a command was given as *name*; raises ConfigError."""
+    return address(Value(raw=text, name=name, source="flag", textual=True))
+
+
 def seconds(value: Value) -> Decimal:
     """A count of seconds: a whole number, or a decimal number in quotes."""
     if isinstance(value.raw, int):

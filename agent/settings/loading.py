@@ -10,7 +10,7 @@ from agent import resources
 from agent.core.money import ChainId
 from agent.settings import kinds
 from agent.settings.chain_facts import ChainFacts
-from agent.settings.chains_file import read_across_api, read_chains
+from agent.settings.chains_file import chains_root, read_across_api, read_chains
 from agent.settings.choices import Choices
 from agent.settings.environment import Environment, Paths, find_paths
 from agent.settings.keys import PORTFOLIO, refuse_unknown_keys
@@ -18,7 +18,7 @@ from agent.settings.model import Settings, World
 from agent.settings.origin import world_origins
 from agent.settings.overlay import read_overlay
 from agent.settings.portfolio import read_portfolio
-from agent.settings.toml_file import read_toml
+from agent.settings.toml_file import TomlFile, parse_toml, read_toml
 from agent.settings.value import Value
 
 _NO_PORTFOLIO = (
@@ -51,6 +51,35 @@ def load(
     file = config or _named(process, "REBALANCER_CONFIG") or Path("portfolio.toml")
     portfolio = read_toml(file, fix=_NO_PORTFOLIO)
     world = _world(chains, overlay, process.beside(file), also_read=(file,))
+    return _settings(file, portfolio, world, process, flags)
+
+
+def load_text(
+    text: str,
+    *,
+    shown: Path,
+    chains: Path | None = None,
+    overlay: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, str] = MappingProxyType({}),
+) -> Settings:
+    """The same of a portfolio that is in no file: *text* is what would stand in it.
+
+    Messages call it *shown*. Without a file there is no `.env` either. Raises ConfigError.
+    """
+    process = Environment(environ)
+    portfolio = parse_toml(text.encode(), str(shown))
+    world = _world(chains, overlay, process, also_read=())
+    return _settings(shown, portfolio, world, process, flags)
+
+
+def _settings(
+    file: Path,
+    portfolio: TomlFile,
+    world: World,
+    process: Environment,
+    flags: Mapping[str, str],
+) -> Settings:
     names = _names(world.chains)
     root = refuse_unknown_keys(portfolio, PORTFOLIO, "portfolio", names)
     user = _user_config(world.paths, names)
@@ -83,10 +112,11 @@ def _world(
     overlay_path = overlay or _named(environment, "REBALANCER_OVERLAY")
     local = None if overlay_path is None else read_toml(overlay_path, fix=_NO_OVERLAY)
     says = None if local is None else read_overlay(local)
-    found = read_chains(facts, environment, says)
+    root = chains_root(facts)
+    found = read_chains(root, environment, says)
     return World(
         chains=found,
-        across_api=read_across_api(facts, says),
+        across_api=read_across_api(root, says),
         local=says is not None,
         generated=frozenset() if says is None else says.generated,
         paths=paths,

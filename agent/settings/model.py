@@ -13,6 +13,7 @@ from agent.core.policy import Asset, Policy
 from agent.settings.chain_facts import ChainFacts
 from agent.settings.choices import Origin
 from agent.settings.environment import Environment, Paths, Secret
+from agent.settings.notify import Notify
 
 ConfirmMode = Literal["always", "over", "never"]
 
@@ -104,6 +105,7 @@ class Settings:
     venues: tuple[str, ...]
     bridges: tuple[str, ...]
     across: AcrossWish
+    notify: Notify
     warnings: tuple[str, ...]
     origin: Mapping[str, Origin] = field(repr=False, compare=False)
 

@@ -34,6 +34,7 @@ from agent.settings.model import (
     Settings,
     World,
 )
+from agent.settings.notify import read_notify
 from agent.settings.policy_hash import policy_hash
 from agent.settings.signer_spec import signer_spec
 from agent.settings.targets import read_ranges, read_targets, refuse_impossible
@@ -88,6 +89,7 @@ def read_portfolio(file: Path, root: Value, choose: Choices, world: World) -> Se
         venues=choose("venues.allow", kinds.names(VENUES, "venue")),
         bridges=choose("bridges.allow", kinds.names(BRIDGES, "bridge")),
         across=_across(choose),
+        notify=read_notify(choose),
         warnings=choose("wallet.address", _checksum_warnings),
         origin=MappingProxyType({**world.origin, **choose.origins()}),
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from agent.core.fact import Reserved
+from agent.core.fees import TxKind
 from agent.core.intent import SignedTx, UnsignedTx
 from agent.core.money import Address
 from agent.core.quote import Call
@@ -26,11 +27,18 @@ _HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F466
 """Half the order of secp256k1; by EIP-2 only the one of two signatures with the lower s counts."""
 
 
+_TYPES: Final[Mapping[TxKind, int]] = {"eip1559": 2, "legacy": 0}
+"""EIP-2718 types; legacy transactions are called type 0."""
+
+_FIRST_V: Final = 35
+"""In a legacy signature v is this and twice the chain id, or one more (EIP-155)."""
+
+
 def intended(reserved: Reserved, address: Address) -> UnsignedTx:
     """The transaction that *reserved* lets *address* sign.
 
-    Raises KeyMismatch when it is another account's, KeyNotAllowed when it is no EIP-1559
-    transaction on a named chain that does its intent, on the intent's nonce, and no more.
+    Raises KeyMismatch when it is another account's, KeyNotAllowed when it is no transaction of
+    EIP-1559 or EIP-155 on a named chain that does its intent, on the intent's nonce, and no more.
     """
     unsigned, intent = reserved.unsigned, reserved.intent
     if unsigned is None:
@@ -86,7 +94,7 @@ def _refused(what: str, fix: str) -> KeyNotAllowed:
 
 
 def _malformed(unsigned: UnsignedTx) -> str:
-    """What keeps *unsigned* from being an EIP-1559 transaction, empty for nothing."""
+    """What keeps *unsigned* from being a transaction of its kind, empty for nothing."""
     bounds = {
         "chain": (1, _END_WORD),
         "nonce": (0, _END_NONCE),
@@ -101,6 +109,11 @@ def _malformed(unsigned: UnsignedTx) -> str:
             return f"{name} cannot be {number!r}"
     if not (unsigned.max_priority_fee_per_gas <= unsigned.max_fee_per_gas):
         return "max_priority_fee_per_gas is above max_fee_per_gas"
+    if unsigned.kind not in _TYPES:
+        return f"there is no kind {unsigned.kind!r}"
+    prices = {unsigned.max_priority_fee_per_gas, unsigned.max_fee_per_gas}
+    if unsigned.kind == "legacy" and len(prices) > 1:
+        return "a legacy transaction has one price"
     if not _ADDRESS.fullmatch(unsigned.to):
         return "to is no address"
     return "" if _BYTES.fullmatch(unsigned.data) else "data is no hex with prefix"
@@ -125,14 +138,12 @@ def _not_the_intent(reserved: Reserved, unsigned: UnsignedTx) -> str:
 def _read_back(unsigned: UnsignedTx, raw: str) -> tuple[SignedTx | None, str]:
     """The transaction in *raw*, or None and what is wrong with it."""
     from eth_account import Account
-    from eth_account.typed_transactions.typed_transaction import TypedTransaction
-    from hexbytes import HexBytes
 
     try:
         encoded = bytes.fromhex(raw.removeprefix("0x"))
-        if encoded[:1] != b"\x02":
-            return None, "it is of another type than 2"
-        decoded = TypedTransaction.from_bytes(HexBytes(encoded)).as_dict()
+        if _type(encoded) != _TYPES[unsigned.kind]:
+            return None, f"it is of another type than {_TYPES[unsigned.kind]}"
+        decoded = _legacy(encoded) if unsigned.kind == "legacy" else _typed(encoded)
         sender = str(Account.recover_transaction(encoded)).lower()
     except Exception as error:  # noqa: BLE001  whatever a strange signer sends is a refusal
         return None, f"it cannot be decoded ({type(error).__name__})"
@@ -148,11 +159,49 @@ def _read_back(unsigned: UnsignedTx, raw: str) -> tuple[SignedTx | None, str]:
     return SignedTx("0x" + encoded.hex(), "0x" + keccak256(encoded).hex()), ""
 
 
-def fields(unsigned: UnsignedTx) -> dict[str, int | bytes]:
-    """The fields of an EIP-1559 transaction by their JSON-RPC names.
+def _type(encoded: bytes) -> int | None:
+    """The EIP-2718 type; a legacy transaction begins as the RLP list that it is."""
+    first = encoded[0] if encoded else None
+    return 0 if first is not None and first >= 0xC0 else first
 
-    Source: https://eips.ethereum.org/EIPS/eip-1559, without access list and signature.
+
+def _typed(encoded: bytes) -> dict[str, Any]:
+    from eth_account.typed_transactions.typed_transaction import TypedTransaction
+    from hexbytes import HexBytes
+
+    return dict(TypedTransaction.from_bytes(HexBytes(encoded)).as_dict())
+
+
+def _legacy(encoded: bytes) -> dict[str, Any]:
+    """The fields of a legacy transaction; its chain id stands in v (EIP-155), or nowhere."""
+    import rlp  # type: ignore[import-untyped]
+
+    names = ("nonce", "gasPrice", "gas", "to", "value", "data", "v", "r", "s")
+    texts: dict[str, bytes] = dict(zip(names, rlp.decode(encoded), strict=True))
+    if any(text[:1] == b"\0" for name, text in texts.items() if name not in {"to", "data"}):
+        raise ValueError("a number with leading zeros")
+    numbers = {name: int.from_bytes(text, "big") for name, text in texts.items()}
+    chain = (numbers["v"] - _FIRST_V) // 2 if numbers["v"] >= _FIRST_V else None
+    whole = {"to": texts["to"], "data": texts["data"], "chainId": chain, "accessList": ()}
+    return {**numbers, **whole}
+
+
+def fields(unsigned: UnsignedTx) -> dict[str, int | bytes]:
+    """The fields of a transaction by their JSON-RPC names.
+
+    Sources: https://eips.ethereum.org/EIPS/eip-1559, without access list and signature, and
+    https://eips.ethereum.org/EIPS/eip-155; a legacy one always names its chain.
     """
+    if unsigned.kind == "legacy":
+        return {
+            "chainId": unsigned.chain,
+            "nonce": unsigned.nonce,
+            "gasPrice": unsigned.max_fee_per_gas,
+            "gas": unsigned.gas_limit,
+            "to": bytes.fromhex(unsigned.to[2:]),
+            "value": unsigned.value,
+            "data": bytes.fromhex(unsigned.data[2:]),
+        }
     return {
         "type": 2,
         "chainId": unsigned.chain,

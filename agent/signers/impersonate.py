@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from agent.core.fact import Reserved
-from agent.core.intent import SignedTx
+from agent.core.intent import SignedTx, UnsignedTx
 from agent.core.money import Address
 from agent.signers._check import intended
 
@@ -55,9 +55,17 @@ class ImpersonatingSigner:
             "value": hex(unsigned.value),
             "data": unsigned.data,
             "gas": hex(unsigned.gas_limit),
-            "maxFeePerGas": hex(unsigned.max_fee_per_gas),
-            "maxPriorityFeePerGas": hex(unsigned.max_priority_fee_per_gas),
+            **_price(unsigned),
             "nonce": hex(unsigned.nonce),
         }
         raw = PREFIX + json.dumps(call, separators=(",", ":"))
         return SignedTx(raw, "0x" + sha256(raw.encode()).hexdigest())
+
+
+def _price(unsigned: UnsignedTx) -> dict[str, str]:
+    if unsigned.kind == "legacy":
+        return {"gasPrice": hex(unsigned.max_fee_per_gas)}
+    return {
+        "maxFeePerGas": hex(unsigned.max_fee_per_gas),
+        "maxPriorityFeePerGas": hex(unsigned.max_priority_fee_per_gas),
+    }

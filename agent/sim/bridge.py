@@ -11,6 +11,7 @@ from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.quote import Allowance, Quote
+from agent.errors import NoRoute
 from agent.ports import Act, Delivered, Delivery, Gone, Returned, Track, Transfer, Waiting
 from agent.sim.chain import PaperChain
 from agent.sim.contracts import arguments, call
@@ -19,14 +20,20 @@ from agent.sim.venue import QUOTE_SECONDS
 from agent.wire.calldata import by_selector
 
 SEND = Layout(
-    signature="send(address,uint256,address,uint256,address)",
+    signature="send(address,uint256,uint256,address,uint256,address,address,uint256)",
     sell=(0,),
     amount_in=(1,),
-    buy=(2,),
-    min_out=(3,),
-    recipient=(4,),
+    to_chain=(2,),
+    buy=(3,),
+    min_out=(4,),
+    recipient=(5,),
+    refund=(6,),
+    fill_deadline=(7,),
 )
 CLAIM = Layout(signature="claim(bytes32,address,uint256,address)", recipient=(3,))
+
+FILL_SECONDS = 3_600
+"""How long a transfer may take before it is paid back, on paper."""
 
 Way = Literal["push", "claim", "refund", "gone", "never"]
 
@@ -64,8 +71,11 @@ class PaperBridge:
         return tuple(
             Edge(self.name, sell, buy, ((sizes[sell], self._out(sizes[sell])),), 50_000, 10)
             for sell, buy in routes
-            if {sell.chain, buy.chain} <= set(self._chains) and sell.chain != buy.chain
+            if self._serves(sell, buy) and self._out(sizes.get(sell, 0)) > 0
         )
+
+    def _serves(self, sell: Token, buy: Token) -> bool:
+        return {sell.chain, buy.chain} <= set(self._chains) and sell.chain != buy.chain
 
     def _out(self, raw: int) -> int:
         return raw * (10_000 - self.fee_bps) // 10_000
@@ -100,10 +110,13 @@ class PaperBridge:
         return None
 
     def quote(self, leg: Leg, sell_raw: int, account: Address, _min_out: int, now: int) -> Quote:
-        """Everything but the fee arrives."""
+        """Everything but the fee arrives; raises NoRoute where it has no contract."""
         out = self._out(sell_raw)
         sell = leg.sell.token
-        values = (sell.address, sell_raw, leg.buy.address, out, account)
+        if not self._serves(sell, leg.buy) or not out > 0:
+            raise NoRoute(f"no paper bridge from {sell} to {leg.buy}", fix="use another")
+        far = (leg.buy.chain, leg.buy.address, out, account)
+        values = (sell.address, sell_raw, *far, account, now + FILL_SECONDS)
         return Quote(
             via=self.name,
             sell=Amount(sell, sell_raw),
@@ -119,7 +132,7 @@ class PaperBridge:
     def __call__(self, ledger: Ledger, sender: Address, _value: int, data: str, _time: int) -> None:
         """Its contract on both sides: `send` takes, `claim` gives what is owed, once."""
         if data.startswith(next(iter(by_selector(SEND)))):
-            token, raw, _, _, _ = arguments(SEND, data)
+            token, raw, *_ = arguments(SEND, data)
             ledger.spend(Address(token), sender, self.address, raw)
             return
         deposit, token, raw, to = arguments(CLAIM, data)

@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from agent.core.fees import FeeQuote
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.intent import Receipt
+from agent.core.log import Log, LogQuery
 from agent.core.money import NATIVE, Address, ChainId, Token
 from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
-from agent.core.simulated import Simulated
+from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
-from agent.errors import BadReply, Unavailable
+from agent.errors import BadReply, StaleHead, Unavailable, Unreachable
 from agent.ports import BlockTag, Clock, Read, Sent
 from agent.sim import token as erc20
 from agent.sim.ledger import Ledger, Revert
+from agent.sim.logs import matches, transfer_logs
 from agent.sim.transaction import PaperTx, check_gas, gas_of, parse
 
 Contract = Callable[[Ledger, Address, int, str, int], None]
@@ -44,7 +46,9 @@ class PaperChain:
     """Implements the Node port over a ledger in memory.
 
     With `automine` a submitted transaction is mined at once; otherwise `mine` must be
-    called. `finality` is how many blocks behind the head are final.
+    called. `finality` is how many blocks behind the head are final. `data` is what it charges
+    each transaction for its place on a parent chain. `down`, its node does not answer; `halted`,
+    no block comes and the head is too old to decide on.
     """
 
     def __init__(
@@ -53,8 +57,11 @@ class PaperChain:
         self.chain = chain
         self.requests = 0
         self.automine = automine
+        self.down = False
+        self.halted = False
         self.finality = finality
         self.base_fee = BASE_FEE
+        self.data = L1Fee()
         self.contracts: dict[Address, Contract] = {}
         self.pool: dict[tuple[Address, int], PaperTx] = {}
         self.strangers: list[Address] = []
@@ -72,7 +79,7 @@ class PaperChain:
 
     def mine(self, count: int = 1) -> None:
         """Mine blocks: everything in the pool that pays the base fee, in nonce order."""
-        for _ in range(count):
+        for _ in range(0 if self.halted else count):
             parent = self.blocks[-1].block
             number = parent.number + 1
             header = Block(
@@ -113,19 +120,19 @@ class PaperChain:
         state = made.after
         if tx.nonce != state.nonces.get(tx.sender, 0) or tx.max_fee_per_gas < self.base_fee:
             return
-        if not tx.most <= state.balance(NATIVE, tx.sender):
+        if not tx.most + self.data.wei <= state.balance(NATIVE, tx.sender):
             return
         price = min(tx.max_fee_per_gas, self.base_fee + tx.max_priority_fee_per_gas)
         state.nonces[tx.sender] = tx.nonce + 1
         trial = state.copy()
         trial.log = []
         call = Call(self.chain, tx.to, tx.value, tx.data)
-        gas = min(gas_of(call), tx.gas_limit)
-        fee = gas * price
+        gas = min(gas_of(call) + self.data.gas, tx.gas_limit)
+        fee = gas * price + self.data.wei
         trial.move(NATIVE, tx.sender, Address("fees"), fee)
         try:
             self._call(trial, tx.sender, call, made.block.timestamp)
-            check_gas(call, tx.gas_limit)
+            check_gas(call, tx.gas_limit - self.data.gas)
             ok, made.after = True, trial
         except Revert:
             ok = False
@@ -153,11 +160,21 @@ class PaperChain:
             raise Revert("no such function")
         # Where there is no code, every call succeeds and does nothing, as on real chains.
 
+    def _asked(self, *, of_head: bool = False) -> None:
+        """Count a request; raises what a node that is down or whose chain stands still is."""
+        self.requests += 1
+        if self.down:
+            raise Unreachable(f"chain {self.chain}: no answer", fix="wait")
+        if of_head and self.halted:
+            raise StaleHead(f"chain {self.chain}: no new blocks", fix="wait")
+
     # The Node port.
 
-    def snapshot(self, account: Address, tokens: Sequence[Token]) -> ChainSnapshot:
+    def snapshot(
+        self, account: Address, tokens: Sequence[Token], *, old: bool = False
+    ) -> ChainSnapshot:
         """All balances at the head."""
-        self.requests += 1
+        self._asked(of_head=not old)
         head = self.blocks[-1]
         held = self._held(head.after, account, tokens)
         return ChainSnapshot(
@@ -171,7 +188,7 @@ class PaperChain:
 
     def balances(self, account: Address, tokens: Sequence[Token], at: int) -> Mapping[Token, int]:
         """Base units at block *at*; raises BadReply for a token that is none."""
-        self.requests += 1
+        self._asked()
         found: dict[Token, int] = {}
         for token, raw in self._held(self._at(at).after, account, tokens).items():
             if raw is None:
@@ -183,7 +200,7 @@ class PaperChain:
         """What tokens answer; nothing without code, None from every other contract."""
         if not calls:
             return ()
-        self.requests += 1
+        self._asked()
         state = self._at(at).after
         return tuple(
             erc20.answer(state, call.to, call.data)
@@ -194,22 +211,27 @@ class PaperChain:
 
     def block(self, at: BlockTag = "latest") -> Block:
         """A block by number or tag."""
-        self.requests += 1
+        self._asked(of_head=at == "latest")
         return self._at(at).block
 
     def code_hashes(self, addresses: Sequence[Address]) -> Mapping[Address, str]:
         """What `Ledger.code` says; contracts and tokens of the ledger have some code."""
-        self.requests += 1
+        self._asked()
         return {address: self._code(address) for address in addresses}
 
     def fees(self) -> FeeQuote:
         """The base fee and one gwei."""
-        self.requests += 1
+        self._asked(of_head=True)
         return FeeQuote(self.base_fee, PRIORITY_FEE)
+
+    def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
+        """The same for every call."""
+        self._asked()
+        return tuple(self.data for _ in calls)
 
     def sight(self, account: Address, hashes: Sequence[str]) -> Sighting:
         """Heads, nonces and receipts together."""
-        self.requests += 1
+        self._asked(of_head=True)
         head = self.blocks[-1]
         final = self._at("finalized")
         pooled = {tx.hash for tx in self.pool.values()}
@@ -228,7 +250,7 @@ class PaperChain:
 
     def pending_nonce(self, account: Address) -> int:
         """The account's next nonce with the pool counted in."""
-        self.requests += 1
+        self._asked()
         nonce = self.ledger.nonces.get(account, 0)
         while (account, nonce) in self.pool:
             nonce += 1
@@ -238,12 +260,33 @@ class PaperChain:
         """(in, out) of *token* by the transfers of one mined transaction."""
         if token.is_native:
             raise ValueError("the native coin has no Transfer logs")
-        self.requests += 1
+        self._asked()
         for made in self.blocks:
             if transaction in made.transfers:
                 moves = [m for m in made.transfers[transaction] if m[0] == token.address]
                 came = sum(raw for _, _, to, raw in moves if to == account)
                 return came, sum(raw for _, source, _, raw in moves if source == account)
+        raise BadReply(f"{transaction} is not mined", fix="look again later")
+
+    def logs(self, query: LogQuery) -> tuple[Log, ...]:
+        """Transfers of one token: nothing else leaves logs on paper."""
+        self._asked()
+        if not query.last < len(self.blocks):
+            raise StaleHead(f"chain {self.chain} has no block {query.last} yet", fix="wait")
+        found = [
+            log
+            for made in self.blocks[query.first : query.last + 1]
+            for log in transfer_logs(made.block, made.transfers)
+        ]
+        return tuple(log for log in found if matches(log, query))
+
+    def logs_of(self, transaction: str) -> tuple[Log, ...]:
+        """The transfers of one mined transaction."""
+        self._asked()
+        for made in self.blocks:
+            if transaction in made.transfers:
+                found = transfer_logs(made.block, made.transfers)
+                return tuple(log for log in found if log.transaction == transaction)
         raise BadReply(f"{transaction} is not mined", fix="look again later")
 
     def simulate(
@@ -252,10 +295,11 @@ class PaperChain:
         calls: Sequence[tuple[Call, int]],
         watch: Sequence[Token],
         allowances: Sequence[Allowance],
+        given: Mapping[Token, int] = NOTHING,
     ) -> Simulated:
         """Run *calls* on a copy of the head; one that fails does not stop those after it."""
-        self.requests += 1
-        trial = self.ledger.copy()
+        self._asked(of_head=True)
+        trial = self.ledger.given(account, given)
         before = {token: trial.balance(token.address, account) for token in watch}
         price = self.base_fee + PRIORITY_FEE
         used: list[int] = []
@@ -292,6 +336,8 @@ class PaperChain:
     def send(self, raw: str) -> Sent:
         """Take signed bytes into the pool, or say why not in a node's words."""
         self.requests += 1
+        if self.down:
+            return Sent(accepted=False, said="no answer")
         try:
             chain, tx = parse(raw)
         except (ValueError, KeyError, TypeError):
@@ -311,7 +357,7 @@ class PaperChain:
             return "already known"
         if tx.nonce < self.ledger.nonces.get(tx.sender, 0):
             return "nonce too low"
-        if not tx.most <= self.ledger.balance(NATIVE, tx.sender):
+        if not tx.most + self.data.wei <= self.ledger.balance(NATIVE, tx.sender):
             return NO_FUNDS
         if rival is not None and rival.hash == tx.hash:
             return "transaction already imported"

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from hashlib import sha256
 
+from agent.core.fees import TxKind
 from agent.core.money import Address
 from agent.core.quote import Call
 from agent.sim.ledger import Revert
@@ -31,6 +32,7 @@ class PaperTx:
     gas_limit: int
     max_fee_per_gas: int
     max_priority_fee_per_gas: int
+    kind: TxKind = "eip1559"
 
     @property
     def most(self) -> int:

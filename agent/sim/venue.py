@@ -11,10 +11,11 @@ from agent.core.intent import SignedMessage
 from agent.core.layout import Layout
 from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
+from agent.core.order import OrderFill, OrderState
 from agent.core.plan import Leg
 from agent.core.quote import Allowance, Quote, TypedMessage
 from agent.errors import NoRoute
-from agent.ports import OrderFill, OrderState, Sent
+from agent.ports import Sent
 from agent.sim.contracts import DEPOSIT, WITHDRAW, arguments, call
 from agent.sim.ledger import Ledger, Revert
 from agent.wire.calldata import by_selector

@@ -31,6 +31,9 @@ _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 _ADDRESS_BYTES, _FEE_BYTES = 20, 3
 """A V3 path packs 20 bytes of token and 3 bytes of fee in turn (Uniswap v3-periphery Path)."""
 
+_EMPTY = (0, "0x" + "00" * 20, b"")
+"""What an argument holds that says nothing: no number, no address, no bytes."""
+
 APPROVAL = Layout(signature=APPROVE, spender=(0,), amount_in=(1,))
 
 
@@ -92,6 +95,10 @@ class _Reader:
             value=value,
             spender=_at(values, layout.spender),
             deadline=_at(values, layout.deadline),
+            to_chain=_at(values, layout.to_chain),
+            refund=_at(values, layout.refund),
+            fill_deadline=_at(values, layout.fill_deadline),
+            wraps=layout.wraps,
             inner=inner,
         )
 
@@ -141,8 +148,8 @@ def _exact(layout: Layout, body: bytes) -> tuple[Any, ...]:
     values = decode(layout.types, body)
     if encode(layout.types, values) != body:
         raise AbiError("it carries bytes that no field explains")
-    if any(_at(values, path) != 0 for path in layout.zeros):
-        raise AbiError("a field that must be zero is not")
+    if any(_at(values, path) not in _EMPTY for path in layout.zeros):
+        raise AbiError("a field that must be empty is not")
     return values
 
 

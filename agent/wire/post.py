@@ -77,11 +77,11 @@ class Poster:
             connection.close()
 
     def _connect(self, deadline: Deadline) -> Connection:
-        context = _tls_context() if self._endpoint.tls else None
+        context = tls_context() if self._endpoint.tls else None
         try:
             return Connection(self._endpoint.host, self._endpoint.port, deadline, context)
         except OSError as fault:
-            raise _failure(fault, sent="no") from fault
+            raise failure(fault, sent="no") from fault
 
     def _exchange(self, connection: Connection, body: bytes, deadline: Deadline) -> Response:
         request = b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
@@ -91,7 +91,7 @@ class Poster:
             response = connection.exchange(request, deadline, max_body_bytes=self._max_reply_bytes)
         except (OSError, NotHttpError, CutOffError, TooLongError) as fault:
             connection.close()
-            raise _failure(fault, sent="maybe") from fault
+            raise failure(fault, sent="maybe") from fault
         except BaseException:
             connection.close()
             raise
@@ -135,13 +135,12 @@ def _request_head(endpoint: Endpoint) -> bytes:
 
 
 @functools.cache
-def _tls_context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
+    """The machine's own certificates and the library's own strictness."""
     return ssl.create_default_context()
 
 
-def _failure(
-    fault: OSError | NotHttpError | CutOffError | TooLongError, *, sent: Sent
-) -> PostError:
+def failure(fault: OSError | NotHttpError | CutOffError | TooLongError, *, sent: Sent) -> PostError:
     """Name a fault in our own words: foreign texts may carry what the URL hides."""
     match fault:
         case TimeoutError():

@@ -71,6 +71,21 @@ def read_response(receive: Callable[[], bytes], *, max_body_bytes: int) -> Respo
     )
 
 
+def retry_after_seconds(reply: Response) -> float | None:
+    """Read Retry-After (RFC 9110, 10.2.3): seconds, or a date by the server's own clock."""
+    wish = reply.headers.get("retry-after", "")
+    if wish.isascii() and wish.isdecimal() and len(wish) <= 9:
+        return float(wish)
+    from email.utils import parsedate_to_datetime
+
+    try:
+        until = parsedate_to_datetime(wish).timestamp()
+        now = parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, until - now)
+
+
 _BODILESS = (204, 304)
 
 

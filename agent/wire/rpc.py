@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from agent.wire.deadline import Deadline
 from agent.wire.endpoint import parse_endpoint
+from agent.wire.foreign_text import plain
 from agent.wire.post import Poster, PostError, Sent
-from agent.wire.response import Response
+from agent.wire.response import Response, retry_after_seconds
 from agent.wire.strict_json import JSON, StrictJsonError, loads
 
 __all__ = ["JSON", "READS", "Rpc", "RpcError", "RpcUnavailable"]
@@ -36,6 +37,7 @@ READS: Final = frozenset(
         "eth_getCode",
         "eth_getLogs",
         "eth_getProof",
+        "eth_getRawTransactionByHash",
         "eth_getStorageAt",
         "eth_getTransactionByHash",
         "eth_getTransactionCount",
@@ -206,7 +208,7 @@ class Rpc:
                 sent="maybe",
                 transient=reply.status == 429 or reply.status >= 500,
                 status=reply.status,
-                retry_after_seconds=_retry_after_seconds(reply),
+                retry_after_seconds=retry_after_seconds(reply),
             )
         try:
             return loads(reply.body)
@@ -255,7 +257,11 @@ class Rpc:
             raise self._malformed("an error without a code")
         message = fault.get("message")
         text = message if isinstance(message, str) else "no message"
-        return RpcError(code, _plain(self._endpoint.redact(text)), _revert_bytes(fault.get("data")))
+        return RpcError(
+            code,
+            plain(self._endpoint.redact(text), at_most=MAX_MESSAGE_CHARS),
+            _revert_bytes(fault.get("data")),
+        )
 
     def _malformed(self, what: str) -> RpcUnavailable:
         return RpcUnavailable(f"{self.host}: malformed reply: {what}", sent="maybe")
@@ -278,27 +284,6 @@ def _is_answer(reply: Response) -> bool:
     except StrictJsonError:
         return False
     return isinstance(body, dict) and isinstance(body.get("error"), dict)
-
-
-def _retry_after_seconds(reply: Response) -> float | None:
-    """Read Retry-After (RFC 9110, 10.2.3): seconds, or a date by the server's own clock."""
-    wish = reply.headers.get("retry-after", "")
-    if wish.isascii() and wish.isdecimal() and len(wish) <= 9:
-        return float(wish)
-    from email.utils import parsedate_to_datetime
-
-    try:
-        until = parsedate_to_datetime(wish).timestamp()
-        now = parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, until - now)
-
-
-def _plain(text: str) -> str:
-    """Cut foreign text and escape what a terminal would obey: control, bidi and lone surrogates."""
-    cut = text[:MAX_MESSAGE_CHARS]
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)[:MAX_MESSAGE_CHARS]
 
 
 def _revert_bytes(found: JSON) -> str | None:

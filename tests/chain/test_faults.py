@@ -149,6 +149,14 @@ def test_head_that_stops_is_noticed_later_too(chain: World, ask: Any) -> None:
             ask(node)
 
 
+def test_chain_that_stands_still_is_read_where_that_is_asked_for(chain: World) -> None:
+    late = chain.head()[1] + 601
+    with closing(over(chain, max_head_age_seconds=600, clock=At(late))) as node:
+        with pytest.raises(StaleHead):
+            node.snapshot(ACCOUNT, [])
+        assert chain.head()[0] == node.snapshot(ACCOUNT, [], old=True).block.number
+
+
 def test_old_blocks_may_be_old(chain: World) -> None:
     clock = At(chain.head()[1])
     with closing(over(chain, max_head_age_seconds=0, clock=clock)) as node:

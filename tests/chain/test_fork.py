@@ -14,6 +14,7 @@ from chain.relay import Error, relay
 from conformance.nodes import STRANGER, OnAnvil, native, over, pay, transfer
 
 from agent.chain.fork import IMPERSONATED, ForkNode, impersonated_hash
+from agent.core.log import LogQuery
 from agent.core.money import Address, ChainId
 from agent.core.quote import Call
 from agent.errors import KeyNotAllowed, NoSimulator
@@ -88,6 +89,12 @@ def test_fork_measures_transfers_by_the_stand_in_hash(anvil: OnAnvil, url: str) 
         assert fork.send(raw).accepted
         anvil.mine()
         assert (0, 30) == fork.received(anvil.account, token, impersonated_hash(raw))
+        (log,) = fork.logs_of(impersonated_hash(raw))
+        assert log.address == token.address
+        at = log.block_number
+        query = LogQuery(address=token.address, topics=log.topics, first=at, last=at)
+        # Logs carry the real hash, by which they can be asked for again.
+        assert (log,) == fork.logs(query) == fork.logs_of(log.transaction)
 
 
 def test_same_text_twice_is_one_transaction(anvil: OnAnvil, fork: ForkNode, url: str) -> None:
@@ -140,6 +147,7 @@ def test_fork_elsewhere_is_refused(anvil: OnAnvil, url: str) -> None:
         "[]",
         "{}",
         json.dumps({"from": "0x1"}),
+        json.dumps({"from": "0x1", "gasPrice": "0x1"}),
         unsigned(STRANGER, pay(ChainId(1), STRANGER, 1), 0, value=1).removeprefix(IMPERSONATED),
         unsigned(STRANGER, pay(ChainId(1), STRANGER, 1), 0, gas="5").removeprefix(IMPERSONATED),
         unsigned(STRANGER, pay(ChainId(1), STRANGER, 1), 0, more="0x").removeprefix(IMPERSONATED),
@@ -173,3 +181,21 @@ def test_node_that_is_no_fork_is_told_apart(anvil: OnAnvil) -> None:
         with pytest.raises(NoSimulator, match="no fork"):
             fork.send(unsigned(anvil.account, pay(anvil.chain, STRANGER, 1), 0))
     assert 0 == way.count("eth_sendTransaction")
+
+
+def test_fork_executes_a_legacy_transaction_at_its_gas_price(
+    anvil: OnAnvil, fork: ForkNode, url: str
+) -> None:
+    typed = json.loads(
+        unsigned(anvil.account, pay(anvil.chain, STRANGER, 5), 0)[len(IMPERSONATED) :]
+    )
+    call = {name: value for name, value in typed.items() if not name.startswith("max")}
+    raw = IMPERSONATED + json.dumps(call | {"gasPrice": hex(10**11)})
+    assert fork.send(raw).accepted
+    Rpc(url).call("anvil_mine", "0x1")
+    (receipt,) = fork.sight(anvil.account, [impersonated_hash(raw)]).receipts
+    assert receipt is not None
+    assert (True, receipt.gas_used * 10**11) == (receipt.ok, receipt.fee)
+    both = IMPERSONATED + json.dumps(typed | {"gasPrice": hex(10**11)})
+    with pytest.raises(ValueError, match="no other price"):
+        fork.send(both)

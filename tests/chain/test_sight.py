@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from chain.scripted import Scripted, block_hash, header
 
 from agent.chain import sight as module
+from agent.chain.fees_op_stack import Untold
 from agent.chain.sight import MAX_LOOKS, MAX_REMEMBERED, receipt, sight
 from agent.core.intent import Receipt
 from agent.core.money import Address
@@ -275,3 +276,40 @@ def test_fee_is_gas_at_the_price_paid_and_the_l1_fee() -> None:
 def test_malformed_receipt_is_refused(found: Any) -> None:
     with pytest.raises(BadReply):
         receipt(found, ONE)
+
+
+class Rest:
+    """Adds seven wei to each receipt that leaves a part out."""
+
+    def __init__(self) -> None:
+        self.asked: list[Untold] = []
+
+    def wei(self, _rpc: object, untold: Sequence[Untold]) -> list[int]:
+        self.asked += untold
+        return [7 for _ in untold]
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing", "fee"),
+    [
+        ({}, True, 42_007),
+        ({"l1Fee": "0x64"}, None, 42_100),
+        ({"l1Fee": "0x64", "operatorFeeScalar": "0x0", "operatorFeeConstant": "0x0"}, None, 42_100),
+        ({"l1Fee": "0x64", "operatorFeeScalar": "0x1"}, False, 42_107),
+        ({"l1Fee": "0x64", "operatorFeeConstant": "0x1"}, False, 42_107),
+    ],
+)
+def test_what_a_receipt_leaves_out_is_added(
+    changes: dict[str, str], missing: bool | None, fee: int
+) -> None:
+    node = Chain(mined={ONE: (0, 100)}).node()
+    node.answers["eth_getTransactionReceipt"] = lambda params: (
+        answer(ONE, 100, **changes) if params[0] == ONE else None
+    )
+    rest = Rest()
+    found, none = sight(node, ACCOUNT, [ONE, TWO], {}, rest).receipts
+    assert (fee, None) == (found and found.fee, none)
+    untold = Untold(transaction=ONE, block_hash=block_hash(100), gas_used=21_000, l1_fee=True)
+    expected = [] if missing is None else [replace(untold, l1_fee=missing)]
+    assert expected == rest.asked
+    assert fee - 7 * len(rest.asked) == sight(node, ACCOUNT, [ONE], {}).receipts[0].fee  # type: ignore[union-attr]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -181,3 +182,55 @@ def test_answer_without_a_block_is_refused(answer: Any) -> None:
 def test_block_without_base_fee_is_refused(base_fee: Any) -> None:
     with pytest.raises(BadReply):
         run(*FINE, baseFeePerGas=base_fee)
+
+
+def test_calls_on_a_legacy_chain_offer_a_gas_price_and_pay_it_in_full() -> None:
+    following = replace(FOLLOWING, fees=FeeQuote(80, 0, kind="legacy"), model="legacy")
+    fee = 21_000 * 80
+    done, node = probed(following, scanned(10**7, 50), ran(), scanned(10**7 - 7 - fee, 40), word(5))
+    assert {COIN: -7, TOKEN: -10} == dict(done.deltas)
+    (block,) = node.batches[0][0][1][0]["blockStateCalls"]
+    assert {hex(80)} == {call["gasPrice"] for call in block["calls"]}
+    assert all("maxFeePerGas" not in call for call in block["calls"])
+
+
+def test_fee_beside_the_gas_is_found_by_what_the_reader_paid() -> None:
+    following = replace(FOLLOWING, model="op_stack")
+    price, beside = BASE_FEE + 3, 1_000
+    left = 10**24 - 3 * (21_000 * price + beside)
+    after = 10**7 - 7 - 21_000 * price - beside
+    done, node = probed(
+        following, scanned(10**7, 50), ran(), scanned(after, 40), word(5), scanned(left)
+    )
+    assert (True, {COIN: -7, TOKEN: -10}, (5,)) == (done.ok, dict(done.deltas), done.allowances)
+    (block,) = node.batches[0][0][1][0]["blockStateCalls"]
+    reader, witness = block["calls"][0]["from"], block["calls"][-1]["from"]
+    assert reader != witness
+    assert reader.lower() == block["calls"][-1]["input"]
+    assert {reader, witness} <= set(block["stateOverrides"])
+
+
+@pytest.mark.parametrize("left", [10**24 - 3 * 21_000 * 85 - 1, 10**24 - 3 * 21_000 * 85 + 3])
+def test_fees_that_do_not_add_up_are_no_simulation(left: int) -> None:
+    following = replace(FOLLOWING, model="op_stack")
+    with pytest.raises(BadReply, match="do not add up"):
+        probed(following, scanned(10**7, 50), ran(), scanned(10**7, 40), word(5), scanned(left))
+
+
+def test_reading_that_failed_is_no_fee_of_zero() -> None:
+    following = replace(FOLLOWING, model="op_stack")
+    failed = ran(status="0x0", error={"code": -32000, "message": "out of gas"})
+    with pytest.raises(BadReply, match="no balances"):
+        probed(following, scanned(10**7, 50), ran(), scanned(10**7, 40), word(5), failed)
+
+
+def probed(following: NextBlock, *results: Any) -> tuple[Simulated, Scripted]:
+    block = header(101, baseFeePerGas=hex(BASE_FEE)) | {"calls": list(results)}
+    node = Scripted(eth_simulateV1=[block])
+    rehearsal = Rehearsal(
+        account=ACCOUNT,
+        calls=[(CALL, 90_000)],
+        watch=(COIN, TOKEN),
+        allowances=[Allowance(SPENDER, Amount(TOKEN, 5))],
+    )
+    return simulate(web3_over(node.ask, CHAIN), following, rehearsal), node

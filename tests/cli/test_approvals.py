@@ -46,8 +46,8 @@ def test_allowances_of_known_spenders_are_listed(command: Command, wallet: CliWa
     grant(wallet, WETH, SWAP_ROUTER02, 2**256 - 1)
     grant(wallet, WETH, STRANGER, 7)
     wanted = f"""\
-  eip155:1  5.0000 USDC  {checksum(SWAP_ROUTER02)}  Uniswap SwapRouter02
-  eip155:1  all WETH     {checksum(SWAP_ROUTER02)}  Uniswap SwapRouter02  WITHOUT END
+  Ethereum  5.0000 USDC  {checksum(SWAP_ROUTER02)}  Uniswap SwapRouter02
+  Ethereum  all WETH     {checksum(SWAP_ROUTER02)}  Uniswap SwapRouter02  WITHOUT END
 take them back with: rebalancer approvals revoke
 """
     assert sorted(wanted.splitlines()) == sorted(command("approvals", "list").stdout.splitlines())

@@ -50,7 +50,7 @@ def test_a_sound_wallet_has_no_findings(command: Command, wallet: CliWallet) -> 
 ✓ key: HOME/state/keystore/demo.json is private and the wallet's own
 ✓ kill switch: off
 ✓ simulate: ANVIL is in CACHE
-✓ Ethereum node 127.0.0.1:PORT: chain 1, genesis as pinned, head N is AGE old
+✓ Ethereum node 127.0.0.1:PORT: chain id 1, genesis as pinned, head N is AGE old
 ✓ Ethereum contracts: N have code, N of them the code that is pinned
 ✓ Ethereum tokens: 6 say the decimals that chains.toml has
 ✓ Ethereum wallet: 13.0000 ETH pay for 5 swaps and more

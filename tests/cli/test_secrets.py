@@ -32,6 +32,8 @@ WORKING = (
     ("doctor",),
     ("run", "--no-rehearsal"),
     ("resume",),
+    ("watch", "--once", "--no-rehearsal"),
+    ("notify", "test"),
     ("status",),
     ("approvals", "list"),
     ("cancel", "nothing"),
@@ -151,7 +153,7 @@ def test_no_error_of_a_file_shows_a_secret(
     text, count = re.subn(
         r'^"?rpc"? = \[.*?\]$', lambda _: MISTAKES[mistake], path.read_text(), flags=re.M | re.S
     )
-    assert count == 1
+    assert count >= 1
     path.write_text(text)
     overlay = str(wallet.overlay) if file == "overlay" else None
     for more in (("-v",), ("-v", "--json")):
@@ -168,7 +170,7 @@ def test_fault_of_the_program_tells_its_kind_and_no_text(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError(f"while using {PASSWORD}")
 
-    monkeypatch.setattr("agent.engine.survey.look", broken)
+    monkeypatch.setattr("agent.keeper.begin.look", broken)
     told = command("plan", "--json")
     assert (1, "X100", False) == (
         told.code,

@@ -37,7 +37,7 @@ def let_feeds_be_old(world: World, seconds: int) -> None:
 def test_balances_are_told_to_people(command: Command, wallet: CliWallet) -> None:
     told = command("balances")
     wanted = """
-        WALLET 0xWALLET   79,980.79 USD   eip155:1 block N   5 requests
+        WALLET 0xWALLET   79,980.79 USD   Ethereum block N   5 requests
           Ethereum  ETH     13.0000  39,000.00  spend
           Ethereum  USDC  20,000.00  19,988.99  spend
           Ethereum  WBTC     0.2000  11,991.79  spend
@@ -207,7 +207,7 @@ def test_drift_tells_of_chains_and_of_assets_on_chains(command: Command, wallet:
     ] == [
         (row["chain"], row.get("asset"), row["target"], row["high"], row["excess"]) for row in told
     ]
-    assert "  eip155:1         100.0 %" in command("drift").stdout
+    assert "  Ethereum         100.0 %" in command("drift").stdout
 
 
 def test_drift_ends_with_3_outside_a_band_only_when_asked(

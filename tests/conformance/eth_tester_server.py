@@ -20,6 +20,8 @@ class EthTester:
     def __init__(self) -> None:
         provider = EthereumTesterProvider()
         web3 = Web3(provider)
+        # It takes the addresses of a filter for names.
+        web3.middleware_onion.remove("ens_name_to_address")
         self._request = provider.request_func(web3, web3.middleware_onion)
         self._lock = threading.Lock()
         self.url = ""

@@ -206,8 +206,8 @@ def test_heads_are_those_that_journals_already_have(journal: Journal) -> None:
         heads.append(journal.head(ACCOUNT))
     assert [
         "83ae84b453d2d2907de139f2c875f3e9ed0a12aebedf7619b91befd8c265229c",
-        "cdc79975a89e77bdf672d03860a918f2b42519bf6017580e0e78136691349b80",
-        "dbc41256cf97edfdaa7dde64805c803ccbb5d7e0b652ab3e1f15225f5e79bb0e",
+        "e9c3a6155d6b346cbdda1bf986cd0bdb5e3245c05b20662867d0979c82eea168",
+        "31ac57a7f46a9e1b77ec6cb0d96252ce9f50f8412e202c0ffcad23cf14c1f855",
     ] == heads
 
 

@@ -22,16 +22,19 @@ from conformance.nodes import (
     transfer,
 )
 
+from agent.core.log import LogQuery
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.quote import Allowance, Call
-from agent.errors import BadReply, NoSimulator, Unavailable
+from agent.errors import BadReply, NoSimulator, StaleHead, Unavailable
 from agent.lab.compiled import compiled_contracts
 from agent.lab.contracts import Artifact
 from agent.lab.world import World
 from agent.ports import Read
 from agent.wire.abi import functions
+from agent.wire.events import events
 
 UNKNOWN_HASH = "0x" + "77" * 32
+TRANSFER = events("erc20")["Transfer"]
 DECIMALS = functions("erc20")["decimals()"].encode()
 PLENTY = 200_000
 
@@ -52,7 +55,6 @@ def anvil(chain: World, own: dict[str, Artifact]) -> Iterator[OnAnvil]:
     on = OnAnvil(chain, own)
     yield on
     on.node.close()
-    chain.rpc.call("evm_setAutomine", True)
 
 
 @pytest.fixture
@@ -210,6 +212,13 @@ def test_fees_are_what_a_transaction_needs(on: Harness) -> None:
     assert on.node.sight(on.account, [signed.hash]).receipts[0] is not None
 
 
+def test_every_call_has_a_fee_for_data_if_only_of_nothing(on: Harness) -> None:
+    calls = [(pay(on.chain, STRANGER, number), 21_000) for number in range(3)]
+    assert 3 == len(on.node.l1_fees(calls))
+    assert () == on.node.l1_fees([])
+    assert all(fee.wei >= 0 and fee.gas >= 0 for fee in on.node.l1_fees(calls))
+
+
 # Transactions
 
 
@@ -324,6 +333,61 @@ def test_received_of_an_unknown_transaction_is_an_error(on: Harness) -> None:
 def test_received_of_the_native_coin_has_no_answer(on: Harness) -> None:
     with pytest.raises(ValueError, match="native"):
         on.node.received(on.account, native(on.chain), UNKNOWN_HASH)
+
+
+# Logs
+
+
+def test_logs_are_those_of_the_contract_the_topics_and_the_blocks(on: Harness) -> None:
+    token, other = on.token(100), on.token(50)
+    first = on.node.block().number + 1
+    out = mined(on, transfer(token, STRANGER, 30), 0)
+    self = mined(on, transfer(token, on.account, 5), 1)
+    mined(on, transfer(other, STRANGER, 1), 2)
+    last = on.node.block().number
+
+    def found(*, since: int = first, until: int = last, **wanted: Address) -> list[str]:
+        topics = TRANSFER.topics(**wanted)
+        query = LogQuery(address=token.address, topics=topics, first=since, last=until)
+        return [log.transaction for log in on.node.logs(query)]
+
+    assert [out, self] == found()
+    assert [out] == found(to=STRANGER)
+    assert [self] == found(**{"from": on.account, "to": on.account})
+    assert [] == found(to=token.address)
+    assert [out] == found(until=first)
+    assert [] == found(since=last + 1, until=last)
+    assert [] == found(since=last, until=last)
+
+
+def test_logs_of_a_transaction_are_its_own(on: Harness) -> None:
+    token = on.token(100)
+    hashed = mined(on, transfer(token, STRANGER, 30), 0)
+    (receipt,) = on.node.sight(on.account, [hashed]).receipts
+    assert receipt is not None
+    (log,) = on.node.logs_of(hashed)
+    assert (token.address, hashed) == (log.address, log.transaction)
+    assert (receipt.block_number, receipt.block_hash) == (log.block_number, log.block_hash)
+    assert {"from": on.account, "to": STRANGER, "value": 30} == TRANSFER.decode(log)
+    whole_block = LogQuery(
+        address=token.address,
+        topics=TRANSFER.topics(),
+        first=log.block_number,
+        last=log.block_number,
+    )
+    assert (log,) == on.node.logs(whole_block)
+
+
+def test_logs_of_an_unknown_transaction_are_an_error(on: Harness) -> None:
+    with pytest.raises(Unavailable):
+        on.node.logs_of(UNKNOWN_HASH)
+
+
+def test_logs_of_blocks_that_are_not_there_are_an_error(on: Harness) -> None:
+    head = on.node.block().number
+    beyond = LogQuery(address=STRANGER, topics=(), first=head, last=head + 1)
+    with pytest.raises(StaleHead):
+        on.node.logs(beyond)
 
 
 # Chains that finalize, take blocks back, or hold transactions in a pool

@@ -13,9 +13,13 @@ from proposals import (
     ACCOUNT,
     ATTACKER,
     BOOK,
+    BRIDGE,
+    CHAIN,
     DAI,
     DEADLINE,
     ETH,
+    FAR,
+    FAR_ETH,
     FAR_WETH,
     MINIMUM,
     NOW,
@@ -34,12 +38,14 @@ from proposals import (
     honest,
     order,
     prices,
+    sent,
     swap_data,
     with_approvals,
     with_data,
     with_payload,
 )
 
+from agent.core.fees import FeeQuote, L1Fee
 from agent.core.guard import (
     MAX_GAS_LIMIT,
     RULES,
@@ -53,7 +59,7 @@ from agent.core.guard import (
 from agent.core.money import Amount
 from agent.core.plan import Sell
 from agent.core.policy import Limits
-from agent.core.proposal import whole
+from agent.core.proposal import FarSide, whole
 from agent.core.quote import Call, Meaning
 from agent.core.verdict import Refusal, Verdict
 from agent.venues._swap_calls import MULTICALL
@@ -82,6 +88,12 @@ def with_simulated(p: Proposal, **changes: Any) -> Proposal:
 
 def with_gas(p: Proposal, gas_limit: int) -> Proposal:
     return replace(p, drafts=(*p.drafts[:-1], replace(p.drafts[-1], gas_limit=gas_limit)))
+
+
+def with_l1_fees(p: Proposal, *l1_fees: L1Fee) -> Proposal:
+    """The proposal with data fees of its last calls, none of the others."""
+    before = p.l1_fees[: len(p.l1_fees) - len(l1_fees)]
+    return replace(p, l1_fees=(*before, *l1_fees))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -199,6 +211,112 @@ def test_act_on_another_chain_is_refused() -> None:
     assert isinstance(payload, Call)
     bad = with_payload(p, replace(payload, chain=OTHER))
     assert ["G106 a call is for chain 8453, the leg for chain 1"] == refusals(bad)
+
+
+@pytest.mark.parametrize("chain", [CHAIN, 10])
+def test_delivery_on_another_chain_than_the_leg_s_is_refused(chain: int) -> None:
+    bad = with_data(honest("bridge"), sent(to_chain=chain))
+    assert [f"G113 the call delivers on chain {chain}, the leg on chain 8453"] == refusals(bad)
+
+
+def test_swap_that_would_deliver_on_a_chain_of_its_own_is_refused() -> None:
+    p = honest("v2")
+    inner = p.meanings[-1]
+    assert isinstance(inner, Meaning)
+    elsewhere = replace(inner, inner=(replace(inner.inner[-1], to_chain=CHAIN),))
+    bad = replace(p, meanings=(*p.meanings[:-1], elsewhere))
+    assert ["G113 the call delivers on chain 1, the leg on chain 1"] == refusals(bad)
+
+
+def test_refund_to_somebody_else_is_refused() -> None:
+    bad = with_data(honest("bridge"), sent(refund=ATTACKER))
+    assert [f"G114 an undelivered transfer would go back to {ATTACKER}"] == refusals(bad)
+
+
+@pytest.mark.parametrize("ahead", [-1, 0, 599, 21_601, 2**32 - 1 - NOW])
+def test_fill_deadline_that_is_past_near_or_far_is_refused(ahead: int) -> None:
+    bad = with_data(honest("bridge"), sent(fill_deadline=NOW + ahead))
+    assert [f"G115 it may be delivered for {ahead} s, not for 600 to 21600 s"] == refusals(bad)
+
+
+@pytest.mark.parametrize("ahead", [600, 21_600])
+def test_fill_deadline_within_hours_passes(ahead: int) -> None:
+    assert [] == refusals(with_data(honest("bridge"), sent(fill_deadline=NOW + ahead)))
+
+
+def test_fill_deadline_counts_by_the_clocks_of_both_chains() -> None:
+    p = with_data(honest("bridge"), sent(fill_deadline=NOW + 600))
+    assert ["G115"] == codes(check(replace(p, far=replace(FAR, time=NOW + 1))).refusals)
+    assert ["G115", "G405"] == codes(
+        check(replace(with_data(p, sent(fill_deadline=NOW)), far=None)).refusals
+    )
+
+
+def test_transfer_that_does_not_say_when_it_ends_is_refused() -> None:
+    p = honest("bridge")
+    said = p.meanings[-1]
+    assert isinstance(said, Meaning)
+    bad = replace(p, meanings=(*p.meanings[:-1], replace(said, fill_deadline=None)))
+    assert ["G115 the call does not say when an undelivered transfer ends"] == refusals(bad)
+
+
+def test_account_with_code_on_the_far_chain_is_refused() -> None:
+    bad = replace(honest("bridge"), far=replace(FAR, account_code_hash="0x77"))
+    assert ["G405 your wallet's account on chain 8453 has code"] == refusals(bad)
+
+
+@pytest.mark.parametrize("far", [None, replace(FAR, chain=CHAIN)])
+def test_far_side_that_nobody_looked_at_is_refused(far: FarSide | None) -> None:
+    bad = replace(honest("bridge"), far=far)
+    assert ["G405 your wallet's account on chain 8453 was not looked at"] == refusals(bad)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"code_hashes": {BRIDGE: ""}}, f"{BRIDGE} has no code on chain 8453"),
+        ({"code_hashes": {}}, f"{BRIDGE} has no code on chain 8453"),
+        (
+            {"code_hashes": {BRIDGE: "0xabcdef0123"}},
+            f"{BRIDGE} has other code on chain 8453 (0xabcdef01…)",
+        ),
+        ({"targets": {}}, "venue has no contract on chain 8453"),
+    ],
+)
+def test_far_contract_without_its_code_is_refused(changes: Any, why: str) -> None:
+    assert [f"G104 {why}"] == refusals(replace(honest("bridge"), far=replace(FAR, **changes)))
+
+
+def test_far_contract_without_a_pin_only_needs_code() -> None:
+    assert [] == refusals(replace(honest("bridge"), far=replace(FAR, targets={BRIDGE: ""})))
+
+
+def wrapping(p: Proposal, *, value: int = 0) -> Proposal:
+    """The proposal as bytes mean it whose wrapped coins stand for the gas coin."""
+    payload, said = p.drafts[-1].payload, p.meanings[-1]
+    assert isinstance(payload, Call)
+    assert isinstance(said, Meaning)
+    p = with_payload(p, replace(payload, value=value))
+    return replace(p, meanings=(*p.meanings[:-1], replace(said, wraps=True, value=value)))
+
+
+def test_wrapped_coin_that_a_bridge_pays_out_unwrapped_is_the_gas_coin() -> None:
+    p = wrapping(honest("bridge"))
+    why = f"the call swaps {WETH.address} for native, the leg says otherwise"
+    assert [f"G106 {why}"] == refusals(p)
+    bought = replace(p.leg, buy=FAR_ETH)
+    assert [] == refusals(replace(p, leg=bought, quote=replace(p.quote, buy=FAR_ETH)))
+
+
+def test_value_that_goes_along_with_a_wrapped_coin_sells_the_gas_coin() -> None:
+    p = wrapping(honest("bridge"), value=SOLD)
+    sold = replace(p.leg, sell=Sell(ETH, SOLD), buy=FAR_ETH)
+    quote = replace(p.quote, sell=Amount(ETH, SOLD), buy=FAR_ETH)
+    p = with_simulated(replace(p, leg=sold, quote=quote), deltas={ETH: -SOLD}, allowances=())
+    p = replace(p, drafts=p.drafts[-1:], meanings=p.meanings[-1:], l1_fees=p.l1_fees[-1:])
+    p = with_simulated(p, gas_used=(p.drafts[-1].gas_limit * 4 // 5,))
+    assert [] == refusals(p)
+    assert ["G106"] == codes(check(replace(p, wrapped={})).refusals)
 
 
 def test_recipient_that_is_not_the_wallet_is_refused() -> None:
@@ -427,9 +545,11 @@ def test_smallest_amounts_are_amounts() -> None:
     assert check(p, (amount_matches, impact_bounded, minimum_enforced, slippage_bounded)).ok
 
 
-def test_wrap_needs_no_price() -> None:
+def test_wrap_needs_no_price_but_the_one_that_limits_its_fee() -> None:
+    why = "G307 ETH has no price, so no fee can be limited"
     for kind in ("wrap", "unwrap"):
-        assert [] == refusals(replace(honest(kind), prices=prices(ETH=())))
+        assert [] == refusals(replace(honest(kind), prices=prices(ETH=("feed",))))
+        assert [why] == refusals(replace(honest(kind), prices=prices(ETH=())))
 
 
 def test_wrap_that_is_not_one_to_one_is_refused() -> None:
@@ -537,6 +657,33 @@ def test_gas_limit_up_to_the_cap_passes() -> None:
     assert [] == refusals(with_gas(honest(), 132_001))
 
 
+def test_fee_that_could_be_too_high_with_its_data_is_refused() -> None:
+    """15.00 at 3000 a coin are 0.005 coins: what data may cost counts twice, the gas once."""
+    gas = 165_000 * (2 * 10**6 + 10**5)
+    room = 5 * 10**15 - gas
+    assert [] == refusals(with_l1_fees(honest(), L1Fee(wei=room // 2)))
+    bad = with_l1_fees(honest(), L1Fee(wei=room // 2 + 10**9))
+    assert ["G304 the network fee could reach 15.00 (limit max_fee_per_tx 15.00)"] == refusals(bad)
+    dear = replace(honest(), fees=FeeQuote(10**12, 1))
+    assert ["G304", "G304"] == [refusal.code for refusal in check(dear).refusals]
+
+
+def test_gas_for_the_parent_chain_counts_as_all_gas() -> None:
+    allowed = 5 * 10**15 // (2 * 10**6 + 10**5) - 165_000
+    assert [] == refusals(with_l1_fees(honest(), L1Fee(gas=allowed // 2)))
+    assert ["G304"] == codes(check(with_l1_fees(honest(), L1Fee(gas=allowed))).refusals)
+
+
+def test_data_fee_that_was_not_read_is_refused() -> None:
+    why = "G307 what the transactions pay for data was not read"
+    assert [why] == refusals(replace(honest(), l1_fees=(L1Fee(),)))
+
+
+def test_fee_of_what_reverts_is_not_judged() -> None:
+    bad = with_l1_fees(with_simulated(honest(), ok=False), L1Fee(wei=10**18))
+    assert ["S101"] == codes(check(bad).refusals)
+
+
 @pytest.mark.parametrize(
     ("value", "why"),
     [
@@ -571,6 +718,9 @@ BAD: dict[str, tuple[str, Proposal]] = {
         "G106",
         with_payload(honest(), replace(honest().drafts[-1].payload, chain=OTHER)),
     ),
+    "destination_matches": ("G113", with_data(honest("bridge"), sent(to_chain=10))),
+    "refund_is_wallet": ("G114", with_data(honest("bridge"), sent(refund=ATTACKER))),
+    "fill_deadline_sane": ("G115", with_data(honest("bridge"), sent(fill_deadline=NOW))),
     "recipient_is_wallet": ("G105", with_data(honest(), swap_data("v3 single", to=ATTACKER))),
     "tokens_match": ("G106", with_quote(honest(), buy=DAI)),
     "amount_matches": ("G107", with_data(honest(), swap_data("v3 single", amount_in=SOLD + 1))),
@@ -584,11 +734,17 @@ BAD: dict[str, tuple[str, Proposal]] = {
     "slippage_bounded": ("G205", replace(honest(), limits=Limits(max_slippage_bps=10))),
     "priced_twice": ("G206", replace(honest(), prices=prices(USDC=("feed",)))),
     "account_plain": ("G401", replace(honest(), account_code_hash="0x77")),
+    "far_account_plain": (
+        "G405",
+        replace(honest("bridge"), far=replace(FAR, account_code_hash="0x77")),
+    ),
+    "far_code_pinned": ("G104", replace(honest("bridge"), far=replace(FAR, code_hashes={}))),
     "clocks_agree": ("G402", replace(honest(), clock_time=NOW + 61)),
     "simulation_passed": ("S101", with_simulated(honest(), ok=False)),
     "simulation_matches": ("S102", with_simulated(honest(), deltas={WETH: -SOLD})),
     "allowance_used_up": ("S103", with_simulated(honest(), allowances=(1,))),
     "gas_sane": ("G306", with_gas(honest(), 2**63)),
+    "fee_capped": ("G304", with_l1_fees(honest(), L1Fee(wei=10**16))),
     "canary_first": ("G501", replace(honest(), canary=Decimal(50))),
 }
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from stories import ETH, FAR_USDC, USDC, WETH, leg, plan
 
@@ -95,6 +97,59 @@ def test_a_leg_that_may_spend_less_than_planned_promises_less():
         build(short, {WETH: 100}, {})
 
 
+def test_a_leg_that_can_wait_leaves_what_is_held_to_one_that_cannot():
+    made = plan(
+        swap("1", Sell(WETH, 100), min_buy=50),
+        swap("2", Sell(USDC, 50), after=("1",), buy=ETH),
+        swap("3", Sell(USDC, 60), after=("4",), buy=ETH),
+        swap("4", Sell(ETH, 10), buy=WETH),
+    )
+    assert made is build(made, {WETH: 100, USDC: 60, ETH: 10}, {})
+    with pytest.raises(PlanError, match="leg 3 spends 60 base units of USDC, 59 are free"):
+        build(made, {WETH: 100, USDC: 59, ETH: 10}, {})
+
+
+def test_legs_that_follow_one_arrival_may_all_grow_by_it():
+    spends = Sell(USDC, 0, ("1",), 100)
+    made = plan(
+        swap("1", min_buy=90),
+        swap("2", spends, after=("1",), buy=WETH),
+        swap("3", spends, after=("1",), buy=WETH),
+    )
+    assert made is build(made, {WETH: 100, USDC: 110}, {})
+    # With 90 there are enough for what arrives at least, and too few when a hundred arrive.
+    with pytest.raises(PlanError, match="leg 3 spends 100 base units of USDC, 80 are free"):
+        build(made, {WETH: 100, USDC: 90}, {})
+
+
+def test_a_gas_coin_that_arrives_fills_its_reserve_first():
+    bridge = leg("1", "bridge", Sell(WETH, 100), ETH, min_buy=90)
+    spends = plan(bridge, leg("2", "wrap", Sell(ETH, 70), WETH, after=("1",)))
+    assert spends is build(spends, {WETH: 100, ETH: 10}, {ETH: 30})
+    with pytest.raises(PlanError, match="leg 2 spends 70 base units of ETH, 69 are free"):
+        build(spends, {WETH: 100, ETH: 10}, {ETH: 31})
+
+
+def test_a_leg_without_gas_waits_for_it():
+    refuel = leg("1", "bridge", Sell(FAR_USDC, 100), ETH, min_buy=50)
+    waits = plan(refuel, swap("2", Sell(WETH, 10), after=("1",)))
+    held = {FAR_USDC: 100, WETH: 10}
+    assert waits is build(waits, held, {ETH: 60}, {"1": 0, "2": 50})
+    with pytest.raises(PlanError, match="leg 2 may need 51 base units of the gas coin, 50 are"):
+        build(waits, held, {}, {"1": 0, "2": 51})
+    rushes = plan(refuel, swap("2", Sell(WETH, 10)))
+    with pytest.raises(PlanError, match="leg 2 may need 50 base units of the gas coin, 0 are"):
+        build(rushes, held, {}, {"1": 0, "2": 50})
+    assert rushes is build(rushes, held | {ETH: 50}, {ETH: 60}, {"1": 0, "2": 50})
+
+
+def test_what_is_spent_of_the_gas_coin_does_not_pay_fees():
+    made = plan(leg("1", "wrap", Sell(ETH, 90), WETH), swap("2", Sell(USDC, 10)))
+    assert made is build(made, {ETH: 100, USDC: 10}, {}, {"1": 4, "2": 6})
+    with pytest.raises(PlanError, match="leg 2 may need 7 base units of the gas coin, 6 are free"):
+        build(made, {ETH: 100, USDC: 10}, {}, {"1": 4, "2": 7})
+
+
 def test_a_wrap_brings_what_it_takes():
     wrap = leg("1", "wrap", Sell(ETH, 10), WETH, min_buy=10)
     made = plan(wrap, swap("2", Sell(WETH, 5, ("1",), 15), after=("1",)))
@@ -170,3 +225,73 @@ def test_a_plan_that_is_built_never_spends_what_is_not_there_in_any_order(made, 
     except PlanError:
         return
     assert min(worst(made, held, random.choice).values()) >= 0
+
+
+def sizes(made):
+    """What each leg spends and brings when all bring their minimum."""
+    spent, brought = {}, {}
+    for each in in_order(made.legs):
+        spent[each.id] = each.sell.sized(brought)
+        planned = each.planned_sell.raw
+        least = each.min_buy * spent[each.id] // max(1, planned)
+        brought[each.id] = spent[each.id] if each.kind in {"wrap", "unwrap"} else least
+    return spent, brought
+
+
+def halves(made):
+    """Every set of legs that can have been executed while the others have not."""
+    for count in range(len(made.legs) + 1):
+        for done in combinations(made.legs, count):
+            names = {each.id for each in done}
+            if all(set(each.after) <= names for each in done):
+                yield done
+
+
+def fits(made, held, spent, brought):
+    """Whether every leg can be paid, whichever others were executed before it."""
+    for done in halves(made):
+        left = Counter(held)
+        for each in done:
+            left[each.sell.token] -= spent[each.id]
+            left[each.buy] += brought[each.id]
+        names = {each.id for each in done}
+        ready = [e for e in made.legs if e.id not in names and set(e.after) <= names]
+        if any(left[each.sell.token] < spent[each.id] for each in ready):
+            return False
+    return all(spent.values())
+
+
+@given(plans(), holdings)
+def test_exactly_the_plans_are_built_that_can_be_executed_in_every_order(made, held):
+    followed = Counter(source for each in made.legs for source in each.sell.arrivals)
+    assume(not any(count > 1 for count in followed.values()))
+    feasible = fits(made, held, *sizes(made))
+    event(f"feasible: {feasible}")
+    try:
+        build(made, held, {})
+    except PlanError:
+        assert not feasible
+    else:
+        assert feasible
+
+
+@given(plans(), holdings, st.data())
+def test_a_plan_that_is_built_stands_whatever_more_than_the_minimum_arrives(made, held, data):
+    try:
+        build(made, held, {})
+    except PlanError:
+        return
+    left, arrived = dict(held), {}
+    while len(arrived) < len(made.legs):
+        ready = [
+            each for each in made.legs if each.id not in arrived and set(each.after) <= set(arrived)
+        ]
+        now = data.draw(st.sampled_from(ready))
+        spent = now.sell.sized(arrived)
+        got = spent
+        if now.kind not in {"wrap", "unwrap"}:
+            got = now.min_buy * spent // now.planned_sell.raw + data.draw(st.integers(0, 90))
+        left[now.sell.token] -= spent
+        assert left[now.sell.token] >= 0
+        left[now.buy] += got
+        arrived[now.id] = got

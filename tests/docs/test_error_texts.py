@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import agent
-from agent.cli.refusals import FIXES, WAIT, error_of
 from agent.core.verdict import Refusal
+from agent.keeper.refusals import FIXES, WAIT, error_of
 
 LOOSENING = re.compile(
     r"\b(max|min)_\w+|\[(limits|confirm|canary|venues|bridges)\]|\b(band|cooldown|canary)\b"

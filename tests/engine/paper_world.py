@@ -12,7 +12,9 @@ from agent.core.plan import Leg, Plan, Sell, build
 from agent.core.policy import Asset, Instance, Limits, Policy, Target
 from agent.core.price import Price, Prices
 from agent.core.snapshot import Snapshot
+from agent.core.state import State
 from agent.engine.io import ChainRules, Io
+from agent.engine.survey import read
 from agent.planning.problem import NoPlan
 from agent.sim.bridge import PaperBridge, Way
 from agent.sim.chain import PaperChain
@@ -229,6 +231,10 @@ class World:
                 for chain, node in self.chains.items()
             },
         )
+
+    def snapshot_old(self) -> Snapshot:
+        """The same where a chain may stand still."""
+        return read(self.io(), State())
 
     def holds(self, token: Token) -> int:
         return self.chains[token.chain].ledger.balance(token.address, ME)

@@ -159,11 +159,17 @@ def test_a_forged_claim_is_never_reserved_and_the_honest_one_is(how):
 @pytest.mark.parametrize("pinned", ["0x" + "00" * 32, None], ids=["other code", "no code"])
 def test_a_claim_on_a_contract_without_its_code_waits(pinned):
     world = funded()
-    if pinned is None:
-        del world.chains[B].contracts[BRIDGE]
-    else:
-        world.bridge.targets = lambda chain: {BRIDGE: pinned if chain == B else ""}
+
+    def react(fact) -> None:
+        if not isinstance(fact, f.Reserved) or fact.intent.draft.purpose != "deposit":
+            return
+        if pinned is None:
+            del world.chains[B].contracts[BRIDGE]
+        else:
+            world.bridge.targets = lambda chain: {BRIDGE: pinned if chain == B else ""}
+
     with started(world, BRIDGED) as held:
+        after(held, react)
         waited = held.advance(100)
     assert isinstance(waited, Wait)
     assert "has no code, or other code than it must have" in waited.why

@@ -9,6 +9,7 @@ from paper_world import (
     ME,
     USDC_A,
     USDC_B,
+    WETH_A,
     A,
     World,
     prices,
@@ -20,7 +21,7 @@ from agent.core.decide import History, Rebalance, Rest
 from agent.core.plan import Plan
 from agent.core.state import State
 from agent.engine.loop import session
-from agent.engine.survey import history, look, make_plan, read
+from agent.engine.survey import history, look, make_plan, read, survey
 from agent.planning.problem import NoPlan
 
 
@@ -38,7 +39,7 @@ def test_a_wallet_off_its_target_gets_a_plan_that_the_engine_can_execute():
     assert ("done", io.policy.hash) == (ended.outcome, made.policy_hash)
 
 
-def test_one_chain_is_asked_without_threads_and_gives_the_same():
+def test_one_chain_alone_gives_the_same():
     world = World()
     both = world.io()
     one = replace(both, nodes={A: both.nodes[A]}, chains={A: both.chains[A]})
@@ -73,6 +74,17 @@ def test_the_next_decision_knows_how_the_last_run_ended():
         assert History(ended.at, "aborted") == history(held.state)
 
 
+def test_a_person_who_has_looked_lets_the_next_decision_go_on():
+    world = World("gone")
+    world.chains[A].ledger.mint(USDC_A.address, ME, 1000 * 10**6)
+    start(world, BRIDGED)
+    with session("worker", world.io()) as held:
+        assert "needs_human" == held.advance(600).outcome
+        assert "needs_human" == history(held.state).last_outcome
+        held.reconcile("r1", "looked")
+        assert "aborted" == history(held.state).last_outcome
+
+
 BRIDGED_FROM_NOTHING = BRIDGED
 """The wallet has no USDC on the first chain: the deposit does not go through."""
 
@@ -88,3 +100,13 @@ def test_money_under_way_is_part_of_what_is_read(way):
         held.advance(600)
         left = read(world.io(), held.state).in_flight
     assert (way == "never") == bool(left)
+
+
+def test_routes_between_chains_are_asked_of_bridges_and_pairs_on_one_of_venues():
+    world = World()
+    io = world.io(venues={"venue": world.venue})
+    pairs = ((USDC_A, USDC_B), (WETH_A, USDC_A))
+    found = survey(io, pairs, {USDC_A: 10**9, WETH_A: 10**18})
+    assert [("paper-bridge", *pairs[0]), ("venue", *pairs[1])] == [
+        (edge.via, edge.sell, edge.buy) for edge in found
+    ]

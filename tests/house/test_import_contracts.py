@@ -20,6 +20,7 @@ _PLANTS = [
     ),
     ("engine/planted.py", "import agent.stores", "agent.engine.planted -> agent.stores"),
     ("venues/planted.py", "import agent.oracles", "agent.venues.planted -> agent.oracles"),
+    ("bridges/planted.py", "import agent.venues", "agent.bridges.planted -> agent.venues"),
     ("wire/planted.py", "def f():\n    import agent.chain", "agent.wire.planted -> agent.chain"),
     ("settings/__init__.py", "import agent.compose", "agent.settings -> agent.compose"),
     ("stores/planted.py", "import web3", "agent.stores.planted -> web3"),
@@ -29,6 +30,7 @@ _PLANTS = [
     ("annex/__init__.py", "", "agent.annex"),
 ]
 _ROOMS = (
+    "bridges",
     "chain",
     "compose",
     "engine",

@@ -11,6 +11,7 @@ from agent.lab.packages import artifacts
 from agent.wire.abi import canonical_type, interface
 
 ORIGINS = {
+    "across_spoke_pool": "Ethereum_SpokePool",
     "erc20": "FiatTokenV2_2",
     "multicall3": "Multicall3",
     "quoter_v2": "QuoterV2",

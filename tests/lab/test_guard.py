@@ -15,6 +15,7 @@ from agent.core.money import NATIVE, Address, Bps, Token
 from agent.core.policy import Limits
 from agent.core.price import Price, Prices
 from agent.core.quote import Call, Quote
+from agent.engine.ask import GAS_MARGIN
 from agent.lab import mainnet
 from agent.lab.mainnet import FEEDS, TOKENS
 from agent.lab.world import World
@@ -35,7 +36,9 @@ def agreed() -> Prices:
                 for name, feed in FEEDS.items()
             }
         ),
-        asset_of=MappingProxyType({token(symbol): TOKENS[symbol].asset for symbol in SYMBOLS}),
+        asset_of=MappingProxyType(
+            {ETH: "ETH"} | {token(symbol): TOKENS[symbol].asset for symbol in SYMBOLS}
+        ),
     )
 
 
@@ -53,6 +56,12 @@ def proposal(on: Trader, quote: Quote, pin: str) -> Proposal:
     calls = [(approve, FIRST_GAS), (quote.payload, FIRST_GAS)]
     watch = [token(symbol) for symbol in SYMBOLS] + [ETH]
     now = on.world.head()[1]
+    simulated = on.node.simulate(WALLET, calls, watch, [right])
+    if simulated.ok:
+        drafts = tuple(
+            replace(draft, gas_limit=int(used * GAS_MARGIN))
+            for draft, used in zip(drafts, simulated.gas_used, strict=True)
+        )
     return Proposal(
         account=WALLET,
         leg=swap_leg(quote.sell.token, quote.buy, quote.sell.raw),
@@ -60,7 +69,7 @@ def proposal(on: Trader, quote: Quote, pin: str) -> Proposal:
         quote=quote,
         drafts=drafts,
         meanings=tuple(meaning(call, on.router.layouts, account=WALLET) for call, _ in calls),
-        simulated=on.node.simulate(WALLET, calls, watch, [right]),
+        simulated=simulated,
         prices=agreed(),
         limits=Limits(max_price_impact_bps=Bps(300)),
         min_out=1,
@@ -70,6 +79,8 @@ def proposal(on: Trader, quote: Quote, pin: str) -> Proposal:
         chain_time=now,
         clock_time=now,
         native=ETH,
+        fees=on.node.fees(),
+        l1_fees=on.node.l1_fees(calls),
     )
 
 

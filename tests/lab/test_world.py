@@ -12,6 +12,7 @@ from lab.reading import ALICE, BOB, QUOTE, SLOT0, balance, price, read
 
 from agent.errors import SetupFailed
 from agent.lab import mainnet, saved
+from agent.lab.accounts import TREASURY
 from agent.lab.anvil import STATES_KEPT
 from agent.lab.build import Built
 from agent.lab.mainnet import FEEDS, TOKENS
@@ -202,6 +203,25 @@ def test_revert_undoes_everything_since_the_snapshot(chain: World) -> None:
     assert (0, head) == (balance(chain, "DAI"), chain.head())
     with pytest.raises(SetupFailed, match="no snapshot"):
         chain.revert(snapshot)
+
+
+def test_what_is_sent_right_after_a_revert_is_mined(chain: World) -> None:
+    head = chain.head()
+    for _ in range(15):
+        snapshot = chain.snapshot()
+        chain.publish()
+        chain.mine(3)
+        chain.revert(snapshot)
+    assert head == chain.head()
+
+
+def test_revert_forgets_what_waits_to_be_mined(chain: World) -> None:
+    snapshot = chain.snapshot()
+    chain.rpc.call("evm_setAutomine", False)
+    sent = {"from": TREASURY, "to": ALICE, "value": "0x1", "gas": "0x5208"}
+    chain.rpc.call("eth_sendTransaction", sent)
+    chain.revert(snapshot)
+    assert {"pending": "0x0", "queued": "0x0"} == chain.rpc.call("txpool_status")
 
 
 def test_time_goes_on_from_where_it_was_set(chain: World) -> None:

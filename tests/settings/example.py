@@ -68,4 +68,10 @@ allow = ["cctp", "across"]
 
 [gas]
 reserve = { "eip155:1" = "0.03" }
+
+[notify]                           # variables that hold URLs; a URL is a secret and not for here
+webhook_env  = "NOTIFY_WEBHOOK"
+apprise_env  = "NOTIFY_APPRISE"
+dead_man_env = "NOTIFY_DEAD_MAN"
+events = ["started", "late", "refused", "needs_human", "done"]
 """

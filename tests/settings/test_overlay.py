@@ -249,13 +249,13 @@ def test_local_and_real_chains_never_mix(folder, overlay, load_text, minimal):
 def test_overlay_that_the_lab_writes_is_accepted(overlay):
     from types import SimpleNamespace
 
-    from agent.lab import places
     from agent.lab.overlay import HEARTBEAT_SECONDS, overlay_text
+    from agent.lab.places import PLACES
 
     router = "0x68b3465833fb72a70ecdf485e0e4c7bd8665fc45"
     local = SimpleNamespace(
         chain_id=1,
-        place=places.ETHEREUM,
+        place=PLACES[1],
         url="http://127.0.0.1:41801",
         genesis=GENESIS,
         block_seconds=1,

@@ -45,7 +45,7 @@ IN_MINIMAL = [
     (
         "[targets]",
         "[safe]\n[targets]",
-        "C102 portfolio.toml:7: safe: unknown key; known here: assets, base, bridges, canary, confirm, flows, gas, holdings, limits, name, schema, targets, targets_by_asset_on_chain, targets_by_chain, trigger, venues, wallet",
+        "C102 portfolio.toml:7: safe: unknown key; known here: assets, base, bridges, canary, confirm, flows, gas, holdings, limits, name, notify, schema, targets, targets_by_asset_on_chain, targets_by_chain, trigger, venues, wallet",
     ),
     (
         "[targets]",

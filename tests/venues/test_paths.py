@@ -100,13 +100,23 @@ def test_path_pays_what_its_pools_pay_and_its_gas_is_counted(
 
 @unhurried
 @given(markets(), st.integers(1, 10**6))
-def test_more_in_is_never_less_out(
+def test_more_in_is_never_less_out_where_it_is_taken(
     pools: dict[tuple[Address, Address], list[Pool]], amount: int
 ) -> None:
     search = Search(pools, HUBS)
     less, more = search.best(SELL, BUY, amount), search.best(SELL, BUY, amount + 1)
-    if less is not None and more is not None:
+    if less is not None and isinstance(quote_path(less.hops, amount + 1), PathQuote):
+        assert more is not None
         assert less.amount_out <= more.amount_out
+
+
+def test_pool_that_cannot_take_the_most_is_met_with_less() -> None:
+    """The deep pool brings more to the hub than the last pool takes, the shallow one does not."""
+    hub, narrow = HUBS[0], v3_pool([(-60, 60, 10**5)], words=(-1, 0))
+    shallow, deep = (placed(v2_pool(r, r), 1 + r, SELL, hub) for r in (400, 10**6))
+    last = placed(narrow, 1, hub, BUY)
+    best = Search({(SELL, hub): [shallow, deep], (BUY, hub): [last]}, HUBS).best(SELL, BUY, 1000)
+    assert [shallow.address, last.address] == [hop.pool.address for hop in best.hops]
 
 
 def direct_and_detour() -> dict[tuple[Address, Address], list[Pool]]:

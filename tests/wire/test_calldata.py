@@ -249,7 +249,9 @@ def test_limit_of_the_price_that_would_leave_a_part_unsold_is_refused() -> None:
     fields = (WETH.address, USDC.address, 500, ACCOUNT, SOLD, MINIMUM)
     assert isinstance(meant(call_data(V3_SINGLE, (*fields, 0))), Meaning)
     for limit in (1, 2**96, 2**160 - 1):
-        assert "a field that must be zero is not" in refused(call_data(V3_SINGLE, (*fields, limit)))
+        assert "a field that must be empty is not" in refused(
+            call_data(V3_SINGLE, (*fields, limit))
+        )
 
 
 def test_venue_cannot_give_an_approval_another_meaning() -> None:

@@ -466,7 +466,7 @@ def test_untrusted_certificate_is_refused_before_anything_is_sent(
 
             raise ssl.SSLCertVerificationError(f"certificate of {CANARY}")
 
-    monkeypatch.setattr(post, "_tls_context", Distrust)
+    monkeypatch.setattr(post, "tls_context", Distrust)
     with faulty_node(answers()) as node:
         rpc = Rpc(f"https://127.0.0.1:{node.port}")
         fault = unavailable(rpc)
@@ -480,7 +480,7 @@ def test_untrusted_certificate_is_refused_before_anything_is_sent(
 def test_tls_context_verifies_host_names_and_certificates() -> None:
     import ssl
 
-    context = post._tls_context()
+    context = post.tls_context()
     assert (True, ssl.CERT_REQUIRED) == (context.check_hostname, context.verify_mode)
 
 
@@ -694,8 +694,8 @@ def test_key_in_a_bad_url_is_never_shown() -> None:
 
 @given(st.text(max_size=2000))
 def test_any_message_becomes_one_printable_line(message: str) -> None:
-    from agent.wire.rpc import _plain
+    from agent.wire.foreign_text import plain
 
-    plain = _plain(message)
-    assert len(plain) <= 512
-    assert plain.isprintable()
+    line = plain(message, at_most=512)
+    assert len(line) <= 512
+    assert line.isprintable()

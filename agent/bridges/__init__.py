@@ -1,0 +1,1 @@
+"""Ways from one chain to another, one file each."""

@@ -1,0 +1,22 @@
+"""What a venue and the chain say of a signed order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFill:
+    """One execution of a signed order, in base units."""
+
+    id: str
+    sold: int
+    bought: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """What a venue and the chain say of a signed order; `open` while it can be filled."""
+
+    open: bool
+    fills: tuple[OrderFill, ...]

@@ -1,0 +1,1 @@
+"""Decides when a wallet's runs go on and begin, tick by tick."""

@@ -1,0 +1,21 @@
+"""Two chains for the whole module, and a clean view of them for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bridge_rigs import Crossing, clean, open_crossing
+
+
+@pytest.fixture(scope="session")
+def two_chains(lab_cache: Path) -> Iterator[Crossing]:
+    with open_crossing(lab_cache) as opened:
+        yield opened
+
+
+@pytest.fixture
+def crossing(two_chains: Crossing) -> Iterator[Crossing]:
+    with clean(two_chains) as cleaned:
+        yield cleaned
