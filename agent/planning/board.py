@@ -131,7 +131,8 @@ def _with_ways(lookup: Board, ways: tuple[Way, ...]) -> Board:
 def _unpriced(problem: Problem) -> Mapping[ChainId, str]:
     """Chains whose gas has no price, with the sentence that says so."""
     found = {}
-    for chain in sorted({edge.sell.chain for edge in problem.edges}):
+    chains = {token.chain for edge in problem.edges for token in (edge.sell, edge.buy)}
+    for chain in sorted(chains):
         price = problem.native_prices.get(chain, Decimal(0))
         fees = problem.fees.get(chain)
         valued = price.is_finite() and price > 0
