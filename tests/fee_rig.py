@@ -121,9 +121,13 @@ class Payer(OnRollup):
         yield "act", quote.payload
 
     def _next_block(self) -> None:
-        """Twelve seconds after the last: pools write down one price for each second."""
-        self.world.rpc.call("evm_setNextBlockTimestamp", self.world.head()[1] + 12)
-        self.world.steady()
+        """At the chain's usual base fee, and twelve seconds after the last block.
+
+        Pools write down one price for each second, which costs gas.
+        """
+        rpc, place = self.world.rpc, self.world.place
+        rpc.call("evm_setNextBlockTimestamp", self.world.head()[1] + 12)
+        rpc.call("anvil_setNextBlockBaseFeePerGas", hex(place.base_fee))
 
     def _send(self, purpose: str, call: Call, brings: int) -> Sent:
         self._next_block()

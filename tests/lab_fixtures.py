@@ -26,11 +26,15 @@ def world(lab_cache: Path) -> Iterator[World]:
 
 @pytest.fixture
 def chain(world: World) -> Iterator[World]:
-    """The local chain as of now with fresh feeds; what the test does to it is undone."""
+    """The local chain as of now with fresh feeds; what the test does to it is undone.
+
+    That it mines at once too, but after the rest: what then still waited would be mined.
+    """
     snapshot = world.snapshot()
     world.publish(max(int(time.time()), world.head()[1] + 1))
     yield world
     world.revert(snapshot)
+    world.rpc.call("evm_setAutomine", True)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from agent.compose.adapters import key_folders
 from agent.compose.local import THROWAWAY_SCRYPT_N
 from agent.core.money import Address
-from agent.lab.overlay import overlay_text
+from agent.lab.overlay import write_overlay
 from agent.lab.worlds import Worlds
 from agent.settings import Settings, load
 from agent.signers import keystore
@@ -81,11 +81,7 @@ def new_key(home: Path) -> Address:
 def write_files(worlds: Worlds, home: Path, address: Address, signer: str, **facts: int) -> None:
     """The portfolio and the overlay of a wallet."""
     (home / "portfolio.toml").write_text(PORTFOLIO.format(address=checksum(address), signer=signer))
-    texts = [overlay_text(world, [address], **facts) for world in worlds.values()]
-    head, keys = texts[0].split("\n[chains", 1)[0], texts[0].split("\n[keys]", 1)[1]
-    tables = ["\n[chains" + t.split("\n[chains", 1)[1].split("\n[keys]")[0] for t in texts]
-    bridges = f'\n[bridges.across]\napi = "{worlds.fee_api}"\n'
-    (home / "overlay.toml").write_text("".join([head, *tables, bridges, "\n[keys]", keys]))
+    write_overlay(worlds, home / "overlay.toml", [address], **facts)
 
 
 def settings_of(home: Path) -> Settings:

@@ -133,13 +133,14 @@ class Offer:
 
 
 def chosen(settings: Settings, name: str) -> ChainFacts:
-    """The wallet's chain of that id or name, in any case of letters; raises UsageError."""
-    known = settings.chains.values()
-    found = [facts for facts in known if name.lower() in {facts.caip2, facts.name.lower()}]
-    if not found:
-        names = ", ".join(facts.caip2 for facts in known)
+    """The wallet's chain that goes by *name*; raises UsageError."""
+    from agent.settings import by_names
+
+    found = by_names(settings.chains.values()).get(name.lower())
+    if found is None:
+        names = ", ".join(facts.caip2 for facts in settings.chains.values())
         raise typer.BadParameter(f"{name[:40]!r} is not one of the wallet's chains {names}")
-    return found[0]
+    return found
 
 
 def wanted(near: ChainFacts, symbol: str, amount: str) -> Amount:

@@ -53,7 +53,8 @@ def list_chains(ctx: typer.Context) -> None:
         )
         for row in known
     ]
-    output.show(output.table([head, *rows], right=frozenset({3, 4})))
+    ids, numbers = frozenset({0}), frozenset({3, 4})
+    output.show(output.table([head, *rows], right=numbers, literal=ids), literal=True)
     for row in known:
         if row["plan_only"]:
             output.show(f"{row['name']} is plan-only: {row['plan_only']}")
@@ -150,9 +151,10 @@ class Checked:
 def chosen(names: Sequence[str], known: Mapping[ChainId, ChainFacts]) -> tuple[ChainFacts, ...]:
     """The chains that *names* mean, all of them for none; raises UsageError for another name."""
     by_name = {facts.caip2: facts for facts in known.values()}
+    known_ids = ", ".join(f'"{caip2}"' for caip2 in by_name)
     for name in names:
         if name not in by_name:
-            raise typer.BadParameter(f"{name} is not one of {', '.join(by_name)}")
+            raise typer.BadParameter(f"{name} is not one of {known_ids}")
     return tuple(by_name[name] for name in dict.fromkeys(names)) or tuple(known.values())
 
 

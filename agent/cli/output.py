@@ -11,7 +11,7 @@ from typing import Any
 SCHEMA = 1
 """Version of every JSON object that this program prints."""
 
-_CHAIN = re.compile(r"(?<![\"@.\w])(?:eip155:(?!\d+[:/\"])|chain )(\d+)\b(?!\")")
+_CHAIN = re.compile(r"(?<![\"@.\w])(?:eip155:(?!\d+[:/\"]\S)|chain )(\d+)\b(?!\")")
 """A chain in a sentence; not a key of a file, nor a part of a longer name (CAIP-10, CAIP-19)."""
 
 _names: dict[str, str] = {}
@@ -26,6 +26,8 @@ def for_people(text: str) -> str:
     """*text* with the chains in it by their names.
 
     >>> learn_names({8453: "Base"})
+    >>> for_people("eip155:8453: it is down")
+    'Base: it is down'
     >>> for_people("eip155:8453 is down; see eip155:8453:0xab and eip155:7")
     'Base is down; see eip155:8453:0xab and eip155:7'
     >>> for_people("chain 8453: no answer")
@@ -45,9 +47,9 @@ def line(kind: str, body: Mapping[str, Any]) -> None:
     print(json.dumps({"schema": SCHEMA, "kind": kind, **body}) + "\n", end="", flush=True)
 
 
-def show(text: str = "") -> None:
-    """Data for people, on stdout."""
-    print(for_people(text))
+def show(text: str = "", *, literal: bool = False) -> None:
+    """Data for people, on stdout; *literal* keeps ids of chains, for a person to type them."""
+    print(text if literal else for_people(text))
 
 
 def say(text: str) -> None:
@@ -55,14 +57,23 @@ def say(text: str) -> None:
     print(f"{for_people(text)}\n", end="", file=sys.stderr, flush=True)
 
 
-def table(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
+def table(
+    rows: Iterable[Sequence[str]],
+    *,
+    right: frozenset[int] = frozenset(),
+    literal: frozenset[int] = frozenset(),
+) -> str:
     """Rows in aligned columns, two spaces apart; *right* are columns aligned to the right.
+
+    Columns in *literal* keep ids of chains.
 
     >>> print(table([("ETH", "1.00"), ("USDC", "12.00")], right=frozenset({1})))
     ETH    1.00
     USDC  12.00
     """
-    lines = [[for_people(cell) for cell in row] for row in rows]
+    lines = [
+        [cell if i in literal else for_people(cell) for i, cell in enumerate(row)] for row in rows
+    ]
     if not lines:
         return ""
     widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))]

@@ -150,7 +150,8 @@ def rehearse_or_refuse(context: Context, account: Account, found: Plan, snapshot
 
     rehearsal = rehearsed(account, found, snapshot)
     if not context.json and not context.quiet:
-        output.say(f"rehearsed on a fork: {len(rehearsal.legs)} legs as planned")
+        how = "on a fork" if rehearsal.method == "fork" else f"by {rehearsal.method}"
+        output.say(f"rehearsed {how}: {len(rehearsal.legs)} legs as planned")
 
 
 def finish_dry(context: Context, found: Plan) -> None:

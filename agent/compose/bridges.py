@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from agent.bridges import across
-from agent.core.money import Token, raw_up
+from agent.core.money import ChainId, Token, raw_up
 from agent.core.price import Prices
-from agent.ports import AdapterIo, Bridge
+from agent.ports import AdapterIo, Bridge, Node
 from agent.settings import ChainFacts, Settings
 from agent.wire.clock import SystemClock
 
@@ -35,11 +35,12 @@ def make_bridges(
     return {name: _BUILT[name](made) for name in settings.bridges if name in _BUILT}
 
 
-def all_bridges(settings: Settings) -> dict[str, Bridge]:
-    """All bridges that this version has, to look at: they reach no node and no server."""
-    offline = AdapterIo({}, SystemClock())
+def all_bridges(
+    settings: Settings, nodes: Mapping[ChainId, Node] | None = None
+) -> dict[str, Bridge]:
+    """All bridges that this version has, allowed or not, to look at; they ask no server."""
     every = replace(settings, bridges=tuple(_BUILT))
-    return make_bridges(every, offline, lambda: Prices({}))
+    return make_bridges(every, AdapterIo(nodes or {}, SystemClock()), lambda: Prices({}))
 
 
 def _across(made: _Making) -> Bridge:

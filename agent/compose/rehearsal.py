@@ -10,6 +10,7 @@ from typing import Literal
 from agent.chain.fork import ForkNode
 from agent.compose.account import Account
 from agent.compose.adapters import impersonator, make_node, make_venues
+from agent.compose.ahead import Ahead, ahead
 from agent.compose.bridges import make_bridges
 from agent.compose.delivery import DeliveredBridge
 from agent.core.follow import Rules
@@ -24,6 +25,8 @@ from agent.engine.ask import allowances
 from agent.engine.io import Io, unheard
 from agent.engine.loop import Finished, session
 from agent.engine.survey import read
+from agent.errors import SetupFailed
+from agent.lab.packages import node_binary
 from agent.lab.sandbox import DELIVERER, ForkSandbox, Origin, deliver
 from agent.planning.problem import NoPlan
 from agent.ports import AdapterIo, Node
@@ -73,11 +76,39 @@ class Rehearsal:
 def rehearse(account: Account, plan: Plan, snapshot: Snapshot) -> Rehearsal:
     """Fork every chain of the wallet at the snapshot's blocks and run *plan* to its end there.
 
-    Raises SetupFailed where the local node cannot be had, Unavailable when a chain cannot
-    be forked.
+    Where no local node can be had the chains' own nodes simulate it leg by leg. Raises
+    Unavailable when a chain can neither be forked nor simulated.
     """
+    try:
+        node_binary(account.settings.paths.cache)
+    except SetupFailed:
+        return _foreseen(ahead(account.io, plan, snapshot))
     with _forks(account, snapshot) as io:
         return _rehearsed(io, plan, snapshot)
+
+
+def _foreseen(found: Ahead) -> Rehearsal:
+    missing = [each for each in found.legs if each.flow is None]
+    why = f"leg {missing[0].leg.id}: {missing[0].why}" if missing else "every leg goes through"
+    return Rehearsal(
+        ok=not missing and all(row.matches for row in found.rows),
+        why=why,
+        legs=tuple(
+            RehearsedLeg(
+                leg=each.leg,
+                ok=each.flow is not None,
+                expected=each.leg.expected_out,
+                simulated=0 if each.flow is None else each.flow.brought,
+                gas_used=each.gas_used,
+                why=each.why,
+            )
+            for each in found.legs
+        ),
+        after=found.after,
+        rows=found.rows,
+        allowances_left=found.left,
+        method="eth_simulateV1",
+    )
 
 
 def _rehearsed(io: Io, plan: Plan, snapshot: Snapshot) -> Rehearsal:

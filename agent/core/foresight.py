@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.core.closing import native_of
@@ -48,7 +48,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class _Flow:
+class Flow:
     """What a leg sells and what it brings, in base units."""
 
     sold: int
@@ -62,6 +62,18 @@ def compare(
 
     *before* and *after* are base units; *run* is what became of the plan.
     """
+    return compare_flows(plan, _outcomes(run), _fees(run), before=before, after=after)
+
+
+def compare_flows(
+    plan: Plan,
+    outcomes: Mapping[str, Flow],
+    fees: Iterable[tuple[Token, Part]] = (),
+    *,
+    before: Mapping[Token, int],
+    after: Mapping[Token, int],
+) -> tuple[Comparison, ...]:
+    """The same where legs that were done sold and brought what *outcomes* say."""
     flows = _flows(plan)
     expected = dict(before)
     for leg in plan.legs:
@@ -69,7 +81,7 @@ def compare(
         expected[leg.sell.token] = expected.get(leg.sell.token, 0) - flow.sold
         expected[leg.buy] = expected.get(leg.buy, 0) + flow.brought
     parts: dict[Token, list[Part]] = {}
-    for token, part in (*_deviations(run, flows), *_fees(run)):
+    for token, part in (*_deviations(plan, outcomes, flows), *fees):
         if part.raw:
             parts.setdefault(token, []).append(part)
     return tuple(
@@ -85,29 +97,39 @@ def compare(
     )
 
 
-def _flows(plan: Plan) -> Mapping[str, _Flow]:
+def _flows(plan: Plan) -> Mapping[str, Flow]:
     """What each leg sells and brings when every one of them brings what is expected."""
-    found: dict[str, _Flow] = {}
+    found: dict[str, Flow] = {}
     for leg in in_order(plan.legs):
         planned = leg.planned_sell.raw
         sold = leg.sell.sized({name: found[name].brought for name in leg.sell.arrivals})
         brought = leg.expected_out
         if sold != planned:
             brought = mul_div_down(brought, sold, planned)
-        found[leg.id] = _Flow(sold, brought)
+        found[leg.id] = Flow(sold, brought)
     return found
 
 
-def _deviations(run: RunState, flows: Mapping[str, _Flow]) -> Iterator[tuple[Token, Part]]:
+def _deviations(
+    plan: Plan, outcomes: Mapping[str, Flow], flows: Mapping[str, Flow]
+) -> Iterator[tuple[Token, Part]]:
     """What legs that were done sold and brought otherwise than foreseen."""
-    for name, flow in flows.items():
-        leg = run.legs.get(name)
-        brought = None if leg is None else delivered(run, leg)
-        if leg is None or leg.settled is None or brought is None:
-            continue
-        cause = "fee" if leg.leg.kind == "bridge" else "price"
-        yield leg.leg.sell.token, Part(f"size of leg {name}", flow.sold - _sold(leg))
-        yield leg.leg.buy, Part(f"{cause} of leg {name}", brought - flow.brought)
+    for leg in plan.legs:
+        done, foreseen = outcomes.get(leg.id), flows[leg.id]
+        if done is not None:
+            cause = "fee" if leg.kind == "bridge" else "price"
+            yield leg.sell.token, Part(f"size of leg {leg.id}", foreseen.sold - done.sold)
+            yield leg.buy, Part(f"{cause} of leg {leg.id}", done.brought - foreseen.brought)
+
+
+def _outcomes(run: RunState) -> Mapping[str, Flow]:
+    """What the legs of a run that were done have sold and brought."""
+    found = {}
+    for name, leg in run.legs.items():
+        brought = delivered(run, leg)
+        if leg.settled is not None and brought is not None:
+            found[name] = Flow(_sold(leg), brought)
+    return found
 
 
 def _sold(leg: LegState) -> int:

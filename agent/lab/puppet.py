@@ -108,6 +108,21 @@ class Puppet:
                 raise _failed(f"{method}: {one}")
         return [one for one in found if not isinstance(one, RpcError)]
 
+    def forget_waiting(self) -> None:
+        """Empty the node's pool, once nothing in it is mined already.
+
+        The node takes what it mined out of its pool a moment later, and with it whatever has the
+        same nonce by then: after a revert that would be the next thing that is sent.
+        """
+        while any(self.batch([("eth_getTransactionReceipt", [each]) for each in self._waiting()])):
+            time.sleep(_POLL_SECONDS)
+        self.rpc("anvil_dropAllTransactions")
+
+    def _waiting(self) -> list[str]:
+        """Hashes of all transactions, whoever sent them, that could be mined next."""
+        content: Any = self.rpc("txpool_content")
+        return [each["hash"] for sent in content["pending"].values() for each in sent.values()]
+
     def _submit(self, transactions: Sequence[Tx]) -> list[JSON]:
         with self._lock:
             # Nonces of ours: the node may handle the parts of a batch in any order.

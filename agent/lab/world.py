@@ -154,7 +154,11 @@ class World:
         return str(self._treasury.rpc("evm_snapshot"))
 
     def revert(self, snapshot: str) -> None:
-        """Go back to a snapshot, which is used up by it; the node's clock goes back too."""
+        """Go back to a snapshot, which is used up by it; the node's clock goes back too.
+
+        What waits to be mined is forgotten.
+        """
+        self._treasury.forget_waiting()
         if self._treasury.rpc("evm_revert", snapshot) is not True:
             raise SetupFailed(
                 f"the local chain has no snapshot {snapshot}", fix="start the local chain again"

@@ -97,6 +97,30 @@ class Worlds(Mapping[int, World]):
         if self._attendant is not None:
             self._attendant.relayer.turn()
 
+    @contextmanager
+    def relaying(self, every_seconds: float = 0.05) -> Iterator[None]:
+        """Take turns of the relayer from a thread for the time of the block, as `turn` does.
+
+        Where time stands a deposit is due at once only if ``prompt_seconds`` is 0.
+        """
+        ended = threading.Event()
+
+        def take_turns() -> None:
+            while not ended.wait(every_seconds):
+                self.turn()
+
+        thread = threading.Thread(target=take_turns, name="relayer", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def mine(self, blocks: int = 1) -> None:
+        """Mine empty blocks on all chains, one second apart."""
+        self._everywhere(lambda world: world.mine(blocks))
+
     def snapshot(self) -> dict[int, str]:
         """Remember all chains; give the answer to `revert`."""
         return self._everywhere(World.snapshot)

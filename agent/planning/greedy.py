@@ -119,7 +119,17 @@ class _Tries:
             price = seen.turnover if wish == "edge" else seen.cost
             return self.bands.shortfall(seen), found.shortfall, price, len(seen.trades)
 
-        return min(self.to_target if wish == "target" else self.to_edge, key=rank)
+        found = min(self.to_target if wish == "target" else self.to_edge, key=rank)
+        nothing = untouched(self._place)
+        if self.bands.shortfall(found.outlook) <= self.bands.shortfall(nothing):
+            return found
+        return replace(found, outlook=nothing, left=self.bands.missed(nothing))
+
+    @cached_property
+    def without_bridges(self) -> Found:
+        """The best that can be done on every chain by itself."""
+        wish = self._place.problem.policy.trigger.rebalance_to
+        return _Tries(without_bridges(self._place)).best(wish)
 
     def search(self, strategy: Strategy, start: Found | None = None) -> Found:
         """What one strategy finds."""
@@ -242,6 +252,7 @@ def _why(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> tupl
         decision.why,
         *story.funding(seen),
         *story.refuels(seen),
+        *_left_without_bridges(tries, found),
         *story.unreached(place, seen, left),
         *held,
         *story.idle(place),
@@ -261,8 +272,8 @@ def _alternatives(tries: _Tries, place: Board, found: Found) -> tuple[tuple[str,
             ("to the exact targets", tries.best("target")),
             ("pairing by size", tries.search(PAIRING)),
         ]
-    if found.outlook.bridged:
-        others.append(("without bridges", _without_bridges(place)))
+    if found.outlook.bridged and not _left_without_bridges(tries, found):
+        others.append(("without bridges", tries.without_bridges))
     return tuple(
         (name, _micro(other.outlook.cost))
         for name, other in others
@@ -270,7 +281,11 @@ def _alternatives(tries: _Tries, place: Board, found: Found) -> tuple[tuple[str,
     )
 
 
-def _without_bridges(place: Board) -> Found:
-    """The best that can be done on every chain by itself."""
-    wish = place.problem.policy.trigger.rebalance_to
-    return _Tries(without_bridges(place)).best(wish)
+def _left_without_bridges(tries: _Tries, found: Found) -> tuple[str, ...]:
+    """What would stay outside the bands without bridges, where that is more."""
+    if not found.outlook.bridged:
+        return ()
+    stays = tries.bands.shortfall(tries.without_bridges.outlook)
+    if stays <= tries.bands.shortfall(found.outlook):
+        return ()
+    return (f"without bridges {money(stays)} would stay outside the bands",)

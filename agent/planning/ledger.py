@@ -18,8 +18,8 @@ _Hop = tuple[int, int]
 """A move by its place among all, and a way by its place in the move's route."""
 
 
-class Circular(str):
-    """Moves that would trade round in a circle: none of them could be first."""
+class Unsaid(str):
+    """A reason that tells nobody anything: moves would go round in a circle, or all is sold."""
 
     __slots__ = ()
 
@@ -83,7 +83,7 @@ def ledger(board: Board, moves: Sequence[Move], fuel: Fuel) -> Ledger | str:
     books.trades += fuel.trades
     order = _order(books)
     if order is None:
-        return Circular("these trades would go round in a circle")
+        return Unsaid("these trades would go round in a circle")
     for node in order:
         why = _node(books, node)
         if why:
@@ -120,10 +120,11 @@ def _node(books: _Books, node: Token) -> str:
     """Sell what the moves want of one node; why that must not be done, or nothing."""
     board = books.board
     wrapped = board.problem.wrapped.get(node.chain)
+    selling = books.outs.get(node, [])
     if node != wrapped or node.chain not in board.wraps:
-        return _sell(books, node, books.outs.get(node, []), [])
+        return _sell(books, node, selling, []) if selling else ""
     coin = board.native(node.chain)
-    selling, native = books.outs.get(node, []), books.outs.get(coin, [])
+    native = books.outs.get(coin, [])
     came = books.came.get(node, (0, 0))
     if node in board.transit and came[0]:
         if selling:
@@ -131,6 +132,8 @@ def _node(books: _Books, node: Token) -> str:
         books.steps.append(_unwrap_all(books, node, coin, came))
         arrived = books.came.get(coin, (0, 0))
         books.came[coin] = (arrived[0] + came[0], arrived[1] + came[1])
+    if not (selling or native):
+        return ""
     short = sum(books.want(way) for way in selling) - books.held(node) - came[0]
     why = _sell(books, coin, native, [short] if short > 0 else [])
     return why or _sell(books, node, selling, [])

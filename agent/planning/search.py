@@ -13,7 +13,7 @@ from agent.planning.choice import Candidate, candidates
 from agent.planning.fuel import Starved
 from agent.planning.goals import Aim, Goal, goals
 from agent.planning.ladder import fitting
-from agent.planning.ledger import Circular
+from agent.planning.ledger import Unsaid
 from agent.planning.outlook import Outlook, in_flight_room, outlook, untouched
 from agent.planning.pull import Aims, Need, shortfall
 from agent.planning.reach import Reach
@@ -137,7 +137,7 @@ def _steps(stage: _Stage, map_: Atlas, aims: Aims, notes: dict[str, None]) -> li
         step = _falling(stage.board, candidate.route) or _step(stage, candidate)
         if isinstance(step, str):
             fails += 1
-            if not isinstance(step, Circular):
+            if not isinstance(step, Unsaid):
                 notes[step] = None
         else:
             steps.append(step)
@@ -207,7 +207,7 @@ def _step(stage: _Stage, candidate: Candidate) -> _Step | str:
     ahead = attempt.ahead(wish)
     if isinstance(ahead, str):
         why = ahead
-        raw = 0 if isinstance(why, Starved | Circular) else _fitting(attempt, floor, wish, cap)
+        raw = 0 if isinstance(why, Starved | Unsaid) else _fitting(attempt, floor, wish, cap)
         ahead = attempt.ahead(raw) if raw else why
         if isinstance(ahead, str):
             return why
@@ -243,7 +243,9 @@ def _sizes(attempt: _Attempt, need: Need) -> tuple[int, int, int] | str:
             return f"max_run_value of {money(limits.max_run_value)} is used up"
         if flight < min(need.most, least):
             return f"max_in_flight of {money(limits.max_in_flight)} is used up"
-        could = money(way.sold_value(max(0, cap)))
+        if not cap > 0:
+            return Unsaid(f"{route.name} has nothing left to move")
+        could = money(way.sold_value(cap))
         return f"{route.name} could move {could} more, less than the least of {money(least)}"
     # What arrives is less than what is sold; the next round widens the move by the rest.
     sizes = [size for size in (need.surplus, need.deficit) if size > 0]

@@ -5,7 +5,7 @@ Each has the `place` where it stands (file, line and key), for whoever must corr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -188,3 +188,21 @@ class ChainFacts:
     def named(self, symbol: str) -> Token | None:
         """The ERC-20 token with exactly this symbol, None when there is none."""
         return next((t for t in self.tokens[1:] if t.symbol == symbol), None)
+
+
+def by_names(chains: Iterable[ChainFacts]) -> dict[str, ChainFacts]:
+    """Chains by what people call them, in small letters.
+
+    A chain goes by its CAIP-2 name, number, short name and name, and by the first word of its
+    name where no other chain's begins so.
+    """
+    known = tuple(chains)
+    found: dict[str, ChainFacts] = {}
+    for facts in known:
+        for name in (facts.caip2, str(facts.chain), facts.short_name, facts.name):
+            found.setdefault(name.lower(), facts)
+    words = [facts.name.partition(" ")[0].lower() for facts in known]
+    for facts, word in zip(known, words, strict=True):
+        if words.count(word) == 1:
+            found.setdefault(word, facts)
+    return found

@@ -12,7 +12,7 @@ from agent.core.log import Log, LogQuery
 from agent.core.money import NATIVE, Address, ChainId, Token
 from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
-from agent.core.simulated import Simulated
+from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
 from agent.errors import BadReply, StaleHead, Unavailable, Unreachable
 from agent.ports import BlockTag, Clock, Read, Sent
@@ -295,10 +295,11 @@ class PaperChain:
         calls: Sequence[tuple[Call, int]],
         watch: Sequence[Token],
         allowances: Sequence[Allowance],
+        given: Mapping[Token, int] = NOTHING,
     ) -> Simulated:
         """Run *calls* on a copy of the head; one that fails does not stop those after it."""
         self._asked(of_head=True)
-        trial = self.ledger.copy()
+        trial = self.ledger.given(account, given)
         before = {token: trial.balance(token.address, account) for token in watch}
         price = self.base_fee + PRIORITY_FEE
         used: list[int] = []

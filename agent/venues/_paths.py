@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import count, islice
 
 from agent.core.amm import v2, v3
 from agent.core.amm.outcome import OutOfKnownLiquidity, Swapped
@@ -40,6 +42,26 @@ class Route:
         return self.amount_out - mul_div_down(self.gas, gas_rate, RATE_UNIT), -self.gas
 
 
+class _Ways:
+    """Ways to one token, from the most to the least: found when they are asked for, and kept."""
+
+    def __init__(self, found: Iterator[Route]) -> None:
+        self._found = found
+        self._kept: list[Route] = []
+
+    def __iter__(self) -> Iterator[Route]:
+        for place in count():
+            if place == len(self._kept):
+                self._kept += islice(self._found, 1)
+            if place == len(self._kept):
+                return
+            yield self._kept[place]
+
+
+def _merged(ways: Iterable[Iterator[Route]]) -> Iterator[Route]:
+    return merge(*ways, key=lambda route: route.net(0), reverse=True)
+
+
 @dataclass(slots=True)
 class Search:
     """Finds best paths among pools of one block; `pools` is keyed by tokens in their order.
@@ -56,34 +78,36 @@ class Search:
     def best(self, sell: Address, buy: Address, amount: int, gas_rate: int = 0) -> Route | None:
         """The path that brings most after gas, which costs *gas_rate* of *buy* per RATE_UNIT.
 
-        More in is never less out, so of all ways to a hub in so many hops only the one that
-        brings most goes on: every other would bring less of everything after it, and only a pool
-        that does not take so much could take that. No token comes twice, so no pool is met as an
-        earlier hop left it.
+        More in is never less out, so each pool is met by that way to it which brings most of what
+        the pool still takes: every other would bring less of everything after it. No token comes
+        twice, so no pool is met as an earlier hop left it.
         """
-        ways = {sell: Route((), amount, BASE_GAS)}
+        ways = {sell: _Ways(iter((Route((), amount, BASE_GAS),)))}
         winners: list[Route] = []
         between = [hub for hub in self.hubs if hub not in {sell, buy}]
         for left in range(MAX_HOPS - 1, -1, -1):
-            winners += self._step(ways, (buy,), gas_rate).values()
-            ways = self._step(ways, between, 0) if left else {}
+            winners += [route for taken in self._step(ways, buy) for route in islice(taken, 1)]
+            ways = {hub: _Ways(_merged(self._step(ways, hub))) for hub in between if left}
         return max(winners, key=lambda route: route.net(gas_rate), default=None)
 
-    def _step(
-        self, ways: Mapping[Address, Route], to: Iterable[Address], gas_rate: int
-    ) -> dict[Address, Route]:
-        """The best way to each token of *to* that is one hop longer than *ways*."""
-        found: dict[Address, Route] = {}
-        for target in to:
-            for token, way in ways.items():
-                if token == target or any(hop.token_in == target for hop in way.hops):
-                    continue
-                for pool in self.pools.get(pair(token, target), ()):
-                    route = self._through(way, pool, token, target)
-                    best = found.get(target)
-                    if route and (best is None or route.net(gas_rate) > best.net(gas_rate)):
-                        found[target] = route
-        return found
+    def _step(self, ways: Mapping[Address, _Ways], target: Address) -> list[Iterator[Route]]:
+        """By pool that leads to *target*: the ways through it, which bring less and less."""
+        return [
+            self._taken(way, pool, token, target)
+            for token, way in ways.items()
+            if token != target
+            for pool in self.pools.get(pair(token, target), ())
+        ]
+
+    def _taken(
+        self, ways: Iterable[Route], pool: Pool, token: Address, target: Address
+    ) -> Iterator[Route]:
+        for way in ways:
+            if any(hop.token_in == target for hop in way.hops):
+                continue
+            route = self._through(way, pool, token, target)
+            if route is not None:
+                yield route
 
     def _through(self, way: Route, pool: Pool, token: Address, target: Address) -> Route | None:
         key = (pool.address, token, way.amount_out)

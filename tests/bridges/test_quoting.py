@@ -12,7 +12,7 @@ import pytest
 from bridge_rigs import FAR, NEAR, WALLET, Crossing, chain_options
 from fee_server import GAS_FEE, honest_output
 
-from agent.bridges.across import DEPOSIT_GAS, OwnFee, make
+from agent.bridges.across import APPROVAL_GAS, DEPOSIT_GAS, OwnFee, make
 from agent.core.money import Address, Bps, ChainId, Token
 from agent.core.quote import Allowance, Call, Meaning
 from agent.errors import AgentError, BadReply, Contradicted, NoRoute, ProviderSilent, Rejected
@@ -58,6 +58,17 @@ def test_quote_is_everything_but_the_fee_to_our_own_wallet(crossing: Crossing) -
     )
     assert now + 300 == quote.expires
     assert DEPOSIT_GAS == quote.gas
+
+
+@pytest.mark.parametrize("symbol", ["USDC", "ETH"])
+def test_gas_of_an_edge_is_what_a_first_deposit_takes(crossing: Crossing, symbol: str) -> None:
+    raw = RAW if symbol == "USDC" else ETHER
+    # Not all of it: to empty an account's balance is cheaper.
+    crossing.worlds[NEAR].fund(WALLET, {symbol: 2 * raw})
+    leg = crossing.leg(symbol, symbol, raw)
+    (edge,) = surveyed(crossing, symbol, symbol, raw)
+    deposit = crossing.deposit(leg).gas_used + (APPROVAL_GAS if symbol == "USDC" else 0)
+    assert abs(edge.gas - deposit) < edge.gas // 100
 
 
 def test_server_is_asked_once_in_its_documented_words(crossing: Crossing) -> None:
@@ -353,9 +364,9 @@ def test_ladder_is_the_fee_at_every_size_with_one_question(crossing: Crossing) -
     assert (8, 3, 1) == (len(edge.ladder), edge.seconds, len(crossing.fees.asked))
     for sold, bought in edge.ladder:
         assert 0 <= honest_output(sold) - bought <= 1
-    assert (162_000, 750) == (edge.gas, edge.data_bytes)
+    assert (146_000, 750) == (edge.gas, edge.data_bytes)
     (coin,) = surveyed(crossing, "ETH", "ETH", ETHER)
-    assert (107_000, 560) == (coin.gas, coin.data_bytes)
+    assert (78_400, 560) == (coin.gas, coin.data_bytes)
 
 
 def test_ladder_stays_within_the_limits(crossing: Crossing) -> None:

@@ -28,4 +28,3 @@ def anvil(chain: World, own: dict[str, Artifact]) -> Iterator[OnAnvil]:
     on = OnAnvil(chain, own)
     yield on
     on.node.close()
-    chain.rpc.call("evm_setAutomine", True)

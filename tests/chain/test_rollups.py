@@ -22,6 +22,7 @@ from agent.core.fees import L1Fee
 from agent.core.money import Address, ChainId
 from agent.core.quote import Call
 from agent.errors import BadReply
+from agent.lab.anvil import STATES_KEPT
 from agent.lab.sandbox import ForkSandbox
 from agent.lab.world import World, open_world
 from agent.ports import Read
@@ -72,6 +73,14 @@ def test_receipt_is_completed_by_one_request_and_then_remembered(base: OnRollup)
         seen.append(fresh.sight(base.account, [receipt.hash]).receipts)
         assert 1 == fresh.requests - before
     assert [(receipt,)] * 3 == seen
+
+
+def test_receipt_is_completed_when_the_node_has_forgotten_the_block(base: OnRollup) -> None:
+    call = calls(base.chain, STRANGER)[2]
+    receipt = base.pay(call, base.node.sight(base.account, ()).nonce).receipt
+    base.world.mine(2 * STATES_KEPT)
+    with closing(over(base.world, fee_model="op_stack")) as fresh:
+        assert (receipt,) == fresh.sight(base.account, [receipt.hash]).receipts
 
 
 def test_quote_of_an_op_stack_chain_prices_a_byte_of_a_usual_leg_in_one_request(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bridge_rigs import WALLET, Crossing, clean, open_crossing
+from bridge_rigs import NEAR, WALLET, Crossing, clean, open_crossing
 from cli.commands import Command
 
+from agent.cli.checks_funds import told
 from agent.lab.overlay import overlay_text
 from agent.wire.address import checksum
 
@@ -159,7 +161,7 @@ def test_quote_is_told_to_programs(command: Command) -> None:
         },
         "fee": "1.960000",
         "seconds": 3,
-        "gas": 107_000,
+        "gas": 90_400,
     } == quote
     assert ("bridges.quote", "eip155:1", "eip155:8453", f"eip155:1:{checksum(WALLET)}") == (
         found["kind"],
@@ -214,6 +216,51 @@ def test_words_that_cannot_be_meant_are_said(
     told = command(*QUOTE, *USDC, *words)
     assert (2, "") == (told.code, told.stdout)
     assert why in told.stderr
+
+
+# doctor --funds
+
+
+def test_money_between_chains_is_found_by_logs_alone(
+    command: Command, crossing: Crossing, tmp_path: Path
+) -> None:
+    crossing.worlds[NEAR].fund(WALLET, {"USDC": 4_150 * 10**6, "ETH": 10**18})
+    deposit = crossing.deposit(crossing.leg("USDC", "USDC", 4_150 * 10**6))
+    wish(tmp_path, allowed="")  # it was in use when the money left
+    told = command("doctor", "--funds", "-q")
+    wanted = (
+        rf"! Ethereum across: 4,150\.00 USDC left by deposit 1 in {deposit.hash} and has not "
+        r"arrived on Base; delivered or paid back after \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n"
+        r"    wait for it: rebalancer resume if a run is open; nobody has to be asked for help\n"
+        r"0 errors, 1 warnings\n"
+    )
+    assert re.fullmatch(wanted, told.stdout), told.stdout
+    assert 0 == told.code
+    crossing.fill(crossing.made(deposit))
+    told = command("doctor", "--funds", "--days", "2")
+    assert "Ethereum across: every transfer of the last 2 d has arrived or come back" in told.stdout
+    assert "Base across: every transfer of the last 2 d has arrived" in told.stdout
+
+
+def test_chain_that_cannot_be_searched_is_no_silence(
+    command: Command, crossing: Crossing, tmp_path: Path
+) -> None:
+    text = (tmp_path / "overlay.toml").read_text()
+    url = crossing.worlds[NEAR].url
+    (tmp_path / "overlay.toml").write_text(text.replace(url, "http://127.0.0.1:1"))
+    told = command("doctor", "--funds")
+    assert 1 == told.code
+    assert "✗ Ethereum across: [N101]" in told.stdout or "✗ Ethereum across: " in told.stdout
+    assert "✓ Base across: every transfer" in told.stdout
+
+
+def test_transfer_that_does_not_come_back_by_itself_is_told_without_a_time(
+    crossing: Crossing,
+) -> None:
+    crossing.worlds[NEAR].fund(WALLET, {"USDC": 10**9, "ETH": 10**18})
+    crossing.deposit(crossing.leg("USDC", "USDC", 10**9))
+    (found,) = crossing.bridge.find(WALLET, {NEAR: 0})
+    assert told(replace(found, due=None)).endswith("has not arrived on eip155:8453")
 
 
 def test_wallet_without_a_bridge_is_said(command: Command, tmp_path: Path) -> None:

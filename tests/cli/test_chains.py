@@ -92,7 +92,7 @@ def local(command: Command, wallet: CliWallet) -> Any:
 def test_sound_facts_are_confirmed_one_by_one(local: Any, wallet: CliWallet) -> None:
     told = local()
     wanted = """\
-✓ Ethereum node 127.0.0.1:PORT: chain 1, genesis as pinned, head N is AGE old
+✓ Ethereum node 127.0.0.1:PORT: chain id 1, genesis as pinned, head N is AGE old
 ✓ Ethereum contracts: N have code, N of them the code that is pinned
 ✓ Ethereum tokens: 6 say the decimals that chains.toml has
 ✓ Ethereum symbols: 6 say the symbol that chains.toml has
@@ -256,7 +256,7 @@ def test_silent_chains_and_wrong_facts_together_end_with_1(local: Any, wallet: C
 def test_an_unknown_chain_is_a_wrong_command_line(bare: Command) -> None:
     told = bare("chains", "check", "base")
     assert 2 == told.code
-    assert "base is not one of eip155:1, eip155:8453," in told.stderr
+    assert 'base is not one of "eip155:1", "eip155:8453",' in told.stderr
 
 
 def test_a_node_that_falls_silent_in_between_is_found(

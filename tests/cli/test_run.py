@@ -6,7 +6,6 @@ import io
 import re
 import signal
 import sys
-from collections.abc import Iterator
 
 import pytest
 from cli.commands import Command, plain
@@ -29,11 +28,9 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def still(wallet: CliWallet) -> Iterator[None]:
+def still(wallet: CliWallet) -> None:
     """The chain mines nothing until `go` says so."""
     wallet.world.rpc.call("evm_setAutomine", False)
-    yield
-    wallet.world.rpc.call("evm_setAutomine", True)
 
 
 def go(wallet: CliWallet) -> None:

@@ -6,11 +6,13 @@ import json
 from dataclasses import replace
 
 import pytest
-from paper_world import USDC_A, USDC_B
+from paper_world import ME, USDC_A, USDC_B, A
+from scenes import BRIDGED, slow_world, started
 
 from agent.cli.context import Context
 from agent.cli.events import Teller
 from agent.cli.output import learn_names
+from agent.cli.status import describe
 from agent.cli.transfers import body, lines
 from agent.core.money import Amount
 from agent.core.transit import Awaited
@@ -79,3 +81,14 @@ def test_silence_of_a_chain_is_one_line(capsys: pytest.CaptureFixture[str]) -> N
     said = capsys.readouterr().err.splitlines()
     assert "  … Base: no answer: asking again, the rest goes on" == said[0]
     assert 5 == len(said)
+
+
+def test_status_knows_of_a_transfer_from_the_journal_alone() -> None:
+    world = slow_world(way="never", automine=True)
+    world.chains[A].ledger.mint(USDC_A.address, ME, 1000 * 10**6)
+    with started(world, BRIDGED) as held:
+        held.advance(60)
+        told = describe(held.state, held.state.runs["r1"])
+    (transfer,) = told["transfers"]
+    assert ("paper-bridge", "", None) == tuple(transfer[n] for n in ("holder", "id", "refund"))
+    assert "open" == told["legs"][0]["state"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +34,9 @@ def brief(found: dict[str, Any]) -> tuple[Any, ...]:
 
 
 @pytest.fixture
-def still(wallet: CliWallet) -> Iterator[None]:
+def still(wallet: CliWallet) -> None:
     """The chain mines nothing until `go` says so."""
     wallet.world.rpc.call("evm_setAutomine", False)
-    yield
-    wallet.world.rpc.call("evm_setAutomine", True)
 
 
 def go(wallet: CliWallet) -> None:

@@ -96,6 +96,22 @@ def test_local_wallet_on_three_chains_has_its_funds_and_its_files(
         assert 3 == len(set(wallet.pids))
 
 
+@pytest.mark.parametrize("chain", [8453, 42161])
+def test_one_rollup_alone_is_enough_to_agree_on_every_price(
+    lab_cache: Path, tmp_path: Path, chain: int
+) -> None:
+    with local_wallet(lab_cache, tmp_path, chains=(chain,)) as wallet:
+        settings = load(environ={"HOME": str(tmp_path), **wallet.variables})
+        account = open_account(settings, KeyAccess(ask=lambda: wallet.password))
+        account.io.signer.unlock()
+        seen = look(account.io, State())
+        account.close()
+        prices = seen.prices.by_asset
+        assert {"ETH", "WBTC", "USDC", "USDT", "DAI"} == set(prices)
+        assert {2} == {len(price.sources) for price in prices.values()}
+        assert not seen.prices.refused
+
+
 def test_sources_are_the_pinned_node_and_the_pinned_contracts() -> None:
     node, *contracts = sources()
     assert NODE_BINARY in node.name

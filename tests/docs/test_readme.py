@@ -47,9 +47,9 @@ def test_a_newcomer_comes_from_nothing_to_a_plan_and_its_rehearsal(
         told[name] = three_chains.command(*arguments, folder=tmp_path)
         assert 0 == told[name].code, f"{line}: {told[name].stdout}{told[name].stderr}"
     assert ["look", "init", "doctor", "drift", "plan", "simulate"] == list(told)
-    assert 'signer = "watch"' in (tmp_path / "portfolio.toml").read_text()
+    assert 'signer  = "watch"' in (tmp_path / "portfolio.toml").read_text()
     assert told["plan"].stdout.startswith("PLAN ")
-    assert "legs as planned" in told["simulate"].stdout
+    assert "simulated balances match the plan" in told["simulate"].stdout
 
 
 def test_what_acts_is_refused_to_a_wallet_that_only_watches(

@@ -44,6 +44,7 @@ from agent.core.fees import money
 from agent.core.fold import apply
 from agent.core.market import Edge
 from agent.core.money import Address, Bps, ChainId, Token
+from agent.core.notice import Notice
 from agent.core.plan import Plan
 from agent.core.policy import Policy, Range, Target, Trigger
 from agent.core.price import Opinion, Prices
@@ -62,7 +63,7 @@ from agent.keeper.memory import Memory
 from agent.keeper.notices import Audience
 from agent.keeper.tick import Desk, Wallet, advance
 from agent.keeper.ticked import Ticked
-from agent.ports import Notice, Sent
+from agent.ports import Sent
 from agent.sim.bridge import PaperBridge
 
 EVERY = 600

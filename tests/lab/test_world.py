@@ -12,12 +12,14 @@ from lab.reading import ALICE, BOB, QUOTE, SLOT0, balance, price, read
 
 from agent.errors import SetupFailed
 from agent.lab import mainnet, saved
+from agent.lab.accounts import TREASURY
 from agent.lab.anvil import STATES_KEPT
 from agent.lab.build import Built
 from agent.lab.mainnet import FEEDS, TOKENS
+from agent.lab.places import PLACES
 from agent.lab.pools import SEEDS, PoolSeed
 from agent.lab.puppet import Puppet, tx
-from agent.lab.saved import saved_world
+from agent.lab.saved import saved_world, saved_worlds
 from agent.lab.world import World
 from agent.wire.keccak import keccak256
 
@@ -203,6 +205,25 @@ def test_revert_undoes_everything_since_the_snapshot(chain: World) -> None:
         chain.revert(snapshot)
 
 
+def test_what_is_sent_right_after_a_revert_is_mined(chain: World) -> None:
+    head = chain.head()
+    for _ in range(15):
+        snapshot = chain.snapshot()
+        chain.publish()
+        chain.mine(3)
+        chain.revert(snapshot)
+    assert head == chain.head()
+
+
+def test_revert_forgets_what_waits_to_be_mined(chain: World) -> None:
+    snapshot = chain.snapshot()
+    chain.rpc.call("evm_setAutomine", False)
+    sent = {"from": TREASURY, "to": ALICE, "value": "0x1", "gas": "0x5208"}
+    chain.rpc.call("eth_sendTransaction", sent)
+    chain.revert(snapshot)
+    assert {"pending": "0x0", "queued": "0x0"} == chain.rpc.call("txpool_status")
+
+
 def test_time_goes_on_from_where_it_was_set(chain: World) -> None:
     later = chain.head()[1] + 1000
     chain.set_time(later)
@@ -255,14 +276,16 @@ def test_world_is_made_again_when_anything_that_it_is_made_by_changes() -> None:
 
 
 def test_world_built_again_is_the_same_world(lab_cache: Path, tmp_path: Path) -> None:
-    expected = saved_world(lab_cache)
+    expected = saved_worlds(lab_cache, PLACES)
     worlds = tmp_path / "lab/worlds"
     for number in range(saved.KEPT_VERSIONS + 1):
         (worlds / f"old{number}").mkdir(parents=True)
     for part in ("npm", "vyper"):
         (tmp_path / "lab" / part).symlink_to(lab_cache / "lab" / part)
-    built = saved_world(tmp_path)
-    assert replace(expected, state=built.state) == built
+    built = saved_worlds(tmp_path, PLACES)
+    assert {
+        chain: replace(found, state=built[chain].state) for chain, found in expected.items()
+    } == built
     assert saved.KEPT_VERSIONS + 2 == len(list(worlds.iterdir())), "kept, the new one, the lock"
 
 

@@ -28,6 +28,7 @@ from agent.core.money import WHOLE_BPS, Bps, ChainId
 from agent.core.plan import Plan, build
 from agent.core.policy import Asset, Instance, Range, Target
 from agent.core.price import Prices
+from agent.core.value import value
 from agent.planning.greedy import plan
 
 PLACES = tuple(place(ChainId(chain)) for chain in (1, 10, 8453, 42161))
@@ -370,10 +371,8 @@ PROMISES = (
     finds_gas_for_every_leg,
 )
 
-many = settings(max_examples=120, deadline=None)
 
-
-@many
+@settings(max_examples=40, deadline=None)
 @given(problems, st.randoms(use_true_random=False))
 def test_every_plan_keeps_its_promises_and_no_plan_says_why(asked, random):
     made = plan(asked)
@@ -390,3 +389,39 @@ def test_every_plan_keeps_its_promises_and_no_plan_says_why(asked, random):
         promise(asked, made)
     for _ in range(5):
         carried_out(made, asked.snapshot.balances, lambda _: random.random(), random.choice)
+
+
+@settings(max_examples=15, deadline=None)
+@given(problems, st.randoms(use_true_random=False))
+def test_order_of_chains_assets_tokens_and_edges_changes_nothing(asked, random):
+    def shuffled(items):
+        copy = list(items)
+        random.shuffle(copy)
+        return copy
+
+    own = replace(
+        asked.policy,
+        chains=tuple(shuffled(asked.policy.chains)),
+        assets=tuple(
+            replace(asset, instances=tuple(shuffled(asset.instances)))
+            for asset in shuffled(asked.policy.assets)
+        ),
+        targets=dict(shuffled(asked.policy.targets.items())),
+        by_chain=dict(shuffled(asked.policy.by_chain.items())),
+        by_asset_on_chain=dict(shuffled(asked.policy.by_asset_on_chain.items())),
+    )
+    chains = {
+        chain: replace(seen, balances=dict(shuffled(seen.balances.items())))
+        for chain, seen in shuffled(asked.snapshot.chains.items())
+    }
+    turned = replace(asked.snapshot, chains=chains)
+    again = replace(
+        asked,
+        policy=own,
+        snapshot=turned,
+        valuation=value(turned, asked.prices, own),
+        edges=tuple(shuffled(asked.edges)),
+        wrapped=dict(shuffled(asked.wrapped.items())),
+        idle=dict(shuffled(asked.idle.items())),
+    )
+    assert plan(asked) == plan(again)

@@ -25,8 +25,6 @@ from agent.venues._paths import (
 
 NAMES = [Address(f"0x{number:040x}") for number in (11, 12, 13, 14, 15)]
 SELL, BUY, *HUBS = NAMES
-TAKES_ALL = 10**8
-"""Depth of a pool that takes a third of that, more than any reserve of these markets."""
 
 
 def placed(pool: Pool, number: int, one: Address, other: Address) -> Pool:
@@ -35,7 +33,7 @@ def placed(pool: Pool, number: int, one: Address, other: Address) -> Pool:
 
 
 @st.composite
-def markets(draw: st.DrawFn, shallowest: int = 10**3) -> dict[tuple[Address, Address], list[Pool]]:
+def markets(draw: st.DrawFn) -> dict[tuple[Address, Address], list[Pool]]:
     """Up to two pools between any two tokens, deep and shallow."""
     found: dict[tuple[Address, Address], list[Pool]] = {}
     number = 100
@@ -48,7 +46,7 @@ def markets(draw: st.DrawFn, shallowest: int = 10**3) -> dict[tuple[Address, Add
                 reserves = (draw(st.integers(10**3, 10**7)) for _ in range(2))
                 pool: Pool = v2_pool(*reserves)
             else:
-                depth = draw(st.integers(shallowest, 10**9))
+                depth = draw(st.integers(10**3, 10**9))
                 pool = v3_pool([(-6000, 6000, depth), (-60, 60, depth)], words=(-1, 0))
             found.setdefault((one, other), []).append(placed(pool, number, one, other))
     return found
@@ -70,11 +68,10 @@ def all_paths(pools: dict[tuple[Address, Address], list[Pool]]) -> Iterator[Sequ
 
 
 @unhurried
-@given(markets(TAKES_ALL), st.integers(1, 10**6))
+@given(markets(), st.integers(1, 10**6))
 def test_best_path_is_the_best_of_all_paths(
     pools: dict[tuple[Address, Address], list[Pool]], amount: int
 ) -> None:
-    """Where no pool is too shallow for what it is given: that is all that is promised."""
     offers = [quote_path(path, amount) for path in all_paths(pools)]
     amounts = [offer.amount_out for offer in offers if isinstance(offer, PathQuote)]
     best = Search(pools, HUBS).best(SELL, BUY, amount)
@@ -103,13 +100,23 @@ def test_path_pays_what_its_pools_pay_and_its_gas_is_counted(
 
 @unhurried
 @given(markets(), st.integers(1, 10**6))
-def test_more_in_is_never_less_out(
+def test_more_in_is_never_less_out_where_it_is_taken(
     pools: dict[tuple[Address, Address], list[Pool]], amount: int
 ) -> None:
     search = Search(pools, HUBS)
     less, more = search.best(SELL, BUY, amount), search.best(SELL, BUY, amount + 1)
-    if less is not None and more is not None:
+    if less is not None and isinstance(quote_path(less.hops, amount + 1), PathQuote):
+        assert more is not None
         assert less.amount_out <= more.amount_out
+
+
+def test_pool_that_cannot_take_the_most_is_met_with_less() -> None:
+    """The deep pool brings more to the hub than the last pool takes, the shallow one does not."""
+    hub, narrow = HUBS[0], v3_pool([(-60, 60, 10**5)], words=(-1, 0))
+    shallow, deep = (placed(v2_pool(r, r), 1 + r, SELL, hub) for r in (400, 10**6))
+    last = placed(narrow, 1, hub, BUY)
+    best = Search({(SELL, hub): [shallow, deep], (BUY, hub): [last]}, HUBS).best(SELL, BUY, 1000)
+    assert [shallow.address, last.address] == [hop.pool.address for hop in best.hops]
 
 
 def direct_and_detour() -> dict[tuple[Address, Address], list[Pool]]:
