@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 BUDGET_SECONDS = 900.0
 PLAN_SECONDS = 600
 
+REVOKE_GAS, REVOKE_BYTES = 55_000, 190
+"""Gas of an approval (USDC's, the dearest of the usual tokens; taking one back needs less), and
+the bytes of its signed transaction."""
+
 app = typer.Typer(
     help="Allowances of the wallet to known spenders.",
     rich_markup_mode=None,
@@ -135,9 +139,8 @@ def plan_of(account: Account, snapshot: Snapshot, found: tuple[Grant, ...]) -> P
     from dataclasses import replace
     from decimal import Decimal
 
-    from agent.core.fees import money, offer
+    from agent.core.fees import money
     from agent.core.plan import Leg, Plan, Sell
-    from agent.engine.ask import APPROVAL_GAS
     from agent.planning.greedy import fingerprint
 
     io = account.io
@@ -146,7 +149,7 @@ def plan_of(account: Account, snapshot: Snapshot, found: tuple[Grant, ...]) -> P
     dear: dict[ChainId, Decimal] = {}
     for chain in dict.fromkeys(grant.token.chain for grant in found):
         price = prices.of(io.chains[chain].native)
-        wei = APPROVAL_GAS * offer(io.nodes[chain].fees()).max_fee_per_gas
+        wei = io.nodes[chain].fees().expected(REVOKE_GAS, REVOKE_BYTES)
         dear[chain] = Decimal(0) if price is None else money(wei, price.value)
     legs = tuple(
         Leg(

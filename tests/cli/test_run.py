@@ -69,7 +69,7 @@ def test_a_run_is_told_to_people(command: Command, wallet: CliWallet) -> None:
     told = command("run")
     assert 0 == told.code
     shown = RUN.sub("RUN", plain(told.stdout, wallet)).splitlines()
-    assert ["run RUN: done, every leg arrived", "cost 11.36, planned 11.50"] == shown[-2:]
+    assert ["run RUN: done, every leg arrived", "cost 14.32, planned 15.93"] == shown[-2:]
     progress = re.sub(r"0x[0-9a-f]{8}…", "0xHASH…", plain(told.stderr, wallet))
     assert "rehearsed on a fork: 2 legs as planned\n" in progress
     assert "  1   quoted    1.3351 WETH → 4,002.84 USDC  V3 0.05 %\n" in progress
