@@ -622,10 +622,12 @@ class Book:
     landed: set[tuple[str, str]] = field(default_factory=set)
     changes: Counter[Token] = field(default_factory=Counter)
     by_run: Counter[str] = field(default_factory=Counter)
-    mined: dict[ChainId, set[str]] = field(default_factory=lambda: {A: set(), B: set()})
+    coins: Mapping[ChainId, Token] = field(default_factory=lambda: {A: ETH_A, B: ETH_B})
+    mined: dict[ChainId, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        coins = {A: ETH_A, B: ETH_B}
+        coins = self.coins
+        self.mined = {chain: set() for chain in coins}
         for fact in self.facts:
             match fact:
                 case f.Reserved(attempt=0):
