@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 BUDGET_SECONDS = 900.0
 PLAN_SECONDS = 600
 
+REVOKE_GAS, REVOKE_BYTES = 55_000, 190
+"""Gas of an approval (USDC's, the dearest of the usual tokens; taking one back needs less), and
+the bytes of its signed transaction."""
+
 app = typer.Typer(
     help="Allowances of the wallet to known spenders.",
     rich_markup_mode=None,
@@ -136,11 +140,9 @@ def plan_of(account: Account, snapshot: Snapshot, found: tuple[Grant, ...]) -> P
     from dataclasses import replace
     from decimal import Decimal
 
-    from agent.core.fees import money, most, offer
+    from agent.core.fees import money
     from agent.core.plan import Leg, Plan, Sell
-    from agent.engine.ask import APPROVAL_GAS
     from agent.planning.greedy import fingerprint
-    from agent.wire import erc20
 
     io = account.io
     now = io.clock.now()
@@ -148,11 +150,7 @@ def plan_of(account: Account, snapshot: Snapshot, found: tuple[Grant, ...]) -> P
     dear: dict[ChainId, Decimal] = {}
     for chain in dict.fromkeys(grant.token.chain for grant in found):
         price = prices.of(io.chains[chain].native)
-        node = io.nodes[chain]
-        token = next(grant.token for grant in found if grant.token.chain == chain)
-        call = erc20.approve(chain, token.address, io.account, 0)
-        (l1,) = node.l1_fees([(call, APPROVAL_GAS)])
-        wei = most(offer(node.fees()), APPROVAL_GAS, l1)
+        wei = io.nodes[chain].fees().expected(REVOKE_GAS, REVOKE_BYTES)
         dear[chain] = Decimal(0) if price is None else money(wei, price.value)
     legs = tuple(
         Leg(

@@ -27,7 +27,7 @@ from agent.engine.io import ChainRules, Io, Pause, unheard
 from agent.engine.survey import look, make_plan
 from agent.engine.tail import load
 from agent.planning.problem import NoPlan
-from agent.ports import AdapterIo, Journal, Observer
+from agent.ports import AdapterIo, Clock, Journal, Observer
 from agent.settings import ChainFacts, Settings
 from agent.signers.env_key import EnvKeySigner
 from agent.wire.clock import SystemClock
@@ -80,9 +80,13 @@ def open_account(
     observe: Observer = lambda _fact: None,
     hear: Callable[[Pause], None] = unheard,
     journal: Journal | None = None,
+    clock: Clock | None = None,
 ) -> Account:
-    """Everything for one wallet; nothing is asked, read or unlocked yet."""
-    clock = SystemClock()
+    """Everything for one wallet; nothing is asked, read or unlocked yet.
+
+    Where local chains' time is not this machine's, *clock* tells it.
+    """
+    clock = SystemClock() if clock is None else clock
     nodes = {chain: make_node(facts, clock) for chain, facts in settings.chains.items()}
     adapters = AdapterIo(dict(nodes), clock, HttpClient())
     desk = PriceDesk(settings, make_oracles(settings, adapters), clock)

@@ -163,8 +163,6 @@ class World:
             raise SetupFailed(
                 f"the local chain has no snapshot {snapshot}", fix="start the local chain again"
             )
-        # The pool may still hold what was just mined and is undone, and trip over it next time.
-        self._treasury.rpc("anvil_dropAllTransactions")
         self._steady()
 
     def pool(self, one: str, other: str, fee: int = 0) -> LabPool:

@@ -14,6 +14,7 @@ from agent.core.fees import money as fee_value
 from agent.core.market import Edge
 from agent.core.money import NATIVE, ChainId, Token
 from agent.core.price import Prices
+from agent.core.rounding import mul_div_up
 from agent.core.value import UNPRICED
 from agent.core.verdict import Refusal
 from agent.core.wording import chain_name
@@ -21,6 +22,9 @@ from agent.planning.goals import Cell
 from agent.planning.ladder import is_bridge, is_sound
 from agent.planning.problem import NoPlan, Problem
 from agent.planning.way import Way
+
+GAS_LIMIT_MARGIN = (5, 4)
+"""A gas limit is a quarter above the gas that a simulation used, and nodes go by the limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +64,9 @@ class Board:
         return fee_value(wei, problem.native_prices[chain])
 
     def gas_cap(self, chain: ChainId, gas: int, data_bytes: int = 0) -> int:
-        """Wei that a node asks for before it takes such a transaction: room for fees to grow."""
-        return MAX_BASE_FEE_GROWTH * self.problem.fees[chain].expected(gas, data_bytes)
+        """Wei that a node asks for before it takes such transactions: room for fees to grow."""
+        expected = self.problem.fees[chain].expected(gas, data_bytes)
+        return mul_div_up(MAX_BASE_FEE_GROWTH * expected, *GAS_LIMIT_MARGIN)
 
     def reserve_gap(self, chain: ChainId) -> int:
         """Base units that the gas coin lacks to its reserve."""
@@ -131,7 +136,8 @@ def _with_ways(lookup: Board, ways: tuple[Way, ...]) -> Board:
 def _unpriced(problem: Problem) -> Mapping[ChainId, str]:
     """Chains whose gas has no price, with the sentence that says so."""
     found = {}
-    for chain in sorted({edge.sell.chain for edge in problem.edges}):
+    chains = {token.chain for edge in problem.edges for token in (edge.sell, edge.buy)}
+    for chain in sorted(chains):
         price = problem.native_prices.get(chain, Decimal(0))
         fees = problem.fees.get(chain)
         valued = price.is_finite() and price > 0

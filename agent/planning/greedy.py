@@ -169,8 +169,13 @@ def _affordable(place: Board, seen: Outlook) -> bool:
 
 def _reasons(place: Board, found: Found) -> tuple[str, ...]:
     """Why there is nothing to be done, though something should be."""
-    notes = found.notes[:_MOST_NOTES] or ("no edge sells what is too much for what is missing",)
+    notes = _notes(found) or ("no edge sells what is too much for what is missing",)
     return (*story.unreached(place, found.outlook, found.left), *notes, *story.idle(place))
+
+
+def _notes(found: Found) -> tuple[str, ...]:
+    """Some of what held the search up; a chain without gas first, for a person can help that."""
+    return tuple(sorted(found.notes, key=lambda note: not isinstance(note, Starved))[:_MOST_NOTES])
 
 
 def _plan(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> Plan:
@@ -247,7 +252,7 @@ def _micro(value: Decimal) -> Decimal:
 def _why(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> tuple[str, ...]:
     problem, seen = place.problem, found.outlook
     left = tries.bands.missed(seen)
-    held = found.notes[:_MOST_NOTES] if left else ()
+    held = _notes(found) if left else ()
     return (
         decision.why,
         *story.funding(seen),
@@ -264,7 +269,7 @@ def _why(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> tupl
 
 
 def _alternatives(tries: _Tries, place: Board, found: Found) -> tuple[tuple[str, Decimal], ...]:
-    """What other ways would have cost, where they exist and differ."""
+    """What other ways would have cost that repair as much, where they exist and differ."""
     if place.problem.policy.trigger.rebalance_to == "target":
         others = [("pairing by size", tries.search(replace(PAIRING, aim="target")))]
     else:
@@ -272,12 +277,15 @@ def _alternatives(tries: _Tries, place: Board, found: Found) -> tuple[tuple[str,
             ("to the exact targets", tries.best("target")),
             ("pairing by size", tries.search(PAIRING)),
         ]
-    if found.outlook.bridged and not _left_without_bridges(tries, found):
+    if found.outlook.bridged:
         others.append(("without bridges", tries.without_bridges))
+    stays = tries.bands.shortfall(found.outlook)
     return tuple(
         (name, _micro(other.outlook.cost))
         for name, other in others
-        if other.moves and other.moves != found.moves
+        if other.moves
+        and other.moves != found.moves
+        and tries.bands.shortfall(other.outlook) <= stays
     )
 
 

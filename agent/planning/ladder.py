@@ -47,17 +47,6 @@ def bought(edge: Edge, raw: int) -> int | None:
     return before_out + part
 
 
-def largest(limit: int, fits: Callable[[int], bool]) -> int:
-    """A number up to *limit* that fits, the largest to within a thousandth; 0 when none does.
-
-    All numbers below one that fits should fit too. The answer has been seen to fit.
-
-    >>> largest(100, lambda number: number * number < 50)
-    7
-    """
-    return narrowed(0, limit + 1, fits)
-
-
 _TRIES = 10
 """How often a size is halved or doubled before none is thought to fit."""
 

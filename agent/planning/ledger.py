@@ -64,8 +64,9 @@ class _Books:
         return self.fuel.gaps.get(token.chain, 0) if token.is_native else 0
 
     def want(self, way: Way) -> int:
-        """What the moves want to sell along *way*."""
-        return sum(self.wanted.get(hop, 0) for hop in self.hops[way.index])
+        """What the moves want to sell along *way*, and what rides along."""
+        extra = self.fuel.riding(way) if way.index in self.fuel.rides else 0
+        return extra + sum(self.wanted.get(hop, 0) for hop in self.hops[way.index])
 
 
 def ledger(board: Board, moves: Sequence[Move], fuel: Fuel) -> Ledger | str:
@@ -88,7 +89,13 @@ def ledger(board: Board, moves: Sequence[Move], fuel: Fuel) -> Ledger | str:
         why = _node(books, node)
         if why:
             return why
-    return Ledger((*fuel.first, *books.steps, *fuel.last), MappingProxyType(books.spare))
+    # What brings gas goes first: on a chain without any nothing else can be done before.
+    steps = sorted(books.steps, key=lambda step: not _brings_gas(fuel, step))
+    return Ledger((*fuel.first, *steps, *fuel.last), MappingProxyType(books.spare))
+
+
+def _brings_gas(fuel: Fuel, step: Trade | Turn) -> bool:
+    return isinstance(step, Trade) and step.way.index in fuel.rides
 
 
 def _order(books: _Books) -> list[Token] | None:
@@ -188,6 +195,9 @@ def _trade(books: _Books, way: Way, want: int, size: Size) -> str:
     done = trade(books.board, way, size, books.trades)
     if isinstance(done, str):
         return done
+    riding = books.fuel.rides.get(way.index, 0)
+    if riding and not (size.kind == "held" and riding <= done.least):
+        return Unsaid(f"{way.name} cannot take gas along")
     books.trades.append(done)
     books.steps.append(done)
     came = books.came.get(way.edge.buy, (0, 0))

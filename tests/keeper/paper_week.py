@@ -618,14 +618,16 @@ class Book:
     facts: tuple[f.Fact, ...]
     intents: dict[str, f.Reserved] = field(default_factory=dict)
     mined_of: dict[str, f.Mined] = field(default_factory=dict)
-    settled: list[f.Settled] = field(default_factory=list)
+    settled: dict[tuple[str, str], f.Settled] = field(default_factory=dict)
     landed: set[tuple[str, str]] = field(default_factory=set)
     changes: Counter[Token] = field(default_factory=Counter)
     by_run: Counter[str] = field(default_factory=Counter)
-    mined: dict[ChainId, set[str]] = field(default_factory=lambda: {A: set(), B: set()})
+    coins: Mapping[ChainId, Token] = field(default_factory=lambda: {A: ETH_A, B: ETH_B})
+    mined: dict[ChainId, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        coins = {A: ETH_A, B: ETH_B}
+        coins = self.coins
+        self.mined = {chain: set() for chain in coins}
         for fact in self.facts:
             match fact:
                 case f.Reserved(attempt=0):
@@ -634,13 +636,16 @@ class Book:
                     self.mined_of[fact.intent] = fact
                 case f.Unmined():
                     self.mined_of.pop(fact.intent, None)
+                    run, leg, *_ = fact.intent.split("/")
+                    self.settled.pop((run, leg), None)
                 case f.Settled():
-                    self.settled.append(fact)
-                    for delta in fact.deltas:
-                        self.changes[delta.token] += delta.raw
+                    self.settled[fact.run, fact.leg] = fact
                 case f.Arrived() | f.Refunded():
                     self.landed.add((fact.run, fact.leg))
                     self.changes[fact.amount.token] += fact.amount.raw
+        for each in self.settled.values():
+            for delta in each.deltas:
+                self.changes[delta.token] += delta.raw
         for name, fact in self.mined_of.items():
             intent = self.intents[name].intent
             self.changes[coins[intent.chain]] -= fact.receipt.fee
@@ -669,7 +674,7 @@ class Book:
             ),
             Decimal(0),
         )
-        lost = (max(Decimal(0), -each.value) for each in self.settled if each.at >= since)
+        lost = (max(Decimal(0), -each.value) for each in self.settled.values() if each.at >= since)
         return sum(lost, fees)
 
     def in_flight(self) -> Decimal:

@@ -225,6 +225,20 @@ def test_chain_without_gas_gets_it_from_where_most_is_to_spare_and_its_legs_wait
     assert line.endswith("bridged from eip155:1 by across, to pay its fees and fill its reserve")
 
 
+def test_gas_rides_along_on_a_transfer_that_is_made_anyhow():
+    held = spread((ONE, {"weth": "20", "wbtc": "0.1", "usdc": "13000"}), (BASE, NO_COIN))
+    made = planned(held, edges=swaps_on(BASE) + bridges_between(ONE, BASE))
+    transfer, wrap, *swaps = made.legs
+    assert ("bridge", "gas for eip155:8453") == (transfer.kind, transfer.detail)
+    assert ["wrap", "swap", "swap"] == [leg.kind for leg in made.legs[1:]]
+    assert ("1",) == wrap.after
+    assert all("1" in leg.after for leg in swaps)
+    # What is not wrapped is the reserve and more: the fees of all that is done there.
+    assert transfer.min_buy - wrap.sell.fixed_raw >= 10**16 + 2 * 10**8 * 400_000
+    (line,) = (line for line in made.why if line.startswith("gas for"))
+    assert "bridged from eip155:1 by across with the rest, to pay its fees" in line
+
+
 def test_gas_is_unwrapped_first_where_fees_cannot_be_paid_without():
     held = spread(
         (ONE, {"weth": "9", "wbtc": "0.2"}), (BASE, {"eth": "0.00002", "weth": "1", **USDC_THERE})
@@ -258,9 +272,10 @@ def test_gas_is_bought_where_nothing_else_brings_it():
 
 
 def test_chain_that_cannot_get_gas_is_left_out_and_the_others_do_what_they_can():
-    held = spread((ONE, {"weth": "16", "wbtc": "0.2"}), (BASE, {**NO_COIN, "usdc": "15000"}))
+    held = spread((ONE, {"weth": "10", "wbtc": "0.35"}), (BASE, {**NO_COIN, "usdc": "30000"}))
     made = planned(held, edges=swaps_on(ONE, BASE))
     assert {CHAIN} == {leg.sell.token.chain for leg in made.legs}
+    assert any(line.startswith("eip155:8453 has 0.0000 ETH for gas, up to") for line in made.why)
 
 
 def test_nothing_but_gas_that_is_missing_is_said_with_its_code():

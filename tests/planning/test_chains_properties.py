@@ -24,7 +24,7 @@ from portfolios import (
 )
 
 from agent.core.fees import MAX_BASE_FEE_GROWTH, FeeQuote
-from agent.core.money import WHOLE_BPS, Bps, ChainId
+from agent.core.money import NATIVE, WHOLE_BPS, Bps, ChainId, Token
 from agent.core.plan import Plan, build
 from agent.core.policy import Asset, Instance, Range, Target
 from agent.core.price import Prices
@@ -208,8 +208,12 @@ def out(leg, spent, share):
     return least + int((leg.expected_out * spent // planned - least) * share)
 
 
-def carried_out(made, before, share_of, pick):
-    """Balances after the legs, taken in any order that their waits allow."""
+def nothing(_):
+    return 0
+
+
+def carried_out(made, before, share_of, pick, fee_of=nothing):
+    """Balances after the legs and fees, taken in any order that their waits allow."""
     held, came = Counter(before), {}
     while len(came) < len(made.legs):
         ready = [leg for leg in made.legs if leg.id not in came and set(leg.after) <= set(came)]
@@ -217,10 +221,17 @@ def carried_out(made, before, share_of, pick):
         spent = leg.sell.sized(came)
         assert spent > 0
         held[leg.sell.token] -= spent
-        assert held[leg.sell.token] >= 0, leg
+        held[Token(leg.sell.token.chain, NATIVE, 18, "")] -= fee_of(leg)
+        assert all(raw >= 0 for raw in held.values()), leg
         came[leg.id] = out(leg, spent, share_of(leg))
         held[leg.buy] += came[leg.id]
     return held
+
+
+def by_chance(random, made):
+    """Every leg brings something between its minimum and what is expected."""
+    shares = {leg.id: random.random() for leg in made.legs}
+    return lambda leg: shares[leg.id]
 
 
 def first(ready):
@@ -243,8 +254,10 @@ def whole_worth(held):
     return sum((worth(token, raw) for token, raw in held.items()), Decimal(0))
 
 
-def cap(asked, leg, gas_and_bytes):
-    return MAX_BASE_FEE_GROWTH * asked.fees[leg.sell.token.chain].expected(*gas_and_bytes)
+def largest_fee(leg):
+    """Wei that a node asks for: the fee may double, the gas limit is a quarter above the gas."""
+    wei = leg.gas_cost * 10**18 / Decimal(QUOTED["ETH"])
+    return max(0, int((wei - 10**9) * MAX_BASE_FEE_GROWTH * 5 / 4))
 
 
 # ---- promises -------------------------------------------------------------------------------
@@ -388,7 +401,8 @@ def test_every_plan_keeps_its_promises_and_no_plan_says_why(asked, random):
     for promise in PROMISES:
         promise(asked, made)
     for _ in range(5):
-        carried_out(made, asked.snapshot.balances, lambda _: random.random(), random.choice)
+        before = asked.snapshot.balances
+        carried_out(made, before, by_chance(random, made), random.choice, largest_fee)
 
 
 @settings(max_examples=15, deadline=None)
