@@ -89,8 +89,8 @@ class Teller:
                 return [("tx.mined", {**body, **gas, "fee": str(fact.receipt.fee)})]
             case f.Unmined():
                 return [("tx.unmined", self._tx(fact.intent, 0))]
-            case f.Settled() | f.Arrived():
-                return [("leg.arrived", self._arrived(fact))]
+            case f.Settled() | f.Arrived() | f.Unlanded():
+                return [self._landing(fact)]
             case f.ForeignInflow():
                 amount = {"amount": str(fact.amount.raw), "symbol": fact.amount.token.symbol}
                 return [("run.inflow", amount)]
@@ -127,6 +127,11 @@ class Teller:
                 "nonce": reserved.intent.nonce,
             }
         return {**body, "hash": self._hashes.get((intent, attempt), "")}
+
+    def _landing(self, fact: f.Settled | f.Arrived | f.Unlanded) -> tuple[str, dict[str, Any]]:
+        if isinstance(fact, f.Unlanded):
+            return "leg.unarrived", {"leg": fact.leg, "why": fact.why}
+        return "leg.arrived", self._arrived(fact)
 
     def _arrived(self, fact: f.Settled | f.Arrived) -> dict[str, Any]:
         from agent.cli import present
@@ -176,6 +181,9 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "tx.unmined": lambda b: (
         f"  {b['leg']}   a reorganisation took {b['intent']} away: sending again"
+    ),
+    "leg.unarrived": lambda b: (
+        f"  {b['leg']}   a reorganisation took its arrival away: waiting for it again"
     ),
     "leg.arrived": lambda b: (
         f"  {b['leg']} ✓ got       " + ", ".join(_signed_amount(delta) for delta in b["deltas"])

@@ -57,7 +57,14 @@ def _fold(state: State, fact: Fact) -> State:
         case f.CancelRequested() | f.ForeignInflow() | f.Replanned():
             return _of_run(state, fact)
         case (
-            f.Quoted() | f.Refused() | f.Due() | f.Settled() | f.Arrived() | f.Refunded() | f.Lost()
+            f.Quoted()
+            | f.Refused()
+            | f.Due()
+            | f.Settled()
+            | f.Arrived()
+            | f.Refunded()
+            | f.Unlanded()
+            | f.Lost()
         ):
             return _of_leg(state, fact)
         case (
@@ -196,7 +203,7 @@ def _replanned(run: RunState, fact: f.Replanned) -> RunState:
     return replace(run, plan=fact.plan, legs=legs, replans=run.replans + 1)
 
 
-LegFact = f.Quoted | f.Refused | f.Due | f.Settled | f.Arrived | f.Refunded | f.Lost
+LegFact = f.Quoted | f.Refused | f.Due | f.Settled | f.Arrived | f.Refunded | f.Unlanded | f.Lost
 
 
 def _of_leg(state: State, fact: LegFact) -> State:
@@ -230,6 +237,10 @@ def _told(run: RunState, leg: LegState, fact: LegFact) -> LegState:
             if leg.settled is not None or not happened:
                 raise Contradiction(f"leg {fact.leg} has nothing to settle")
             return replace(leg, settled=fact)
+        case f.Unlanded():
+            if leg.arrived is None and leg.refunded is None:
+                raise Contradiction(f"nothing of leg {fact.leg} has landed")
+            return replace(leg, arrived=None, refunded=None)
         case f.Arrived() | f.Refunded() | f.Lost():
             return _landed(leg, fact)
         case _:

@@ -18,14 +18,14 @@ from agent.core.progress import (
     Track,
     Watch,
 )
-from agent.core.state import State
+from agent.core.state import RunState, State
 from agent.engine.ask import ask
 from agent.engine.io import Io, Later
 from agent.engine.measure import close, measure
 from agent.engine.reorg import undone
 from agent.engine.reserve import reserve
 from agent.engine.send import follow, sign, submit, watch
-from agent.engine.track import track
+from agent.engine.track import track, unlanded
 from agent.planning.problem import NoPlan
 
 
@@ -36,9 +36,9 @@ def perform(step: Step, state: State, io: Io) -> tuple[Fact, ...] | Later:
     """
     match step:
         case Ask():
-            return _unless_undone(ask(step, state, io), state, io)
+            return _unless_undone(ask(step, state, io), state.runs[step.run], state, io)
         case Reserve():
-            return _unless_undone(reserve(step, state, io), state, io)
+            return _unless_undone(reserve(step, state, io), state.runs[step.run], state, io)
         case OnIntent():
             return {"sign": sign, "submit": submit, "follow": follow}[step.what](step, state, io)
         case Watch():
@@ -55,7 +55,9 @@ def perform(step: Step, state: State, io: Io) -> tuple[Fact, ...] | Later:
             assert_never(step)
 
 
-def _unless_undone(found: Sequence[Fact] | Later, state: State, io: Io) -> tuple[Fact, ...] | Later:
+def _unless_undone(
+    found: Sequence[Fact] | Later, run: RunState, state: State, io: Io
+) -> tuple[Fact, ...] | Later:
     """What was found, but for a refusal on a chain whose blocks have gone away.
 
     What an earlier leg brought is not there for the moment: that speaks against nothing.
@@ -63,7 +65,7 @@ def _unless_undone(found: Sequence[Fact] | Later, state: State, io: Io) -> tuple
     if isinstance(found, Later):
         return found
     if any(isinstance(fact, Refused) for fact in found):
-        return undone(state, io, frozenset()) or tuple(found)
+        return undone(state, io, frozenset()) or unlanded(run, io) or tuple(found)
     return tuple(found)
 
 

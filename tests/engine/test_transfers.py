@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from paper_world import (
     ETHER,
     ME,
@@ -161,3 +162,69 @@ def test_another_process_goes_on_where_the_first_left_a_transfer():
     assert "done" == ended.outcome
     assert 1 == sum(r.intent.draft.purpose == "deposit" for r in facts(world, f.Reserved))
     assert (ETHER, State()) != (world.holds(WETH_A), held.state)
+
+
+class Relayer:
+    """Pays out once it is asked to, as often as the far chain forgets it."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.away = world, 0
+
+    def track(self, *_args):
+        node = self.world.chains[B]
+        if self.away:
+            self.away -= 1
+            return Waiting(self.world.clock.now() + 5, "not delivered yet")
+        if not node.ledger.store.get("paid"):
+            node.mine()
+            node.ledger.store["paid"] = 1
+            node.ledger.mint(USDC_B.address, ME, BEST)
+        return Delivered(Amount(USDC_B, BEST))
+
+
+@pytest.mark.parametrize("fact", [f.Arrived, f.Quoted, f.Confirmed])
+def test_an_arrival_that_a_reorganisation_takes_away_is_waited_for_again(fact):
+    """Whenever it is taken away before the far swap has it: no leg is refused for it."""
+    world = slow_world(way="push", automine=True, finality=6)
+    world.chains[A].ledger.mint(USDC_A.address, ME, 1000 * 10**6)
+    relayer = Relayer(world)
+    world.bridge.track = relayer.track
+    struck: list[int] = []
+
+    def react(told) -> None:
+        last = isinstance(told, fact) and (
+            getattr(told, "leg", None) in {"1" if fact is f.Arrived else "2"}
+            or getattr(told, "intent", "") == "r1/2/1/0"
+        )
+        if last and not struck:
+            struck.append(1)
+            node = world.chains[B]
+            depth = next(n for n in range(1, 6) if not node.blocks[-1 - n].after.store.get("paid"))
+            node.reorg(depth)
+            relayer.away = 4
+
+    with started(world, ONWARD) as held:
+        after(held, react)
+        ended = held.advance(900)
+    assert ("done", [1]) == (ended.outcome, struck)
+    assert 1 == len(facts(world, f.Unlanded))
+    assert [] == facts(world, f.Refused)
+    assert 0 == world.holds(USDC_B)
+
+
+def test_an_arrival_that_went_away_at_the_very_end_keeps_the_run_open():
+    world = slow_world(way="push", automine=True, finality=6)
+    world.chains[A].ledger.mint(USDC_A.address, ME, 1000 * 10**6)
+    relayer = Relayer(world)
+    world.bridge.track = relayer.track
+
+    def react(told) -> None:
+        if isinstance(told, f.Arrived) and not facts(world, f.Unlanded):
+            world.chains[B].reorg(1)
+            relayer.away = 3
+
+    with started(world, BRIDGED) as held:
+        after(held, react)
+        ended = held.advance(900)
+    assert ("done", BEST) == (ended.outcome, world.holds(USDC_B))
+    assert [1, 2] == [len(facts(world, kind)) for kind in (f.Unlanded, f.Arrived)]
