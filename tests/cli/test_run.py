@@ -239,15 +239,15 @@ def test_status_reads_the_journal_and_asks_no_chain(command: Command, wallet: Cl
     )
     told = command("status")
     shown = re.sub(r"0x[0-9a-f]{64}", "HASH", told.stdout)
-    final = re.compile("final    |mined    ")
+    final = re.compile("final|mined")
     wanted = f"""\
 run {run}  done  every leg arrived
 1  swap  done
 2  swap  done
-  approve      nonce 0  STATE HASH
-  swap         nonce 1  STATE HASH
-  approve      nonce 2  STATE HASH
-  swap         nonce 3  STATE HASH
+  approve  Ethereum  nonce 0  STATE  HASH
+  swap     Ethereum  nonce 1  STATE  HASH
+  approve  Ethereum  nonce 2  STATE  HASH
+  swap     Ethereum  nonce 3  STATE  HASH
 """
     assert (0, wanted) == (told.code, final.sub("STATE", plain(shown, wallet)))
     body = command("status", run, "--json").document
