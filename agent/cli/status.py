@@ -36,8 +36,11 @@ def status(
     output.show(output.table([(leg["id"], leg["kind"], leg["state"]) for leg in body["legs"]]))
     for each in body["transfers"]:
         output.show("\n".join(lines(each)))
-    for row in body["transactions"]:
-        output.show(f"  {row['purpose']:<12} nonce {row['nonce']}  {row['state']:<9} {row['hash']}")
+    rows = [
+        (f"  {row['purpose']}", row["chain"], f"nonce {row['nonce']}", row["state"], row["hash"])
+        for row in body["transactions"]
+    ]
+    output.show(output.table(rows))
 
 
 def pick(state: State, run: str) -> RunState | None:
