@@ -90,8 +90,8 @@ allow = ["router"]
 allow = ["across"]
 """
 
-CONFIRMATIONS = 2
-"""One more than the depth of the reorganisations."""
+CONFIRMATIONS = 1
+"""The least: a reorganisation takes back what was counted on, arrivals among it."""
 
 PASSWORD = "of no use elsewhere"  # noqa: S105  of a key that owns play money alone
 
@@ -405,8 +405,8 @@ def fresh(rig: Rig, mark: Mapping[int, str]) -> Mapping[int, str]:
 def reorganise(rig: Rig) -> bool:
     """The newest block of both chains goes away, and what was in it; time does not go back.
 
-    What is confirmed stays: the wallet asks for two confirmations. False when a node has not done
-    it: now and then anvil forgets a block and keeps what was done in it, as no chain does.
+    False when a node has not done it: now and then anvil forgets a block and keeps what was done
+    in it, as no chain does.
     """
     done = True
     for world in rig.worlds.values():
