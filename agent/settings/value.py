@@ -62,13 +62,12 @@ class Value:
 
     def table(self) -> dict[str, Value]:
         """The values below a table, by key; raises WrongType."""
-        if not isinstance(self.raw, dict):
-            raise self.wrong_type("a table")
-        return {key: self._below(key, raw) for key, raw in self.raw.items()}
+        return {key: self._below(key, raw) for key, raw in self._rows.items()}
 
     def get(self, key: str) -> Value | None:
         """The value below *key* of a table, None when it is absent."""
-        return self.table().get(key)
+        rows = self._rows
+        return self._below(key, rows[key]) if key in rows else None
 
     def need(self, key: str) -> Value:
         """The value below *key* of a table; raises WrongValue when it is absent."""
@@ -87,6 +86,12 @@ class Value:
         return tuple(
             replace(self, raw=raw, path=(*self.path, index)) for index, raw in enumerate(self.raw)
         )
+
+    @property
+    def _rows(self) -> dict[str, object]:
+        if not isinstance(self.raw, dict):
+            raise self.wrong_type("a table")
+        return self.raw
 
     def _below(self, key: str, raw: object) -> Value:
         name = f"{self.name}.{quoted_key(key)}" if self.name else quoted_key(key)
