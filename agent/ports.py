@@ -21,7 +21,7 @@ from agent.core.plan import Leg
 from agent.core.price import Opinion, Ratio, Unpriced
 from agent.core.quote import Allowance, Call, Quote
 from agent.core.sighting import Sighting
-from agent.core.simulated import Simulated
+from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
 from agent.errors import Unreachable
 
@@ -120,8 +120,12 @@ class Node(Protocol):
         calls: Sequence[tuple[Call, int]],
         watch: Sequence[Token],
         allowances: Sequence[Allowance],
+        given: Mapping[Token, int] = NOTHING,
     ) -> Simulated:
-        """Run *calls* (each with its gas limit) in a row as the account would, on the head."""
+        """Run *calls* (each with its gas limit) in a row as the account would, on the head.
+
+        Of what is *given* (base units) it has more than it has; the deltas do not contain it.
+        """
 
     def send(self, raw: str) -> Sent:
         """Hand over signed bytes once; an error is an unknown, never a no."""
@@ -154,11 +158,7 @@ class Venue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing to do before `until` (unix seconds).
-
-    `id` is the bridge's own number of the transfer, `due` unix seconds after which the money
-    comes back instead; empty and None where the bridge has none.
-    """
+    """Nothing to do before `until`; `id` is the bridge's number, by `due` the money is back."""
 
     until: int
     why: str

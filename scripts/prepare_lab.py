@@ -3,14 +3,16 @@
 import sys
 
 from agent.errors import AgentError
-from agent.lab.saved import saved_world
+from agent.lab.places import PLACES
+from agent.lab.saved import saved_worlds
 from agent.settings import find_paths
 
 
 def main() -> int:
     """Return the exit code; an error is printed with what to do about it."""
     try:
-        print(saved_world(find_paths().cache).state)
+        for saved in saved_worlds(find_paths().cache, PLACES).values():
+            print(saved.state)
     except AgentError as error:
         print(f"error[{error.code}] {error.message}\n{error.fix}")
         return 1

@@ -196,7 +196,7 @@ def clean(crossing: Crossing) -> Iterator[Crossing]:
     for world in crossing.worlds.values():
         world.set_time(now)
     fees = FeeServer(crossing.fees.pools)
-    for name in ("forge", "raw", "status", "headers", "asked", "paths"):
+    for name in ("forge", "raw", "refuse", "status", "headers", "asked", "paths"):
         setattr(crossing.fees, name, getattr(fees, name))
     crossing.bundles.clear()
     crossing.bridge = make(crossing.options(), crossing.io)

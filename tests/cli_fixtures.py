@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,7 +12,14 @@ from typing import Any, Protocol
 import pytest
 
 from agent.compose.adapters import key_folders
-from agent.compose.local import OFF_TARGET, PORTFOLIO, THROWAWAY_SCRYPT_N
+from agent.compose.local import (
+    OFF_TARGET,
+    OFF_TARGET_BY_CHAIN,
+    PORTFOLIO,
+    THROWAWAY_SCRYPT_N,
+    LocalWallet,
+    local_wallet,
+)
 from agent.core.fact import Fact
 from agent.core.money import Address
 from agent.lab.overlay import write_overlay
@@ -47,6 +54,14 @@ class Ended:
         return [json.loads(line) for line in self.stdout.splitlines()]
 
 
+def passed_on(home: Path, cache: Path) -> dict[str, str]:
+    """What a command needs of this process's environment, in a home of its own."""
+    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    measured = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
+    places = {"HOME": home, "PYTHONPATH": CHECKOUT, "XDG_CACHE_HOME": cache.parent}
+    return {**kept, **measured, **{name: str(path) for name, path in places.items()}}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CliWallet:
     """The files of a wallet on the local chain, in an empty home of its own."""
@@ -77,14 +92,8 @@ class CliWallet:
     @property
     def variables(self) -> dict[str, str]:
         """The whole environment of a command: nothing of this process's but PATH and the like."""
-        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        measured = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
         return {
-            **kept,
-            **measured,
-            "HOME": str(self.home),
-            "PYTHONPATH": str(CHECKOUT),
-            "XDG_CACHE_HOME": str(self.cache.parent),
+            **passed_on(self.home, self.cache),
             "REBALANCER_HOME": str(self.state),
             "REBALANCER_CONFIG": str(self.portfolio),
             "REBALANCER_OVERLAY": str(self.overlay),
@@ -157,6 +166,40 @@ class CliWallet:
     def _environ(self, changes: Mapping[str, str | None] | None) -> dict[str, str]:
         changed = {**self.variables, **(changes or {})}
         return {name: text for name, text in changed.items() if text is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreeChains:
+    """Three local chains that go on by themselves, and an off-target wallet on them."""
+
+    wallet: LocalWallet
+    cache: Path
+
+    def command(self, *arguments: str, folder: Path) -> Ended:
+        """Run `rebalancer ARGUMENTS` in *folder* as somebody who has no files yet but those."""
+        told = {"REBALANCER_OVERLAY": str(self.wallet.overlay), "REBALANCER_HOME": str(folder)}
+        done = subprocess.run(
+            [sys.executable, "-m", "agent", *arguments],
+            env={**passed_on(folder, self.cache), **told},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        return Ended(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+@pytest.fixture(scope="session")
+def three_chains(
+    lab_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ThreeChains]:
+    """Shared by tests that only read or plan."""
+    home = tmp_path_factory.mktemp("three")
+    home.chmod(0o700)
+    with local_wallet(lab_cache, home, chains=OFF_TARGET_BY_CHAIN) as opened:
+        yield ThreeChains(wallet=opened, cache=lab_cache)
 
 
 class NewWallet(Protocol):

@@ -18,6 +18,7 @@ GAS_FEE, SHARE_BPS = 300_000, 4
 @dataclass
 class FeeServer:
     """Answers `/api/suggested-fees`; `forge` changes an honest answer, `raw` replaces it.
+    `refuse` says to which questions the status is 400.
 
     `pools` are the SpokePools by chain id. `raw` writes whatever it likes to the connection.
     """
@@ -25,6 +26,7 @@ class FeeServer:
     pools: dict[int, str]
     forge: Callable[[dict[str, Any]], Any] = lambda answer: answer
     raw: Callable[[Any], None] | None = None
+    refuse: Callable[[dict[str, str]], bool] = lambda _query: False
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     asked: list[dict[str, str]] = field(default_factory=list)
@@ -88,7 +90,7 @@ def fee_server(pools: dict[int, str]) -> Iterator[FeeServer]:
                 self.close_connection = True
                 return
             body = json.dumps(server.forge(server.answer(query))).encode()
-            self.send_response(server.status)
+            self.send_response(400 if server.refuse(query) else server.status)
             for name, text in {**server.headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, text)
             self.end_headers()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 
 from agent.bridges._routes import ChainOptions
 from agent.bridges._spoke_pool import (
     DEPOSITED,
     FILLED,
+    NOBODY,
     REFUNDED,
     STATUS,
     STATUS_FILLED,
@@ -26,7 +27,7 @@ from agent.core.log import Log, LogQuery
 from agent.core.money import Address, Amount, ChainId
 from agent.core.plan import Leg
 from agent.errors import BadReply
-from agent.ports import Node, Read
+from agent.ports import BlockTag, Node, Read
 from agent.wire.abi import AbiError
 from agent.wire.events import events
 
@@ -44,12 +45,13 @@ _TRANSFER = events("erc20")["Transfer"]
 
 
 class Evidence:
-    """Reads the pools of all chains; every method raises Unavailable, and remembers fills only."""
+    """Reads the pools of all chains; every method raises Unavailable, and remembers places only."""
 
     def __init__(self, chains: Mapping[ChainId, ChainOptions], nodes: Mapping[ChainId, Node]):
         self._chains = chains
         self._nodes = nodes
         self._fills: dict[bytes, Log] = {}
+        self._starts: dict[bytes, int] = {}
 
     def deposit_of(self, leg: Leg, receipt: Receipt) -> Deposit | str | None:
         """The deposit that a transaction of ours made, by its own logs.
@@ -72,26 +74,32 @@ class Evidence:
             return f"transaction {receipt.hash} made {len(found)} deposits for this leg"
         return found[0]
 
-    def is_filled(self, made: Deposit) -> bool:
+    def is_filled(self, made: Deposit, at: BlockTag = "latest") -> bool:
         """Whether the far pool says that it paid this deposit out, and no other like it."""
-        pool = self._chains[made.to_chain].spoke_pool
-        read = Read(pool, STATUS.encode(made.relay_hash))
-        (answer,) = self._nodes[made.to_chain].read([read])
-        if answer is None:
-            raise BadReply(
-                f"Across's pool {pool} on chain {made.to_chain} does not tell what it paid out",
-                fix="check its address in chains.toml",
-            )
-        (status,) = _read(STATUS.decode, answer)
-        return bool(status == STATUS_FILLED)
+        (filled,) = self._filled(made.to_chain, [made], at)
+        return filled
 
-    def fill_of(self, made: Deposit) -> Log | None:
-        """The log of its delivery, the newest blocks first; None when it cannot be found yet."""
+    def _filled(self, chain: ChainId, made: Sequence[Deposit], at: BlockTag) -> list[bool]:
+        """The same of several deposits to one chain, in one request."""
+        pool = self._chains[chain].spoke_pool
+        reads = [Read(pool, STATUS.encode(each.relay_hash)) for each in made]
+        found = []
+        for answer in self._nodes[chain].read(reads, at):
+            if answer is None:
+                raise BadReply(
+                    f"Across's pool {pool} on chain {chain} does not tell what it paid out",
+                    fix="check its address in chains.toml",
+                )
+            found.append(_read(STATUS.decode, answer)[0] == STATUS_FILLED)
+        return found
+
+    def fill_of(self, made: Deposit, head: int) -> Log | None:
+        """The log of its delivery up to block *head*, the newest first; None when there is none."""
         node, known = self._nodes[made.to_chain], self._fills.get(made.relay_hash)
         if known is not None and node.block(known.block_number).hash == known.block_hash:
             return known
-        last, width = node.block().number, FIRST_WINDOW
-        while last >= 0:
+        last, width = head, FIRST_WINDOW
+        while True:
             first = max(0, last - width + 1)
             query = LogQuery(
                 address=self._chains[made.to_chain].spoke_pool,
@@ -106,7 +114,6 @@ class Evidence:
             if not first or node.block(first).timestamp < made.quote_timestamp - DAY_SECONDS:
                 return None
             last, width = first - 1, width * WINDOW_GROWTH
-        return None
 
     def measured(self, made: Deposit, log: Log) -> Amount | None:
         """What the delivery brought to the recipient, by the tokens' own logs; None for nothing.
@@ -146,54 +153,62 @@ class Evidence:
 
         A bundle pays several deposits of one account back in one sum, and does not say which.
         """
-        account = address_in(made.depositor)
-        if account is None:
-            return False
-        first = self._block_at(made.origin, made.quote_timestamp - DAY_SECONDS)
-        return made not in self.open_deposits(made.origin, account, first)
+        account = address_in(made.depositor) or NOBODY
+        if made.relay_hash not in self._starts:
+            start = self._block_at(made.origin, made.quote_timestamp - DAY_SECONDS)
+            self._starts[made.relay_hash] = start
+        open_ = self.open_deposits(made.origin, account, self._starts[made.relay_hash])
+        return made not in open_
 
     def open_deposits(self, chain: ChainId, account: Address, first: int) -> list[Deposit]:
         """Deposits since block *first* that were neither delivered nor paid back, in order."""
-        node, near = self._nodes[chain], self._chains[chain]
+        node = self._nodes[chain]
         head = node.block().number
         query = LogQuery(
-            address=near.spoke_pool,
+            address=self._chains[chain].spoke_pool,
             topics=DEPOSITED.topics(depositor=word(account)),
             first=first,
             last=head,
         )
         made = [_read(read_deposit, log, chain) for log in node.logs(query)]
-        waiting = [each for each in made if each.to_chain not in self._chains or self._owed(each)]
         paid: dict[bytes, int] = {}
         open_: list[Deposit] = []
-        for each in sorted(waiting, key=lambda one: (one.fill_deadline, one.id)):
+        for each, expired in self._undelivered(made):
             token = each.input_token
-            if not self._expired(each):
-                open_.append(each)
-                continue
-            if token not in paid:
+            if expired and token not in paid:
                 paid[token] = self._paid_back(chain, account, token, first, head)
-            paid[token] -= each.input_amount
-            if not (paid[token] >= 0):
+            if expired and paid[token] >= each.input_amount:
+                paid[token] -= each.input_amount
+            else:
                 open_.append(each)
         return open_
 
-    def _owed(self, made: Deposit) -> bool:
-        return not self.is_filled(made)
+    def _undelivered(self, made: Sequence[Deposit]) -> list[tuple[Deposit, bool]]:
+        """Those that no far pool paid out, the first deadline first, and whether it is over.
 
-    def _expired(self, made: Deposit) -> bool:
-        """Whether nobody can deliver it any more, by the far chain's own clock."""
-        node = self._nodes.get(made.to_chain)
-        return node is not None and node.block().timestamp > made.fill_deadline
+        What goes to a chain that is not known here can still be on its way for all we know.
+        """
+        found: list[tuple[Deposit, bool]] = []
+        for chain in dict.fromkeys(each.to_chain for each in made):
+            mine = [each for each in made if each.to_chain == chain]
+            if chain not in self._chains:
+                found += [(each, False) for each in mine]
+                continue
+            head = self._nodes[chain].block()
+            filled = self._filled(chain, mine, head.number)
+            found += [
+                (each, head.timestamp > each.fill_deadline)
+                for each, done in zip(mine, filled, strict=True)
+                if not done
+            ]
+        return sorted(found, key=lambda pair: (pair[0].fill_deadline, pair[0].id))
 
     def _paid_back(
         self, chain: ChainId, account: Address, token: bytes, first: int, head: int
     ) -> int:
         """Base units that the pool paid back: named in its refunds, and seen to move."""
-        near, node, address = self._chains[chain], self._nodes[chain], address_in(token)
-        deep = head - near.confirmations + 1
-        if address is None:
-            return 0
+        near, node = self._chains[chain], self._nodes[chain]
+        deep, address = head - near.confirmations + 1, address_in(token) or NOBODY
         topics = _TRANSFER.topics(**{"from": near.spoke_pool, "to": account})
         moves = node.logs(LogQuery(address=address, topics=topics, first=first, last=deep))
         total = 0

@@ -189,10 +189,9 @@ def read_fill(log: Log) -> Fill:
 def refunded_to(log: Log, account: Address, token: Address) -> int:
     """Base units of *token* that a refund log gives to *account*; raises ``AbiError``."""
     said = REFUNDED.decode(log)
-    if said["l2TokenAddress"] != token:
-        return 0
     pairs = zip(said["refundAddresses"], said["refundAmounts"], strict=True)
-    return sum(raw for address, raw in pairs if address == account)
+    mine = sum(raw for address, raw in pairs if address == account)
+    return mine if said["l2TokenAddress"] == token else 0
 
 
 def fill_data(deposit: Deposit, relayer: Address) -> str:

@@ -25,8 +25,9 @@ REFUND_SECONDS = 5_400
 """From the deadline to the refund: a bundle of refunds is proposed, and stands for challenge, for
 about an hour and a half (docs.across.to, "Refunds")."""
 
-SOON_SECONDS, SELDOM_SECONDS = 2, 15
-"""Pauses between looks: while it may come any moment, and while there is only waiting."""
+SOON_SECONDS, SELDOM_SECONDS, REFUND_POLL_SECONDS = 2, 15, 30
+"""Pauses between looks: while it may come any moment, while there is only waiting, and while
+refunds are looked for, which takes many requests."""
 
 
 class Tracker:
@@ -46,23 +47,26 @@ class Tracker:
             return Gone(made)
         if made.input_amount != sold_raw:
             return Gone(f"deposit {made.id} is of {made.input_amount} base units, not {sold_raw}")
-        if self._evidence.is_filled(made):
-            return self._delivered(made, now)
-        if self._nodes[made.to_chain].block().timestamp <= made.fill_deadline:
+        # One block for the state, the logs and the clock, so that they fit together.
+        head = self._nodes[made.to_chain].block()
+        if self._evidence.is_filled(made, head.number):
+            return self._delivered(made, head.number, now)
+        if head.timestamp <= made.fill_deadline:
             return self._under_way(made, now)
         return self._paid_back(made, now)
 
-    def _delivered(self, made: Deposit, now: int) -> Track:
+    def _delivered(self, made: Deposit, head: int, now: int) -> Track:
         """What a delivery brought, once its block is deep enough."""
         told = f"{_named(made)} was delivered on chain {made.to_chain}"
-        log = self._evidence.fill_of(made)
+        log = self._evidence.fill_of(made, head)
         if log is None:
-            return Waiting(now + SOON_SECONDS, f"{told}; no node has shown its log yet")
+            why = f"{told}; no node has shown its log yet"
+            return Waiting(now + SOON_SECONDS, why, str(made.id))
         needed = self._chains[made.to_chain].confirmations
-        depth = self._nodes[made.to_chain].block().number - log.block_number + 1
+        depth = head - log.block_number + 1
         if not (depth >= needed):
             why = f"{told} and waits for {needed} confirmations ({depth} now)"
-            return Waiting(now + SOON_SECONDS, why)
+            return Waiting(now + SOON_SECONDS, why, str(made.id))
         found = self._evidence.measured(made, log)
         if found is None:
             return Gone(f"{told} by {log.transaction}, and nothing came to your wallet")
@@ -79,9 +83,10 @@ class Tracker:
             f"delivers it on chain {made.to_chain}, usually within {USUAL_SECONDS} s, late after "
             f"{LATE_SECONDS // 60} min; if nobody has by {_clock(made.fill_deadline)}, it comes "
             f"back to your wallet on chain {made.origin} by about "
-            f"{_clock(made.fill_deadline + REFUND_SECONDS)}"
+            f"{_clock(_back(made))}"
         )
-        return Waiting(now + (SELDOM_SECONDS if since > LATE_SECONDS else SOON_SECONDS), why)
+        pause = SELDOM_SECONDS if since > LATE_SECONDS else SOON_SECONDS
+        return Waiting(now + pause, why, str(made.id), _back(made))
 
     def _paid_back(self, made: Deposit, now: int) -> Track:
         """The refund of a deposit that nobody can deliver any more."""
@@ -93,9 +98,9 @@ class Tracker:
         why = (
             f"nobody delivered {_named(made)} by {_clock(made.fill_deadline)}: Across pays "
             f"{whole(Amount(token, made.input_amount))} back to your wallet on chain "
-            f"{made.origin}, by about {_clock(made.fill_deadline + REFUND_SECONDS)}"
+            f"{made.origin}, by about {_clock(_back(made))}"
         )
-        return Waiting(now + SELDOM_SECONDS, why)
+        return Waiting(now + REFUND_POLL_SECONDS, why, str(made.id), _back(made))
 
     def find(self, account: Address, since: Mapping[ChainId, int]) -> tuple[Transfer, ...]:
         """Deposits of *account* that were neither delivered nor paid back; raises Unavailable."""
@@ -150,6 +155,11 @@ def _stranger(made: Deposit) -> Token:
     """A token that is not among those known here: its amount can only be told in base units."""
     address = address_in(made.input_token) or NOBODY
     return Token(made.origin, address, 0, "base units of an unknown token")
+
+
+def _back(made: Deposit) -> int:
+    """Unix seconds by when a deposit that nobody delivers is about to be back."""
+    return made.fill_deadline + REFUND_SECONDS
 
 
 def _clock(unix: int) -> str:

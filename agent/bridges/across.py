@@ -30,30 +30,35 @@ from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.quote import Allowance, Call, Quote
-from agent.errors import BadReply, NoRoute, ProviderSilent, Unavailable
+from agent.errors import BadReply, NoRoute, ProviderSilent, Rejected, Unavailable
 from agent.ports import AdapterIo, Delivery, Read, Track, Transfer
 from agent.wire.abi import Function
 
 __all__ = ["Across", "ChainOptions", "Options", "OwnFee", "make"]
 
-DEPOSIT_GAS = 107_000
-"""Gas of a first deposit of an ERC-20 (later ones 73 000), measured on local chains."""
+DEPOSIT_GAS, COIN_GAS = 90_400, 78_400
+"""Gas of the first deposit of USDC, the dearest of the usual tokens, and of the gas coin, measured
+on local chains; those after it take 17 100 less, because the pool then holds some."""
 
-APPROVAL_GAS = 55_000
-"""Gas of the exact approval before it (USDC's, the dearest of the usual tokens)."""
+APPROVAL_GAS = 55_600
+"""Gas of the exact approval before it (USDC's)."""
 
 DEPOSIT_BYTES, APPROVAL_BYTES = 560, 190
 """Bytes of the two signed transactions: 420 and 68 of calldata, the rest are the fields of an
 EIP-1559 transaction and its signature."""
 
-QUOTE_SECONDS = 120
-"""A fee is asked for anew after this; the pools themselves take a quote for an hour."""
+QUOTE_SECONDS = 300
+"""A fee is asked for anew after this, and a deposit that is not mined by then is taken back: time
+for the approval before it. The pools themselves take a quote for an hour."""
 
 FILL_SECONDS = 7_200
 """How long a deposit waits for a relayer before it is paid back: what Across's own server sets."""
 
 LADDER_STEPS = 8
 """Points of a ladder, each twice the one before, as for venues."""
+
+SMALLER = 8
+"""A size that is refused is asked for once more in this part: relayers have limits."""
 
 _ASKED_AT_ONCE = 8
 
@@ -105,11 +110,10 @@ class Across:
         return tuple(edge for edge in edges if edge is not None)
 
     def _edge(self, found: Route, size: int) -> Edge | None:
-        try:
-            offer = self._offer(found, size)
-        except Unavailable:
+        offer = self._indicative(found, size)
+        if offer is None:
             return None
-        top = size if offer.most is None else min(size, offer.most)
+        top = min(size, offer.amount if offer.most is None else offer.most)
         ladder: list[tuple[int, int]] = []
         for step in range(LADDER_STEPS - 1, -1, -1):
             raw = top >> step
@@ -124,11 +128,21 @@ class Across:
             sell=found.sell,
             buy=found.buy,
             ladder=tuple(ladder),
-            gas=DEPOSIT_GAS + approved * APPROVAL_GAS,
+            gas=DEPOSIT_GAS + APPROVAL_GAS if approved else COIN_GAS,
             seconds=offer.seconds,
-            detail="Across",
             data_bytes=DEPOSIT_BYTES + approved * APPROVAL_BYTES,
         )
+
+    def _indicative(self, found: Route, size: int) -> Offer | None:
+        """The fee at *size*, or at a part of it where the whole is refused; None for neither."""
+        for asked in (size, size // SMALLER):
+            try:
+                return self._offer(found, asked)
+            except Rejected:
+                continue  # it may be more than all relayers together have
+            except Unavailable:
+                return None
+        return None
 
     def _offer(self, found: Route, raw: int, *, now: int | None = None) -> Offer:
         """The relayer fee by whoever may tell it; raises what FeeServer raises, and NoRoute."""
@@ -193,7 +207,7 @@ class Across:
             allowances=() if by_value else (Allowance(pool, sold),),
             payload=Call(found.sell.chain, pool, sell_raw if by_value else 0, payload),
             expires=now + window.quote_seconds,
-            gas=DEPOSIT_GAS,
+            gas=COIN_GAS if by_value else DEPOSIT_GAS,
             route="Across",
         )
 

@@ -16,6 +16,7 @@ _NONCE, _TIP, _FEE, _GAS = 0x0A5D, 0x3B9ACA37, 0x04A817C8F1, 0x0493E7
 fee of some gwei, a gas limit of a swap; no zeros, which would compress."""
 
 _SWAP = "exactInputSingle((address,address,uint24,address,uint256,uint256,uint160))"
+_APPROVE = "approve(address,uint256)"
 _MANY = "multicall(uint256,bytes[])"
 _PLACES = tuple(Address("0x" + digits * 4) for digits in ("7d3c51b096", "e42f8a65c1", "5b09d7386e"))
 
@@ -41,15 +42,19 @@ def signed_size(call: Call) -> int:
     return len(unsigned_bytes(call)) + SIGNATURE_BYTES
 
 
-def typical(chain: ChainId) -> Call:
-    """Return a call that stands for the usual ones: a swap through one pool with a deadline."""
+def usual(chain: ChainId) -> tuple[Call, Call]:
+    """Return calls that stand for the usual ones: an approval, and a swap through one pool."""
     router, sell, buy = _PLACES
+    approval = encode(("address", "uint256"), (router, 1_234_567_890_123_456_789))
     fields = (sell, buy, 500, router, 1_234_567_890_123_456_789, 3_456_789_012, 0)
     kinds = ("address", "address", "uint24", "address", "uint256", "uint256", "uint160")
     swap = bytes.fromhex(selector(_SWAP)[2:]) + encode(kinds, fields)
     # An array of one text at offset 64: what stands before it in a multicall.
     head = encode(("uint256",) * 5, (1_700_000_123, 64, 1, WORD_BYTES, len(swap)))
-    return Call(chain, router, 0, selector(_MANY) + head.hex() + padded(swap).hex())
+    return (
+        Call(chain, sell, 0, selector(_APPROVE) + approval.hex()),
+        Call(chain, router, 0, selector(_MANY) + head.hex() + padded(swap).hex()),
+    )
 
 
 def padded(raw: bytes) -> bytes:

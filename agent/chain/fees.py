@@ -13,7 +13,7 @@ from statistics import median_low
 from typing import Any, assert_never
 
 from agent.chain import fees_arbitrum, fees_op_stack
-from agent.chain.envelope import signed_size, typical
+from agent.chain.envelope import signed_size, usual
 from agent.chain.faults import is_limit
 from agent.chain.multicall import Asks
 from agent.chain.replies import bad_reply, header, quantity, value
@@ -35,8 +35,8 @@ for the policy to say."""
 
 _MEDIAN_PERCENTILE = 50
 
-_SAMPLE_GAS = 150_000
-"""Gas of a usual swap, for what an OP stack chain's operator takes of it."""
+_SAMPLE_GAS = 100_000
+"""Gas of a usual transaction, for what an OP stack chain's operator takes of it."""
 
 Question = tuple[str, Sequence[Any]]
 
@@ -58,17 +58,18 @@ def next_block(rpc: Asks, chain: ChainId, model: FeeModel = "eip1559") -> NextBl
     (``eth_feeHistory``, Ethereum execution API); blocks without transactions say nothing.
     Where the node has no fee history its pending block and its own suggestion serve, by a second
     request. The time is the pending block's: a chain may be ahead of this machine or behind.
-    Data costs what the chain's oracle says of a usual swap, by the byte. Raises ``BadReply`` and
-    ``RpcError``, also where the oracle is silent: a fee that is not known is never zero.
+    Data costs what the chain's oracle says of a usual approval and swap together, by the byte.
+    Raises ``BadReply`` and ``RpcError``, also where the oracle is silent: a fee that is not known
+    is never zero.
     """
     price: Question = ("eth_feeHistory", (hex(BLOCKS), "latest", (_MEDIAN_PERCENTILE,)))
-    sample = typical(chain)
+    samples = usual(chain)
     first, latest, pending, *oracle = rpc.batch(
         [
             ("eth_gasPrice", ()) if model == "legacy" else price,
             ("eth_getBlockByNumber", ("latest", False)),
             ("eth_getBlockByNumber", ("pending", False)),
-            *_questions(model, [(sample, _SAMPLE_GAS)]),
+            *_questions(model, [(sample, _SAMPLE_GAS) for sample in samples]),
         ]
     )
     head = header(value(latest))
@@ -78,8 +79,8 @@ def next_block(rpc: Asks, chain: ChainId, model: FeeModel = "eip1559") -> NextBl
         fees = _from_pending(rpc, pending)
     else:
         fees = _from_history(value(first))
-    sample_wei = _sample_wei(model, oracle)
-    fees = replace(fees, data_fee_per_byte=-(-sample_wei // signed_size(sample)))
+    size = sum(map(signed_size, samples))
+    fees = replace(fees, data_fee_per_byte=-(-_samples_wei(model, oracle) // size))
     timestamp = max(head.timestamp + 1, _timestamp(pending))
     return NextBlock(head=head, fees=fees, timestamp=timestamp, model=model)
 
@@ -109,13 +110,11 @@ def _questions(model: FeeModel, calls: Sequence[tuple[Call, int]]) -> list[Quest
             assert_never(model)
 
 
-def _sample_wei(model: FeeModel, answers: Sequence[JSON | RpcError]) -> int:
-    """Read what a usual swap pays for its bytes, in wei."""
-    if not answers:
-        return 0
+def _samples_wei(model: FeeModel, answers: Sequence[JSON | RpcError]) -> int:
+    """Read what usual calls pay for their bytes, in wei; no answers are of a chain without."""
     if model == "arbitrum":
-        return fees_arbitrum.wei(answers[0])
-    return fees_op_stack.fees(answers)[0].wei
+        return sum(map(fees_arbitrum.wei, answers))
+    return sum(fee.wei for fee in fees_op_stack.fees(answers))
 
 
 def _from_history(answer: JSON) -> FeeQuote:

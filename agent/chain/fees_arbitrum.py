@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.chain.envelope import padded
-from agent.chain.replies import payload, silent_oracle, value
+from agent.chain.replies import said, silent_oracle
 from agent.core.fees import L1Fee
 from agent.core.money import Address
 from agent.core.quote import Call
@@ -52,7 +52,7 @@ def wei(answer: JSON | RpcError) -> int:
 
 def _component(answer: JSON | RpcError) -> tuple[int, int]:
     try:
-        gas, base_fee, _ = _COMPONENT.decode(payload(value(answer)))
+        gas, base_fee, _ = _COMPONENT.decode(said(answer, ORACLE))
     except AbiError:
         raise silent_oracle(ORACLE) from None
     return gas, base_fee

@@ -15,7 +15,7 @@ from agent.chain.envelope import padded, unsigned_bytes
 from agent.chain.fast_lz import compressed_bytes
 from agent.chain.faults import is_limit
 from agent.chain.multicall import Asks
-from agent.chain.replies import payload, silent_oracle, value
+from agent.chain.replies import payload, said, silent_oracle, value
 from agent.core.fees import L1Fee
 from agent.core.money import Address
 from agent.core.quote import Call
@@ -76,7 +76,7 @@ def questions(calls: Sequence[tuple[Call, int]]) -> list[Question]:
 def fees(answers: Sequence[JSON | RpcError]) -> list[L1Fee]:
     """Read the answers to `questions`; raises ``BadReply`` where the oracle is silent."""
     return [
-        L1Fee(wei=_word(value(fee)) + _operator_fee(operator))
+        L1Fee(wei=_word(fee) + _operator_fee(operator))
         for fee, operator in zip(answers[::2], answers[1::2], strict=True)
     ]
 
@@ -92,7 +92,7 @@ class Paid:
         self._known: dict[Untold, int] = {}
 
     def wei(self, rpc: Asks, untold: Sequence[Untold]) -> list[int]:
-        """Wei that the receipts leave out, in order; one HTTP request for all that are new.
+        """Wei that the receipts leave out, in order; a request for all that are new, rarely two.
 
         Raises ``BadReply`` and ``RpcError``: a fee that is not known is never zero.
         """
@@ -105,23 +105,43 @@ class Paid:
 
 
 def _asked(rpc: Asks, untold: Sequence[Untold]) -> list[int]:
+    """Ask at each transaction's block, and once more at the newest where that state is gone.
+
+    Local nodes keep the state of few blocks, and the numbers of their oracle stand still. Where
+    they did not, the closing rule finds what is missing: no fee passes unproven.
+    """
+    found = _groups(rpc, [(each, _pinned(each)) for each in untold])
+    gone = [place for place, group in enumerate(found) if any(map(_is_gone, group[2:]))]
+    if gone:
+        later = _groups(rpc, [(untold[place], "latest") for place in gone])
+        for place, group in zip(gone, later, strict=True):
+            found[place] = group
+    return [_paid(each, group) for each, group in zip(untold, found, strict=True)]
+
+
+def _pinned(untold: Untold) -> object:
+    return {"blockHash": untold.block_hash, "requireCanonical": True}
+
+
+def _is_gone(answer: JSON | RpcError) -> bool:
+    return isinstance(answer, RpcError) and not is_limit(answer)
+
+
+def _groups(rpc: Asks, wanted: Sequence[tuple[Untold, object]]) -> list[list[JSON | RpcError]]:
+    """The answers for each transaction: operator's fee, signed bytes, the oracle's numbers."""
     batch: list[Question] = []
-    for each in untold:
-        pinned = {"blockHash": each.block_hash, "requireCanonical": True}
-        batch.append(_operator_fee_of(each.gas_used, pinned))
+    for each, at in wanted:
+        batch.append(_operator_fee_of(each.gas_used, at))
         batch.append(("eth_getRawTransactionByHash", (each.transaction,)))
-        batch += [_call(function.encode(), pinned) for function in _PARAMETERS]
+        batch += [_call(function.encode(), at) for function in _PARAMETERS]
     answers = rpc.batch(batch)
     width = 2 + len(_PARAMETERS)
-    return [
-        _paid(each, answers[place * width : (place + 1) * width])
-        for place, each in enumerate(untold)
-    ]
+    return [answers[start : start + width] for start in range(0, len(answers), width)]
 
 
 def _paid(untold: Untold, answers: Sequence[JSON | RpcError]) -> int:
     operator, raw, *parameters = answers
-    numbers = [_word(value(answer)) for answer in parameters]
+    numbers = [_word(answer) for answer in parameters]
     l1_fee = charged(compressed_bytes(payload(value(raw))), *numbers) if untold.l1_fee else 0
     return l1_fee + _operator_fee(operator)
 
@@ -153,16 +173,14 @@ def _operator_fee(answer: JSON | RpcError) -> int:
 
     That the oracle is there at all is proven by the answers beside this one.
     """
-    if isinstance(answer, RpcError):
-        if is_limit(answer):
-            raise answer
+    if isinstance(answer, RpcError) and not is_limit(answer):
         return 0
     return _word(answer)
 
 
-def _word(answer: JSON) -> int:
+def _word(answer: JSON | RpcError) -> int:
     try:
-        (wei,) = _FEE.decode(payload(answer))
+        (wei,) = _FEE.decode(said(answer, ORACLE))
     except AbiError:
         raise silent_oracle(ORACLE) from None
     return int(wei)

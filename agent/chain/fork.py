@@ -15,7 +15,7 @@ from agent.core.log import Log, LogQuery
 from agent.core.money import Address, ChainId, Token
 from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
-from agent.core.simulated import Simulated
+from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
 from agent.errors import KeyNotAllowed, NoSimulator
 from agent.ports import BlockTag, Read, Sent
@@ -163,9 +163,10 @@ class ForkNode:
         calls: Sequence[tuple[Call, int]],
         watch: Sequence[Token],
         allowances: Sequence[Allowance],
+        given: Mapping[Token, int] = NOTHING,
     ) -> Simulated:
         """Run *calls* in a row as the account would, on the fork's head."""
-        return self._inner.simulate(account, calls, watch, allowances)
+        return self._inner.simulate(account, calls, watch, allowances, given)
 
     def close(self) -> None:
         """Close the idle connections."""

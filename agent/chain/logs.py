@@ -12,17 +12,22 @@ from agent.errors import StaleHead
 from agent.wire.rpc import JSON, RpcError
 
 PARTS_AT_ONCE = 10
-"""Ranges asked for in one request, once a node has refused the whole."""
+"""Ranges asked for in one request, once it is known how long they may be."""
 
-MAX_REFUSALS = 40
-"""Refused requests before a query is given up; twenty halvings split a million blocks."""
+MAX_REFUSALS = 30
+"""Refused requests before a query is given up; twenty halvings make a million blocks one."""
+
+MIN_SPAN = 500
+"""Blocks; a shorter range than this is remembered of no node: it was one dense place."""
 
 MAX_TOPICS = 4
 """The machine's instructions are LOG0 to LOG4."""
 
 
 class Asks(Protocol):
-    """What is needed of an endpoint."""
+    """What is needed of an endpoint; `log_span` is what was learned of it, in blocks."""
+
+    log_span: int | None
 
     @property
     def host(self) -> str:
@@ -36,27 +41,29 @@ def logs(rpc: Asks, query: LogQuery) -> tuple[Log, ...]:
     """All logs of *query* in order, from a node that has all of its blocks.
 
     Nodes refuse what is too much for them under many codes, those for too many requests among
-    them: any refused range is halved, until it is one block or the patience is over. Raises
-    ``StaleHead`` when the node has not come so far, ``RpcError`` for a range that stays refused.
+    them: whatever is refused is asked for in halves, until it is one block or the patience is
+    over. Raises ``StaleHead`` when the node has not come so far, ``RpcError`` for a range that
+    stays refused.
     """
     found: list[Log] = []
-    todo = [(query.first, query.last)] if query.first <= query.last else []
-    refusals = 0
-    while todo:
-        part, todo = todo[:PARTS_AT_ONCE], todo[PARTS_AT_ONCE:]
-        head, *answers = rpc.batch([("eth_blockNumber", ()), *(_question(query, r) for r in part)])
+    first, refusals = query.first, 0
+    at_once = 1 if rpc.log_span is None else PARTS_AT_ONCE
+    span = rpc.log_span or query.last - query.first + 1
+    while first <= query.last:
+        parts = _parts(first, query.last, span)[:at_once]
+        head, *answers = rpc.batch([("eth_blockNumber", ()), *(_question(query, r) for r in parts)])
         _reaches(rpc, query, quantity(value(head)))
-        again: list[tuple[int, int]] = []
-        for (first, last), answer in zip(part, answers, strict=True):
-            if not isinstance(answer, RpcError):
-                found += _matching(query, (first, last), answer)
-                continue
-            refusals += 1
-            if first == last or refusals > MAX_REFUSALS:
-                raise answer
-            middle = (first + last) // 2
-            again += [(first, middle), (middle + 1, last)]
-        todo = again + todo
+        at_once = PARTS_AT_ONCE
+        for part, answer in zip(parts, answers, strict=True):
+            if isinstance(answer, RpcError):
+                refusals += 1
+                if part[0] == part[1] or refusals > MAX_REFUSALS:
+                    raise answer
+                span, at_once = (part[1] - part[0] + 1) // 2, 1
+                rpc.log_span = max(span, MIN_SPAN)
+                break
+            found += _matching(query, part, answer)
+            first = part[1] + 1
     return tuple(sorted(found, key=lambda log: (log.block_number, log.index)))
 
 
@@ -72,6 +79,12 @@ def logs_of(rpc: Asks, transaction: str) -> tuple[Log, ...]:
     if any(log.transaction != transaction for log in found):
         raise bad_reply("a receipt with logs of another transaction")
     return tuple(sorted(found, key=lambda log: log.index))
+
+
+def _parts(first: int, last: int, span: int) -> list[tuple[int, int]]:
+    """The next few ranges of at most *span* blocks."""
+    starts = range(first, last + 1, span)[:PARTS_AT_ONCE]
+    return [(start, min(last, start + span - 1)) for start in starts]
 
 
 def _question(query: LogQuery, part: tuple[int, int]) -> tuple[str, list[Any]]:

@@ -23,7 +23,7 @@ from agent.core.log import Log, LogQuery
 from agent.core.money import Address, ChainId, Token
 from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
-from agent.core.simulated import Simulated
+from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
 from agent.errors import BadReply, WrongChain
 from agent.ports import BlockTag, Clock, Read, Sent
@@ -199,14 +199,20 @@ class RpcNode:
         calls: Sequence[tuple[Call, int]],
         watch: Sequence[Token],
         allowances: Sequence[Allowance],
+        given: Mapping[Token, int] = NOTHING,
     ) -> Simulated:
         """Run *calls* (each with its gas limit) in a row as the account would, on the head.
 
-        Two requests: the head with its fees, and the calls. Raises ``NoSimulator``.
+        Two requests: the head with its fees, and the calls; more to find out how the account can
+        have what is *given*. Raises ``NoSimulator``.
         """
+        from agent.chain.given import overrides
         from agent.chain.simulate import Rehearsal, simulate
 
-        rehearsal = Rehearsal(account=account, calls=calls, watch=watch, allowances=allowances)
+        extra = self._ask(lambda node: overrides(node, account, given)) if given else {}
+        rehearsal = Rehearsal(
+            account=account, calls=calls, watch=watch, allowances=allowances, given=extra
+        )
         following = self._ask(self._fresh_next_block)
         return self._translated(lambda: simulate(self.web3, following, rehearsal))
 

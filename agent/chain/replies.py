@@ -2,6 +2,7 @@
 
 import re
 
+from agent.chain.faults import is_limit
 from agent.core.snapshot import Block
 from agent.errors import BadReply
 from agent.wire.rpc import JSON, RpcError
@@ -62,6 +63,18 @@ def bad_reply(what: str) -> BadReply:
     return BadReply(
         f"the node answered with {what}", fix="try again, or put another RPC URL for this chain"
     )
+
+
+def said(answer: JSON | RpcError, oracle: str) -> bytes:
+    """Read what a fee oracle answered; raises ``BadReply`` when it is an error.
+
+    A node that only asks to wait raises its ``RpcError``.
+    """
+    if not isinstance(answer, RpcError):
+        return payload(answer)
+    if is_limit(answer):
+        raise answer
+    raise silent_oracle(oracle)
 
 
 def silent_oracle(address: str) -> BadReply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from agent.chain.reasons import plain, revert_reason
 from agent.chain.replies import bad_reply
 from agent.chain.scanner import GAS_PER_TOKEN, GAS_RESERVE, SCANNER_CODE, decode
 from agent.core.fees import FeeQuote
+from agent.core.frozen import empty
 from agent.core.money import Address, Token
 from agent.core.quote import Allowance, Call
 from agent.core.simulated import Simulated
@@ -41,6 +42,8 @@ _SCAN_OVERHEAD_GAS = 30_000
 
 _READER_WEI = 10**24
 
+_RICH = {"balance": hex(_READER_WEI)}
+
 _WORD = 32
 
 _ALLOWANCE = "allowance(address,address)"
@@ -48,12 +51,16 @@ _ALLOWANCE = "allowance(address,address)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """Calls of an account with their gas limits, and what is to be read before and after."""
+    """Calls of an account with their gas limits, and what is to be read before and after.
+
+    `given` are overrides of the state that all this happens in, by address.
+    """
 
     account: Address
     calls: Sequence[tuple[Call, int]]
     watch: Sequence[Token]
     allowances: Sequence[Allowance]
+    given: Mapping[Address, Any] = field(default_factory=empty)
 
     @property
     def contracts(self) -> list[Address]:
@@ -129,10 +136,11 @@ def _block_of(rehearsal: Rehearsal, following: NextBlock) -> Any:
         for encoded in [functions("erc20")[_ALLOWANCE].encode(account, right.spender)]
     ]
     calls = [scan, *acts, scan, *rights, *probes]
-    block = {
+    block: dict[str, Any] = {
         "blockOverrides": {"time": hex(following.timestamp)},
         "stateOverrides": {
-            **{each["from"]: {"balance": hex(_READER_WEI)} for each in (scan, *probes)},
+            **rehearsal.given,
+            **{Address(each["from"]): _RICH for each in (scan, *probes)},
             scanner: {"code": "0x" + SCANNER_CODE.hex()},
         },
         "calls": [each | _offer(fees) for each in calls],

@@ -36,7 +36,7 @@ class Upstream:
     """One endpoint; raises ``WrongChain`` and ``StaleHead``.
 
     ``overrides`` is what was learned of it: whether ``eth_call`` runs code of ours, None before
-    the first try.
+    the first try. `log_span` is how many blocks of logs it takes at once, None before it refused.
     """
 
     def __init__(self, rpc: Rpc, identity: Identity, clock: Clock) -> None:
@@ -45,6 +45,7 @@ class Upstream:
         self._clock = clock
         self._proven = False
         self.overrides: bool | None = None
+        self.log_span: int | None = None
 
     @property
     def host(self) -> str:

@@ -71,8 +71,9 @@ def revoke(
 
     context: Context = ctx.obj
     settings = context.settings()
+    teller = Teller(context, "")
     with (
-        context.account(settings, Teller(context, "")) as account,
+        context.account(settings, teller, hear=teller.hear) as account,
         session(worker(), account.io) as held,
     ):
         refuse_open(held)

@@ -27,7 +27,10 @@ def cancel(
     context: Context = ctx.obj
     settings = context.settings()
     teller = Teller(context, run)
-    with context.account(settings, teller) as account, session(worker(), account.io) as held:
+    with (
+        context.account(settings, teller, hear=teller.hear) as account,
+        session(worker(), account.io) as held,
+    ):
         found = pick(held.state, run)
         if found is None or found.closed is not None:
             raise WrongValue(f"run {run} is not open", fix="see which is: rebalancer status")

@@ -83,7 +83,8 @@ def described(facts: ChainFacts, world: World) -> dict[str, Any]:
             }
             for row in facts.listings
         ],
-        "feeds": sorted(facts.feeds),
+        "feeds": sorted(set(facts.feeds) & set(assets)),
+        "counted": sorted(set(facts.feeds) - set(assets)),
         "swaps": facts.uniswap is not None,
         "bridges": _bridges(facts),
         "plan_only": plan_only(facts, world),

@@ -19,6 +19,9 @@ from agent.wire.address import checksum
 GAS_OF_A_SWAP = 400_000
 """An approval and a swap over two hops (measured on the local chain: under 350 000)."""
 
+BYTES_OF_A_SWAP = 800
+"""Both transactions, signed: 774 (measured on the local chain)."""
+
 A_FEW = 5
 """Swaps that the gas coin should pay for, so that a run does not stop in the middle."""
 
@@ -68,8 +71,7 @@ def _wallet(account: Account, facts: ChainFacts, node: Node) -> Iterator[Finding
 
 
 def _gas(about: str, node: Node, native: Token, held: int) -> Finding:
-    fees = node.fees()
-    one = GAS_OF_A_SWAP * (fees.base_fee_per_gas + fees.priority_fee_per_gas)
+    one = node.fees().expected(GAS_OF_A_SWAP, BYTES_OF_A_SWAP)
     have = whole(Amount(native, held))
     if held >= A_FEW * one:
         return fine(about, f"{have} pay for {A_FEW} swaps and more")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from agent.cli.checks import Finding, Level, fine, met, warning, wrong
 from agent.compose.adapters import FEED_LATE_SECONDS, make_node
 from agent.core.guard import MAX_CLOCK_SKEW_SECONDS
 from agent.core.money import Address
-from agent.core.wording import span
+from agent.core.wording import figure, span
 from agent.errors import AgentError, Unreachable
 from agent.ports import Clock, Node, Read
 from agent.settings import ChainFacts, Feed, TokenFacts
-from agent.wire.abi import AbiError, Function, functions
+from agent.wire.abi import AbiError, Function, functions, selector
 from agent.wire.address import chain_text, checksum
 
 FIX = "correct it in chains.toml from the source that it names"
@@ -23,6 +24,7 @@ _SPOKE_POOL = (
     Function("wrappedNativeToken", (), ("address",)),
     Function("chainId", (), ("uint256",)),
 )
+_RATE = Function("rate", (), ("uint256",))
 _OLD_SYMBOL = Function("symbol", (), ("bytes32",))
 """As some old tokens have it."""
 
@@ -70,7 +72,9 @@ def addresses(facts: ChainFacts) -> Named:
     found = dict.fromkeys(facts.code_hashes, ("a contract", facts.place))
     found |= {row.token.address: (row.token.symbol, row.place) for row in facts.listings[1:]}
     found |= {
-        feed.address: (f"feed {feed.description}", feed.place) for feed in facts.feeds.values()
+        feed.address: (f"feed {feed.description}", feed.place)
+        for feed in facts.feeds.values()
+        if not feed.rate
     }
     found[facts.multicall3] = ("Multicall3", facts.place)
     if facts.uniswap is not None:
@@ -82,6 +86,15 @@ def addresses(facts: ChainFacts) -> Named:
     if facts.sequencer is not None:
         found[facts.sequencer.feed] = ("sequencer feed", facts.sequencer.place)
     return found
+
+
+def counted_addresses(facts: ChainFacts) -> Named:
+    """The feeds of tokens that only count: for whoever holds them."""
+    return {
+        feed.address: (f"feed {feed.description}", feed.place)
+        for feed in facts.feeds.values()
+        if feed.rate
+    }
 
 
 def across_addresses(facts: ChainFacts) -> Named:
@@ -187,6 +200,20 @@ def feeds(facts: ChainFacts, node: Node, now: int) -> Iterator[Finding]:
             yield fine(about, f"{feed.description}, {feed.decimals} decimals, fresh")
 
 
+def rates(facts: ChainFacts, node: Node) -> Iterator[Finding]:
+    """Every token that only counts says what it stands for."""
+    for name, feed in facts.feeds.items():
+        token = facts.named(name)
+        if not feed.rate or token is None:
+            continue
+        (answer,) = node.read([Read(token.address, selector(feed.rate))])
+        rate, about = _said(_RATE, answer), f"{facts.name} rate of {name}"
+        if rate:
+            yield fine(about, f"it stands for {figure(Decimal(rate).scaleb(-18))}")
+        else:
+            yield wrong(about, f"its contract does not answer {feed.rate}", FIX, place=feed.place)
+
+
 def _feed_fault(feed: Feed, said: Sequence[tuple[Any, ...] | None], now: int) -> str:
     """What is wrong with a feed, empty when nothing is; *said* are its three answers."""
     description, decimals, spoken = said
@@ -272,11 +299,13 @@ def finality(facts: ChainFacts, node: Node) -> Iterator[Finding]:
 
 def everything(facts: ChainFacts, node: Node, now: int) -> Iterator[Finding]:
     """All that chains.toml says of the chain, compared with it."""
-    named = {**addresses(facts), **across_addresses(facts), **cctp_addresses(facts)}
+    named = {**addresses(facts), **counted_addresses(facts)}
+    named |= {**across_addresses(facts), **cctp_addresses(facts)}
     yield from contracts(facts, node, named)
     yield from decimals(facts, node)
     yield from symbols(facts, node)
     yield from feeds(facts, node, now)
+    yield from rates(facts, node)
     yield from sequencer(facts, node, now)
     yield from tiers(facts, node)
     yield from spoke_pool(facts, node)

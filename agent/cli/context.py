@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.compose import Account
     from agent.core.fact import Fact
     from agent.core.state import State
+    from agent.engine.io import Pause
     from agent.settings import Settings, World
 
 
@@ -78,10 +79,12 @@ class Context:
         settings: Settings,
         observe: Callable[[Fact], None] = lambda _fact: None,
         ask: Callable[[], str] | None = None,
+        hear: Callable[[Pause], None] = lambda _pause: None,
     ) -> Iterator[Account]:
         """The wallet with its ports, closed afterwards; *observe* hears of each fact.
 
-        *ask* stands in for the ways in which the password is found.
+        *hear* is told of what has to wait. *ask* stands in for the ways in which the password
+        is found.
 
         An error that ends its use says that nothing was signed only if nothing was.
         """
@@ -99,7 +102,7 @@ class Context:
 
         asked = (lambda: self.password(settings)) if ask is None else ask
         access = KeyAccess(ask=asked, accept_plain_key=self.accept_plain_key)
-        opened = open_account(settings, access, observe=heard)
+        opened = open_account(settings, access, observe=heard, hear=hear)
         try:
             yield opened
         except AgentError as error:

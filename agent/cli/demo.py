@@ -1,15 +1,10 @@
-"""`demo`: a throwaway wallet on private local chains, killed in the middle, finished anyway."""
+"""`demo`: a throwaway wallet on private local chains, attacked and killed, finished anyway."""
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 import tempfile
-import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,30 +13,45 @@ import typer
 
 if TYPE_CHECKING:
     from agent.cli.context import Context
+    from agent.cli.demo_show import Show
     from agent.compose import Account
     from agent.compose.local import LocalWallet
     from agent.core.plan import Plan
-    from agent.core.state import RunState
     from agent.engine.survey import Look
 
 COST_TOLERANCE_BPS = 2
-"""A run may cost this much of what it sells more than planned: prices move between plan and
+"""A run may cost this much of what it moves more than planned: prices move between plan and
 block, and base fees too. Far below what the policy would allow."""
+
+CHAINS = (1, 8453, 42161)
+"""Ethereum, Base and Arbitrum One."""
+
+CHAOS_FACTS = 4
+"""In chaos every process dies after so many facts: before, between and after all effects."""
+
+MAX_DEATHS = 60
+"""More deaths than a run has facts means that nothing goes on."""
 
 
 def demo(
     ctx: typer.Context,
+    chains: int = typer.Option(3, "--chains", min=2, max=3, help="How many chains: 2 or 3."),
     keep: bool = typer.Option(
         False, "--keep", help="Leave the chains running and say how to use them."
     ),
+    chaos: bool = typer.Option(
+        False, "--chaos", help="Kill the run again and again, and let the bridge be late."
+    ),
     port: int | None = typer.Option(
-        None, "--port", min=1, max=65535, help="Port of the chain on this machine; a free one else."
+        None, "--port", min=1, max=65000, help="Port of the first chain; free ones when not given."
     ),
     sources: bool = typer.Option(
         False, "--sources", help="Print package, version and hash of everything on the chains."
     ),
 ) -> None:
-    """Show everything on private local chains: plan, simulate, run, kill −9, resume, proof."""
+    """Show everything on private local chains: plan, simulate, run, attack, kill −9, proof."""
+    from agent.cli.demo_show import Show
+
     context: Context = ctx.obj
     if sources:
         _print_sources(context)
@@ -50,94 +60,68 @@ def demo(
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rebalancer-demo-"))
         home = Path(tempfile.mkdtemp(prefix="rebalancer-demo-")) if keep else Path(folder)
-        code = _play(show, home, keep=keep, port=port)
+        code = _play(show, home, count=chains, port=port, keep=keep, chaos=chaos)
     raise typer.Exit(code)
 
 
-@dataclass(slots=True)
-class Show:
-    """Tells the demo's steps: in words with the time since its start, or as JSON lines."""
-
-    context: Context
-    began: float = field(default_factory=time.monotonic)
-
-    def tell(self, text: str, **facts: Any) -> None:
-        """One step; *facts* are what the JSON line carries beside the text."""
-        from agent.cli import output
-
-        seconds = time.monotonic() - self.began
-        if self.context.json:
-            output.line("demo.step", {"seconds": f"{seconds:.1f}", "text": text, **facts})
-        else:
-            output.show(f"\n[{seconds:2.0f}s] {text}")
-
-    def more(self, text: str) -> None:
-        """Lines that belong to the last step, for people only."""
-        from agent.cli import output
-
-        if not self.context.json:
-            output.show(text)
-
-    def pass_on(self, event: dict[str, Any]) -> None:
-        """An event of a run, as it came out of its process."""
-        from agent.cli import output
-        from agent.cli.events import sentence
-
-        if self.context.json:
-            sys.stdout.write(json.dumps(event) + "\n")
-            sys.stdout.flush()
-        else:
-            text = sentence(event["kind"], event)
-            if text:
-                output.show("  " + text)
-
-
-def _play(show: Show, home: Path, *, keep: bool, port: int | None) -> int:
+def _play(show: Show, home: Path, *, count: int, port: int | None, keep: bool, chaos: bool) -> int:
     from agent.compose.local import local_wallet
     from agent.settings import find_paths
 
-    show.more("LOCAL DEMO · 1 private chain · throwaway key · connections beyond this machine: 0")
+    show.more(f"LOCAL DEMO · {count} private chains · throwaway key")
     show.more(
-        "real contract code: Uniswap V2/V3, USDC, WETH (package, version, hash: demo --sources)"
+        "real contract code: Uniswap V2/V3, USDC, WETH, Across"
+        " (package, version, hash: demo --sources)"
     )
-    with local_wallet(find_paths().cache, home, keep=keep, port=port) as wallet:
-        show.tell(f"chain up   Ethereum {wallet.url}", url=wallet.url, local=True)
-        killed = _act(show, wallet)
+    with local_wallet(
+        find_paths().cache, home, chains=CHAINS[:count], port=port, keep=keep
+    ) as wallet:
+        if chaos:
+            wallet.worlds.relay("late")
+        code = _act(show, wallet, chaos=chaos)
         if keep:
             _say_how_to_go_on(show, wallet)
-        return killed
+        return code
 
 
-def _act(show: Show, wallet: LocalWallet) -> int:
+def _act(show: Show, wallet: LocalWallet, *, chaos: bool) -> int:
+    from agent.cli import output
+    from agent.cli.demo_proof import prove
     from agent.settings import inherited_variables, load
 
     settings = load(environ={**inherited_variables(), **wallet.variables})
-    context = show.context
-    with context.account(settings) as account:
+    output.learn_names({chain: facts.name for chain, facts in settings.chains.items()})
+    nodes = {facts.name: wallet.urls[chain] for chain, facts in settings.chains.items()}
+    ports = "   ".join(f"{name} :{url.rpartition(':')[2]}" for name, url in nodes.items())
+    beyond = sum(not facts.loopback for facts in settings.chains.values())
+    show.tell(f"chains up   {ports}   nodes beyond this machine: {beyond}", urls=nodes, local=True)
+    with show.context.account(settings) as account:
         seen, found = _look_and_plan(show, account)
         _rehearse(show, account, found, seen)
-        first, pid = _run_until_killed(show, wallet)
-        last = _resume(show, wallet, pid)
-        proof = _prove(show, account, seen)
-    planned = Decimal(last["planned_cost"])
+        events, pid = _run_until_killed(show, wallet, found)
+        more, kills = _die_often(show, wallet) if chaos else ([], 0)
+        last = _resume(show, wallet, pid) if not more else more[-1]
+        proof = prove(show, account, seen)
+    refused = [event for event in events if event["kind"] == "leg.refused"]
     tolerance = found.turnover * COST_TOLERANCE_BPS / 10_000
-    ok = (
-        last["outcome"] == "done"
-        and proof
-        and len(first) > 0
-        and Decimal(last["cost"]) <= planned + tolerance
+    cost, planned = Decimal(last["cost"]), found.cost
+    ok = all((last["outcome"] == "done", proof.holds, bool(refused), cost <= planned + tolerance))
+    show.more(f"  cost {cost:,.2f}, planned {planned:,.2f}")
+    show.more(
+        f"  {1 + kills} kill{'s' if kills else ''}, {len(refused)} forged answer refused:"
+        f" paid twice {proof.strangers}, lost {proof.undelivered}"
     )
-    body = {**last, "tolerance": f"{tolerance:.6f}", "proof": proof, "kills": 1}
+    body = {**last, "tolerance": f"{tolerance:.6f}", "proof": proof.holds}
+    body |= {"kills": 1 + kills, "forged": len(refused), "planned_cost": f"{planned:.6f}"}
     if not ok:
         body |= {"outcome": "needs_human" if last["outcome"] == "done" else last["outcome"]}
         body |= {"exit": 10}
-    if show.context.json:
-        sys.stdout.write(json.dumps(body) + "\n")
-    else:
-        cost = Decimal(last["cost"])
-        show.more(f"\ncost {cost:,.2f}, planned {planned:,.2f}")
-        show.more("Your own wallet, read-only, comes next: write a portfolio.toml with")
-        show.more('signer = "watch" (docs/configuration.md), then: rebalancer drift')
+    show.more(
+        "\nTry to break it:     rebalancer demo --chaos\n"
+        "Now your own wallet, read-only. No key, no account, no file:\n"
+        "  rebalancer look 0xYOUR_ADDRESS --target ETH=50,WBTC=20,USDC=30"
+    )
+    show.end(body)
     return 0 if ok else 10
 
 
@@ -145,10 +129,17 @@ def _look_and_plan(show: Show, account: Account) -> tuple[Look, Plan]:
     from agent.cli.plan import make, text
     from agent.errors import SimulationFailed
     from agent.planning.problem import NoPlan
+    from agent.wire.address import checksum
 
     seen, found = make(account, asked=True)
     value = seen.valuation.value or Decimal(0)
-    show.tell(f"WALLET {account.io.account}   {value:,.2f} USD", value=f"{value:.2f}")
+    requests = sum(each.requests for each in seen.snapshot.chains.values())
+    show.tell(
+        f"WALLET {checksum(account.io.account)}   {value:,.2f} USD   "
+        f"{requests} requests for {len(seen.snapshot.chains)} chains",
+        value=f"{value:.2f}",
+        requests=requests,
+    )
     show.more(_standings(seen))
     if isinstance(found, NoPlan):
         raise SimulationFailed(
@@ -159,23 +150,29 @@ def _look_and_plan(show: Show, account: Account) -> tuple[Look, Plan]:
 
 
 def _standings(seen: Look) -> str:
+    from agent.cli.drift import standing
     from agent.cli.output import table
     from agent.core.wording import money, percent
 
+    head = ("", "now", "target", "band", "value", "")
     rows = [
         (
-            f"  {drift.asset}",
+            f"  {drift.name}",
             percent(drift.weight),
-            f"target {percent(drift.target or Decimal(0))}",
-            f"band {percent(drift.low)} to {percent(drift.high)}",
+            "" if drift.target is None else percent(drift.target),
+            f"{percent(drift.low)} to {percent(drift.high)}",
             money(drift.value),
-            "inside" if not drift.excess else f"off by {money(abs(drift.excess))}",
+            standing(drift),
         )
         for drift in seen.decision.drifts
-        if drift.asset
     ]
-    airdrop = '  an airdrop that calls itself "USDC" lies in the wallet: not listed, never touched'
-    return table(rows, right=frozenset({1, 4})) + "\n" + airdrop
+    counted, outside = seen.valuation.value or Decimal(0), seen.valuation.outside
+    return "\n".join(
+        [
+            table([head, *rows], right=frozenset({1, 2, 4})),
+            f"  counted {money(counted)} · outside {money(outside)}",
+        ]
+    )
 
 
 def _rehearse(show: Show, account: Account, found: Plan, seen: Look) -> None:
@@ -191,129 +188,61 @@ def _rehearse(show: Show, account: Account, found: Plan, seen: Look) -> None:
         )
 
 
-def _child(wallet: LocalWallet, *arguments: str) -> subprocess.Popen[str]:
-    from agent.settings import inherited_variables
-
-    return subprocess.Popen(
-        [sys.executable, "-m", *arguments],
-        env={**inherited_variables(), **wallet.variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-
-
-def _run_until_killed(show: Show, wallet: LocalWallet) -> tuple[list[dict[str, Any]], int]:
-    """A real process runs and dies by SIGKILL between signature and broadcast."""
+def _run_until_killed(
+    show: Show, wallet: LocalWallet, found: Plan
+) -> tuple[list[dict[str, Any]], int]:
+    """A real process runs, is lied to, and dies by SIGKILL between signature and broadcast."""
+    from agent.cli.demo_show import start_child
+    from agent.cli.plan import write
     from agent.errors import Broken
 
-    show.tell("RUN   in a process of its own", step="run")
-    child = _child(wallet, "agent.cli.demo_victim")
-    events = _listen(show, child)
-    if child.wait() != -signal.SIGKILL:
+    file = wallet.home / "plan.json"
+    write(found, file)
+    show.tell("RUN   in a process of its own; the bridge's fee server will lie once", step="run")
+    child = start_child(
+        wallet.variables, "agent.cli.demo_victim", "deposit", str(file), wallet.worlds.desk_url
+    )
+    events = show.listen(child)
+    if child.returncode != -signal.SIGKILL:
         raise Broken(
             f"the demo's run ended by itself with {child.returncode}",
             fix="run it again; the demo wants to kill it in the middle",
             nothing_signed=False,
         )
     show.more(
-        f"  ✗ WE KILLED IT: kill -9 on process {child.pid}, a swap was signed and not yet sent"
+        f"  ✗ WE KILLED IT: kill -9 on process {child.pid}; a deposit was signed, on disk, not sent"
     )
     return events, child.pid
 
 
+def _die_often(show: Show, wallet: LocalWallet) -> tuple[list[dict[str, Any]], int]:
+    """Resume in processes that all die after a few facts, until one lives to the end."""
+    from agent.cli.demo_show import start_child
+
+    for deaths in range(MAX_DEATHS):
+        show.tell(f"$ rebalancer resume   (dies after {CHAOS_FACTS} facts)", deaths=deaths)
+        child = start_child(wallet.variables, "agent.cli.demo_victim", "facts", str(CHAOS_FACTS))
+        events = show.listen(child)
+        if child.returncode != -signal.SIGKILL:
+            return events, deaths
+        show.more(f"  ✗ kill -9 on process {child.pid}")
+    return [], MAX_DEATHS
+
+
 def _resume(show: Show, wallet: LocalWallet, pid: int) -> dict[str, Any]:
+    from agent.cli.demo_show import start_child
+
     show.tell("$ rebalancer resume", killed=pid)
-    child = _child(wallet, "agent", "resume", "--json")
-    events = _listen(show, child)
-    child.wait()
-    return events[-1]
-
-
-def _listen(show: Show, child: subprocess.Popen[str]) -> list[dict[str, Any]]:
-    events = []
-    for line in child.stdout or ():
-        event = json.loads(line)
-        events.append(event)
-        if event["kind"] != "run.done":
-            show.pass_on(event)
-    return events
-
-
-def _prove(show: Show, account: Account, before: Look) -> bool:
-    """Balances, nonces and allowances from the chain alone, against what the journal claims."""
-    from agent.cli.output import table
-    from agent.core.progress import delivered
-    from agent.engine.survey import look
-
-    state = account.state()  # verifies the journal's hash chain, or raises
-    after = look(account.io, state, asked=True)
-    run = next(reversed(list(state.runs.values())))
-    mined = sum(known.mined is not None for known in run.intents.values())
-    sent = sum(node.sight(account.io.account, ()).nonce for node in account.nodes.values())
-    undelivered = sum(delivered(run, leg) is None for leg in run.legs.values())
-    unexplained = len(run.closed.unexplained) + len(run.inflows) if run.closed else 1
-    allowances = open_allowances(account, run)
-    inside = all(not drift.excess for drift in after.decision.drifts)
-    show.tell(
-        "PROOF   block-pinned, recomputed from the chain alone",
-        inside_bands=inside,
-        unexplained=unexplained,
-        transactions=mined,
-        nonces=sent,
-        allowances=allowances,
-        undelivered=undelivered,
-    )
-    rows = [("", "before", "after", "share", "band", ""), *_before_and_after(before, after)]
-    show.more(table(rows, right=frozenset({1, 2})))
-    show.more(
-        f"  transactions in the journal {mined}, of the wallet on the chain {sent}"
-        f" · unexplained {unexplained} · allowances left {allowances} · journal's hash chain ✓"
-    )
-    show.more(f"  1 kill: paid twice {max(0, sent - mined)}, lost {undelivered}")
-    return inside and (unexplained, allowances, undelivered, sent) == (0, 0, 0, mined)
-
-
-def open_allowances(account: Account, run: RunState) -> int:
-    """How many allowances that the run granted are not zero on chain."""
-    from agent.engine.ask import allowances
-
-    granted = [
-        (known.intent.chain, known.intent.draft.allowance)
-        for known in run.intents.values()
-        if known.intent.draft.purpose == "approve" and known.intent.draft.allowance is not None
-    ]
-    return sum(
-        allowances(account.io.nodes[chain], account.io.account, (item,))[0] != 0
-        for chain, item in granted
-    )
-
-
-def _before_and_after(before: Look, after: Look) -> list[tuple[str, ...]]:
-    from agent.core.wording import money, percent
-
-    was = {drift.asset: drift.value for drift in before.decision.drifts}
-    return [
-        (
-            f"  {drift.asset}",
-            money(was[drift.asset]),
-            money(drift.value),
-            percent(drift.weight),
-            f"{percent(drift.low)} to {percent(drift.high)}",
-            "✗" if drift.excess else "✓",
-        )
-        for drift in after.decision.drifts
-        if drift.asset
-    ]
+    return show.listen(start_child(wallet.variables, "agent", "resume", "--json"))[-1]
 
 
 def _say_how_to_go_on(show: Show, wallet: LocalWallet) -> None:
-    show.more(
-        f"\nThe chain goes on (process {wallet.pid}; end it with: kill {wallet.pid}). Use it with"
-    )
+    pids = " ".join(map(str, wallet.pids))
+    show.more(f"\nThe chains go on; end them with: kill {pids}\nUse them with")
     for name, value in wallet.variables.items():
         show.more(f"  export {name}={value}")
     show.more("  rebalancer balances\n  rebalancer drift\n  rebalancer plan --explain")
+    show.more("  rebalancer simulate\n  rebalancer bridges list\n  rebalancer status")
 
 
 def _print_sources(context: Context) -> None:

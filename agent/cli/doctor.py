@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 EXIT_ERRORS = 1
 
 
-def doctor(ctx: typer.Context) -> None:
+def doctor(
+    ctx: typer.Context,
+    funds: bool = typer.Option(
+        False, "--funds", help="Look for transfers between chains that have not arrived instead."
+    ),
+    days: int = typer.Option(7, "--days", help="How far back to look for them.", min=1, max=365),
+) -> None:
     """Check files, keys, nodes, contracts, tokens, prices and gas; signs nothing."""
     from contextlib import closing
 
-    from agent.cli import output
+    from agent.cli import checks_funds, output
     from agent.cli.checks_chain import chains
     from agent.cli.checks_machine import machine
     from agent.compose import open_account, open_journal
@@ -25,12 +31,12 @@ def doctor(ctx: typer.Context) -> None:
 
     context: Context = ctx.obj
     settings = context.settings()
-    found: list[Finding] = list(machine(settings))
+    found: list[Finding] = [] if funds else list(machine(settings))
     access = KeyAccess(ask=context.password, accept_plain_key=context.accept_plain_key)
     # A journal that cannot be written, or not even read, is a finding and not the end.
     journal = open_journal(settings, read_only=True)
     with closing(open_account(settings, access, journal=journal)) as account:
-        found += chains(account)
+        found += checks_funds.funds(account, days) if funds else chains(account)
     if context.json:
         output.document("doctor", {**document(found), "local": settings.local})
     else:

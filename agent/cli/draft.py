@@ -172,18 +172,16 @@ def read_address(text: str) -> Address:
 
 
 def read_chains(text: str, world: World) -> tuple[ChainFacts, ...]:
-    """Chains by their CAIP-2 names, numbers, short names or names; all of them for none.
+    """Chains by any of their names; all of them for none.
 
     Raises WrongValue for one that chains.toml, or the overlay, does not have.
     """
     from agent.errors import WrongValue
+    from agent.settings import by_names
     from agent.settings.value import did_you_mean
 
     names = [name.strip() for name in text.split(",") if name.strip()]
-    by_name: dict[str, ChainFacts] = {}
-    for facts in world.chains.values():
-        for name in (facts.caip2, str(facts.chain), facts.short_name, facts.name):
-            by_name.setdefault(name.lower(), facts)
+    by_name = by_names(world.chains.values())
     for name in names:
         if name.lower() not in by_name:
             which = "the overlay of local chains" if world.local else "chains.toml"

@@ -99,7 +99,7 @@ def text(settings: Settings, seen: Look) -> str:
             "" if part.target is None else percent(part.target),
             f"{percent(part.low)} to {percent(part.high)}",
             money(part.value),
-            _standing(part),
+            standing(part),
         )
         for part in seen.decision.drifts
     ]
@@ -111,7 +111,8 @@ def text(settings: Settings, seen: Look) -> str:
     return "\n".join([*lines, seen.decision.why])
 
 
-def _standing(part: Drift) -> str:
+def standing(part: Drift) -> str:
+    """Whether a part is inside its band, or by how much it is not."""
     from agent.core.wording import money
 
     if not part.excess:

@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     from agent.cli.context import Context
     from agent.core.fact import Fact
     from agent.core.state import IntentState, RunState
+    from agent.engine.io import Pause
 
 
 class Teller:
-    """Turns facts into `run` events; remembers what later facts only refer to."""
+    """Turns facts into `run` events; remembers what later facts only refer to.
 
-    def __init__(self, context: Context, run: str) -> None:
+    Where several portfolios are at work each event names its *portfolio*.
+    """
+
+    def __init__(self, context: Context, run: str, portfolio: str = "") -> None:
         self._context = context
         self._run = run
+        self._portfolio = portfolio
         self._intents: dict[str, f.Reserved] = {}
         self._hashes: dict[tuple[str, int], str] = {}
 
@@ -39,11 +44,21 @@ class Teller:
         for kind, body in self._events(fact):
             self._tell(kind, body)
 
+    def hear(self, pause: Pause) -> None:
+        """Tell what has to wait: a transfer with all that is known of it, or a silence."""
+        from agent.cli import present, transfers
+
+        flying = [] if pause.awaited is None else [transfers.body(pause.awaited)]
+        until = present.time_text(int(pause.until))
+        self._tell("run.waiting", {"why": pause.why, "until": until, "transfers": flying})
+
     def _tell(self, kind: str, body: dict[str, Any]) -> None:
         if self._context.json:
-            output.line(kind, {"run": self._run, **body})
+            whose = {"portfolio": self._portfolio} if self._portfolio else {}
+            output.line(kind, {"run": self._run, **whose, **body})
         elif not self._context.quiet:
-            output.say(sentence(kind, body))
+            whom = f"{self._portfolio}: " if self._portfolio else ""
+            output.say(f"{whom}{sentence(kind, body)}")
 
     def _events(self, fact: Fact) -> list[tuple[str, dict[str, Any]]]:
         match fact:
@@ -74,8 +89,8 @@ class Teller:
                 return [("tx.mined", {**body, **gas, "fee": str(fact.receipt.fee)})]
             case f.Unmined():
                 return [("tx.unmined", self._tx(fact.intent, 0))]
-            case f.Settled() | f.Arrived():
-                return [("leg.arrived", self._arrived(fact))]
+            case f.Settled() | f.Arrived() | f.Unlanded():
+                return [self._landing(fact)]
             case f.ForeignInflow():
                 amount = {"amount": str(fact.amount.raw), "symbol": fact.amount.token.symbol}
                 return [("run.inflow", amount)]
@@ -112,6 +127,11 @@ class Teller:
                 "nonce": reserved.intent.nonce,
             }
         return {**body, "hash": self._hashes.get((intent, attempt), "")}
+
+    def _landing(self, fact: f.Settled | f.Arrived | f.Unlanded) -> tuple[str, dict[str, Any]]:
+        if isinstance(fact, f.Unlanded):
+            return "leg.unarrived", {"leg": fact.leg, "why": fact.why}
+        return "leg.arrived", self._arrived(fact)
 
     def _arrived(self, fact: f.Settled | f.Arrived) -> dict[str, Any]:
         from agent.cli import present
@@ -162,9 +182,13 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "tx.unmined": lambda b: (
         f"  {b['leg']}   a reorganisation took {b['intent']} away: sending again"
     ),
+    "leg.unarrived": lambda b: (
+        f"  {b['leg']}   a reorganisation took its arrival away: waiting for it again"
+    ),
     "leg.arrived": lambda b: (
         f"  {b['leg']} ✓ got       " + ", ".join(_signed_amount(delta) for delta in b["deltas"])
     ),
+    "run.waiting": lambda b: _waiting(b),  # noqa: PLW0108  defined below
     "run.inflow": lambda b: f"  a deposit from outside: {b['amount']} base units of {b['symbol']}",
 }
 
@@ -173,6 +197,13 @@ def sentence(kind: str, body: dict[str, Any]) -> str:
     """An event for people; empty for one that has nothing to tell them."""
     tell = _SENTENCES.get(kind)
     return "" if tell is None else tell(body)
+
+
+def _waiting(body: dict[str, Any]) -> str:
+    from agent.cli.transfers import lines
+
+    told = [line for each in body["transfers"] for line in lines(each)]
+    return "\n".join(told) or f"  … {body['why']}: asking again, the rest goes on"
 
 
 def _amount(body: dict[str, Any]) -> str:

@@ -36,13 +36,12 @@ def init(
 ) -> None:
     """Write a portfolio file (--config FILE, else portfolio.toml); watch-only unless --signer."""
     from agent.cli import output
-    from agent.settings import load_chains_only
 
     context: Context = ctx.obj
     file = context.config or FILE
     if file.exists() and not force:
         raise _is_there(file)
-    world = load_chains_only(chains=context.chains, overlay=context.overlay)
+    world = context.world()
     draft = gather(
         context,
         world,

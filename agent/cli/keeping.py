@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,9 +15,9 @@ from agent.cli.events import Teller
 from agent.cli.run import EXIT
 from agent.core.closing import costs
 from agent.core.fact import Signed
-from agent.errors import AgentError, Broken
+from agent.errors import AgentError, Broken, ConfigFileMissing
 from agent.keeper.begin import worker
-from agent.keeper.clock import PoliteClock, next_due, spread
+from agent.keeper.clock import Ending, PoliteClock, next_due, spread
 from agent.keeper.memory import Memory
 from agent.keeper.tick import advance, stumbled
 from agent.keeper.ticked import Ticked
@@ -36,14 +36,17 @@ SERIOUS = (10, 1, 4, 2, 6, 7, 5, 8, 75, 9, 0)
 
 EXIT_INTERRUPTED = 130
 
+SIDE_BY_SIDE = 4
+"""Portfolios that tick at once; each waits for nodes most of the time, but rehearsals are work."""
+
 
 @contextmanager
-def ends_politely() -> Iterator[threading.Event]:
-    """An event that the first SIGTERM or Ctrl-C sets; the second one interrupts at once."""
-    ending = threading.Event()
+def ends_politely() -> Iterator[Ending]:
+    """A wish to end that the first SIGTERM or Ctrl-C makes; the second one interrupts at once."""
+    ending = Ending()
 
     def ask(number: int, _frame: FrameType | None) -> None:
-        ending.set()
+        ending.ask()
         signal.signal(number, signal.default_int_handler)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -52,6 +55,7 @@ def ends_politely() -> Iterator[threading.Event]:
     finally:
         for number, old in before.items():
             signal.signal(number, old)
+        ending.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +110,14 @@ def _run_body(ticked: Ticked) -> dict[str, Any]:
 
 @dataclass(slots=True, kw_only=True)
 class Keeper:
-    """Ticks of all portfolios in `files` (None: the one that is configured)."""
+    """Ticks of the one portfolio that is configured, or of all in a `folder`, side by side.
+
+    A portfolio that is broken does not stop the others.
+    """
 
     context: Context
-    files: tuple[Path | None, ...]
-    ending: threading.Event
+    folder: Path | None
+    ending: Ending
     budget: float
     again: bool = False
     rehearse: bool = True
@@ -121,9 +128,14 @@ class Keeper:
     def __post_init__(self) -> None:
         self._clock = PoliteClock(SystemClock(), self.ending)
 
+    @property
+    def _name(self) -> str:
+        """What spreads this keeper's ticks differently from those of others."""
+        return str((self.folder or self.context.config or Path()).absolute())
+
     def once(self, width: int) -> int:
         """One tick, up to *width* seconds from now; returns its exit code."""
-        pause = spread(str(self.context.config), self._clock.now(), width)
+        pause = spread(self._name, self._clock.now(), width)
         if pause:
             self._clock.sleep(pause)
         return self._tick_all(at=None)
@@ -135,14 +147,14 @@ class Keeper:
             due = next_due(due, self._clock.now(), interval)
             self._tick_all(at=due)
             self.again = False
-            pause = due - self._clock.now() + spread(str(self.context.config), due, width)
-            if self.ending.wait(max(0, pause)):
+            pause = due - self._clock.now() + spread(self._name, due, width)
+            if self.ending.wait(pause):
                 # Between two ticks nothing is under way.
                 return 0
 
     def _tick_all(self, at: int | None) -> int:
         try:
-            results = [self._tick(file, at) for file in self.files]
+            results = self._results(at)
         except KeyboardInterrupt:
             if self.context.json:
                 output.line("watch.done", {"results": [], "exit": EXIT_INTERRUPTED})
@@ -152,16 +164,28 @@ class Keeper:
             output.line("watch.done", {"results": [r.body for r in results], "exit": code})
         return code
 
-    def _tick(self, file: Path | None, at: int | None) -> Result:
-        name = "portfolio" if file is None else file.stem
+    def _results(self, at: int | None) -> list[Result]:
+        if self.folder is None:
+            return [self._tick(self.context, at)]
         try:
-            context = self.context if file is None else replace(self.context, config=file)
+            files = portfolios(self.folder)
+        except AgentError as error:
+            result = _untold(self.folder.name, error)
+            self._tell(result, at)
+            return [result]
+        # Nobody answers a question that several ask at once.
+        contexts = [replace(self.context, config=file, no_input=True) for file in files]
+        with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(files)), "portfolio") as pool:
+            return list(pool.map(lambda context: self._tick(context, at), contexts))
+
+    def _tick(self, context: Context, at: int | None) -> Result:
+        name = "portfolio" if context.config is None else context.config.stem
+        try:
             result = self._of_wallet(context, context.settings())
         except AgentError as error:
-            ticked = Ticked(outcome=None, why=error.message, error=error)
-            result = Result(name=name, wallet=None, ticked=ticked)
+            result = _untold(name, error)
         except Exception as error:  # noqa: BLE001  one broken portfolio does not stop the others
-            result = Result(name=name, wallet=None, ticked=_fault(error))
+            result = _untold(name, _fault(error))
         self._tell(result, at)
         return result
 
@@ -178,14 +202,15 @@ class Keeper:
 
     def _advance(self, context: Context, settings: Settings) -> Ticked:
         signed: list[Fact] = []
-        teller = Teller(context, "")
+        teller = Teller(context, "", "" if self.folder is None else settings.name)
 
         def heard(fact: Fact) -> None:
             if isinstance(fact, Signed):
                 signed.append(fact)
             teller(fact)
 
-        with context.account(settings, heard, ask=self._password(context, settings)) as opened:
+        password = self._password(context, settings)
+        with context.account(settings, heard, ask=password, hear=teller.hear) as opened:
             account = replace(opened, io=replace(opened.io, clock=self._clock))
             open_run = account.state().open_run
             if open_run is not None:
@@ -234,11 +259,26 @@ def most_serious(codes: list[int]) -> int:
     return min(codes, key=SERIOUS.index)
 
 
-def _fault(error: Exception) -> Ticked:
+def _untold(name: str, error: AgentError) -> Result:
+    """The result of a portfolio that could not be read, or of a fault of the program."""
+    ticked = Ticked(outcome=None, why=error.message, error=error)
+    return Result(name=name, wallet=None, ticked=ticked)
+
+
+def _fault(error: Exception) -> AgentError:
     """An error that nobody foresaw: its kind is told, its text may hold what must not be."""
-    told = Broken(
+    return Broken(
         f"unexpected {type(error).__name__}; this is a fault of the program",
         fix="run it again with -v and report what it says; `rebalancer status` shows what is open",
         nothing_signed=False,
     )
-    return Ticked(outcome=None, why=told.message, error=told)
+
+
+def portfolios(folder: Path) -> list[Path]:
+    """The portfolio files in *folder*, by name; raises ConfigFileMissing when there is none."""
+    files = sorted(path for path in folder.glob("*.toml") if not path.name.startswith("."))
+    if not files:
+        raise ConfigFileMissing(
+            f"{folder} has no portfolio (*.toml)", fix="name a folder of portfolio files with --dir"
+        )
+    return files

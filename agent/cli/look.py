@@ -39,7 +39,6 @@ def look(
 
     context: Context = ctx.obj
     settings = portfolio(context, address, target=target, band=band, on=on, rpc=rpc)
-    context.tell_of(settings.world)
     found = glance_at(settings, targeted=bool(target))
     if context.json:
         output.document("look", document(found, targeted=bool(target)))
@@ -60,9 +59,9 @@ def portfolio(
         read_chains,
         read_weights,
     )
-    from agent.settings import load_chains_only, load_text
+    from agent.settings import load_text
 
-    world = load_chains_only(chains=context.chains, overlay=context.overlay)
+    world = context.world()
     chains = read_chains(on, world)
     account = read_address(address)
     if target:

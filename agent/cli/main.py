@@ -41,6 +41,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("accounts", "accounts"),
     ("config", "config"),
     ("chains", "chains"),
+    ("bridges", "bridges"),
     ("doctor", "doctor"),
     ("pause", "pause"),
     ("unpause", "pause"),
@@ -70,6 +71,9 @@ VALUES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "--overlay": ("overlay", Path),
     "--password-fd": ("password_fd", int),
 }
+
+OWN: dict[str, frozenset[str]] = {"demo": frozenset({"--chains"})}
+"""Options of a command that share a name with a global one: after the command they are its own."""
 
 NOTHING_SIGNED = "nothing was signed"
 MAYBE_SIGNED = "something may have been signed: rebalancer status shows it"
@@ -184,7 +188,7 @@ def read_globals(arguments: list[str]) -> tuple[Context, list[str]]:
             rest += [word, *words]
         elif word in FLAGS:
             found[FLAGS[word]] = True
-        elif name in VALUES:
+        elif name in VALUES and not any(name in OWN.get(said, ()) for said in rest[:1]):
             field, read = VALUES[name]
             text = value if equals else next(words, None)
             if text is None:

@@ -11,7 +11,7 @@ from typing import Any
 SCHEMA = 1
 """Version of every JSON object that this program prints."""
 
-_CHAIN = re.compile(r"(?<![\"@.\w])(?:eip155:|chain )(\d+)\b(?![:/\"])")
+_CHAIN = re.compile(r"(?<![\"@.\w])(?:eip155:(?!\d+[:/\"]\S)|chain )(\d+)\b(?!\")")
 """A chain in a sentence; not a key of a file, nor a part of a longer name (CAIP-10, CAIP-19)."""
 
 _names: dict[str, str] = {}
@@ -26,8 +26,12 @@ def for_people(text: str) -> str:
     """*text* with the chains in it by their names.
 
     >>> learn_names({8453: "Base"})
+    >>> for_people("eip155:8453: it is down")
+    'Base: it is down'
     >>> for_people("eip155:8453 is down; see eip155:8453:0xab and eip155:7")
     'Base is down; see eip155:8453:0xab and eip155:7'
+    >>> for_people("chain 8453: no answer")
+    'Base: no answer'
     """
     return _CHAIN.sub(lambda match: _names.get(match[1], match[0]), text)
 
@@ -39,7 +43,8 @@ def document(kind: str, body: Mapping[str, Any]) -> None:
 
 def line(kind: str, body: Mapping[str, Any]) -> None:
     """One JSON object on a line of its own, at once: others read while we run."""
-    print(json.dumps({"schema": SCHEMA, "kind": kind, **body}), flush=True)
+    # In one piece: several threads may tell at once.
+    print(json.dumps({"schema": SCHEMA, "kind": kind, **body}) + "\n", end="", flush=True)
 
 
 def show(text: str = "", *, literal: bool = False) -> None:
@@ -49,7 +54,7 @@ def show(text: str = "", *, literal: bool = False) -> None:
 
 def say(text: str) -> None:
     """Progress, warnings and prompts, on stderr."""
-    print(for_people(text), file=sys.stderr, flush=True)
+    print(f"{for_people(text)}\n", end="", file=sys.stderr, flush=True)
 
 
 def table(

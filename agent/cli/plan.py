@@ -121,13 +121,12 @@ def tell(
     """Show a plan, or why there is none."""
     from agent.cli import output, present
     from agent.planning.problem import NoPlan
-    from agent.wire.address import checksum
 
     if isinstance(found, NoPlan):
         if context.json:
             body: dict[str, Any] = {
                 "id": None,
-                "wallet": checksum(settings.account),
+                "wallet": present.wallet(settings.account, settings.policy.chains[0]),
                 "legs": [],
                 "why": list(found.why),
             }

@@ -107,7 +107,7 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
     prices = {asset: value for asset, value, _ in which.prices}
     return {
         "id": which.id,
-        "wallet": checksum(account),
+        "wallet": _owner(which, account),
         "blocks": {chain_name(ChainId(chain)): height for chain, height, _ in which.blocks},
         "value": cents(which.value),
         "assets": [
@@ -137,6 +137,12 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
         "why": list(which.why),
         "alternatives": [{"what": what, "cost": number(cost)} for what, cost in which.alternatives],
     }
+
+
+def _owner(which: Plan, account: Address) -> str:
+    """CAIP-10 on the first chain that the plan was made for."""
+    chains = [ChainId(chain) for chain, _, _ in which.blocks]
+    return wallet(account, chains[0]) if chains else checksum(account)
 
 
 def ratio(share_bps: Decimal) -> str:

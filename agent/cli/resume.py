@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.cli.context import Context
+    from agent.core.fact import Fact
     from agent.engine.loop import Session
 
 
@@ -22,6 +25,18 @@ def resume(
     ),
 ) -> None:
     """Go on with a run where its journal stands."""
+    raise typer.Exit(go_on(ctx.obj, run, wait, accept_balances=accept_balances))
+
+
+def go_on(
+    context: Context,
+    run: str = "",
+    wait: float = 900.0,
+    *,
+    accept_balances: bool = False,
+    observe: Callable[[Fact], None] | None = None,
+) -> int:
+    """Everything that `resume` does; returns its exit code. *observe* hears of each fact last."""
     from agent.cli import output
     from agent.cli.events import Teller
     from agent.cli.run import follow, worker
@@ -29,10 +44,18 @@ def resume(
     from agent.engine.loop import session
     from agent.keeper.begin import signs_next
 
-    context: Context = ctx.obj
     settings = context.settings()
     teller = Teller(context, run)
-    with context.account(settings, teller) as account, session(worker(), account.io) as held:
+
+    def heard(fact: Fact) -> None:
+        teller(fact)
+        if observe is not None:
+            observe(fact)
+
+    with (
+        context.account(settings, heard, hear=teller.hear) as account,
+        session(worker(), account.io) as held,
+    ):
         if accept_balances:
             _accept(context, held, run)
         found = pick(held.state, run)
@@ -43,12 +66,11 @@ def resume(
                 output.line("run.done", body)
             else:
                 output.show(why)
-            return
+            return 0
         teller.learn(found)
         if signs_next(account.io, held.state):
             account.io.signer.unlock()
-        code = follow(context, account, held, found.id, wait)
-    raise typer.Exit(code)
+        return follow(context, account, held, found.id, wait)
 
 
 def _accept(context: Context, held: Session, run: str) -> None:

@@ -70,7 +70,10 @@ def rebalance(context: Context, wish: Wish, observe: Callable[[Fact], None] | No
         if observe is not None:
             observe(fact)
 
-    with context.account(settings, heard) as account, session(worker(), account.io) as held:
+    with (
+        context.account(settings, heard, hear=teller.hear) as account,
+        session(worker(), account.io) as held,
+    ):
         refuse_open(held)
         found, snapshot = _plan(context, settings, account, wish.plan, asked=wish.asked)
         if found is None or snapshot is None:
@@ -147,7 +150,8 @@ def rehearse_or_refuse(context: Context, account: Account, found: Plan, snapshot
 
     rehearsal = rehearsed(account, found, snapshot)
     if not context.json and not context.quiet:
-        output.say(f"rehearsed on a fork: {len(rehearsal.legs)} legs as planned")
+        how = "on a fork" if rehearsal.method == "fork" else f"by {rehearsal.method}"
+        output.say(f"rehearsed {how}: {len(rehearsal.legs)} legs as planned")
 
 
 def finish_dry(context: Context, found: Plan) -> None:
@@ -217,6 +221,7 @@ def summary(
 ) -> tuple[dict[str, Any], int]:
     """The final event of a run and its exit code."""
     from agent.cli import present
+    from agent.cli.transfers import body as transfer
     from agent.core.closing import Costs, costs
     from agent.engine.loop import Wait as Waiting
 
@@ -237,6 +242,7 @@ def summary(
         "after": present.holdings(closed.after) if closed is not None else [],
         "unexplained": [str(delta.raw) for delta in closed.unexplained] if closed else [],
         "final": run.settled_for_good,
+        "transfers": [transfer(each) for each in getattr(ended, "awaited", ())],
         "local": account.settings.local,
         "exit": code,
     }
@@ -245,10 +251,15 @@ def summary(
 
 def sentence(body: dict[str, Any]) -> str:
     """The end of a run for people."""
+    from agent.cli.transfers import lines
+
     head = f"run {body['run']}: {body['outcome']}, {body['why']}"
+    flying = [line for each in body["transfers"] for line in lines(each)]
     costs = f"cost {Decimal(body['cost']):,.2f}, planned {Decimal(body['planned_cost']):,.2f}"
     tails = {
         "waiting": "you may close this terminal: `rebalancer resume` goes on",
         "needs_human": f"look at it: rebalancer status {body['run']}",
     }
-    return "\n".join([head, costs, *([tails[body["outcome"]]] if body["outcome"] in tails else [])])
+    return "\n".join(
+        [head, *flying, costs, *([tails[body["outcome"]]] if body["outcome"] in tails else [])]
+    )

@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     from agent.cli.context import Context
     from agent.compose import Rehearsal
+    from agent.core.foresight import Comparison
+    from agent.core.money import Token
     from agent.core.plan import Plan
 
 
@@ -59,14 +61,14 @@ def simulate(
 
 def document(plan_id: str, rehearsal: Rehearsal) -> dict[str, Any]:
     """A rehearsal for programs."""
-    from agent.cli import present
-    from agent.core.money import Amount
-
     return {
         "plan": plan_id,
         "ok": rehearsal.ok,
         "why": rehearsal.why,
         "method": rehearsal.method,
+        "matching": rehearsal.matching,
+        "compared": len(rehearsal.rows),
+        "allowances_left": rehearsal.allowances_left,
         "legs": [
             {
                 "id": leg.leg.id,
@@ -78,7 +80,21 @@ def document(plan_id: str, rehearsal: Rehearsal) -> dict[str, Any]:
             }
             for leg in rehearsal.legs
         ],
-        "after": [present.amount(Amount(t, raw)) for t, raw in rehearsal.after.items() if raw],
+        "after": [_after(row) for row in rehearsal.rows],
+    }
+
+
+def _after(row: Comparison) -> dict[str, Any]:
+    from agent.cli import present
+    from agent.core.money import Amount
+
+    return {
+        **present.amount(Amount(row.token, row.simulated)),
+        "expected": str(row.expected),
+        "simulated": str(row.simulated),
+        "difference": str(row.difference),
+        "named": [{"what": part.what, "amount": str(part.raw)} for part in row.parts],
+        "ok": row.matches,
     }
 
 
@@ -100,11 +116,48 @@ def text(rehearsal: Rehearsal) -> str:
         )
         for leg in rehearsal.legs
     ]
-    done = sum(leg.ok for leg in rehearsal.legs)
+    ending = [] if rehearsal.ok else [f"  it ended otherwise than planned: {rehearsal.why}"]
     return "\n".join(
         [
-            "SIMULATE   on forks, the whole sequence; nothing signed",
+            f"SIMULATE   {_how(rehearsal)}; nothing signed",
             table(rows),
-            f"  {done} of {len(rows)} legs as planned: {rehearsal.why}",
+            *([table(_differences(rehearsal))] if _differences(rehearsal) else []),
+            f"  simulated balances match the plan: {rehearsal.matching} of {len(rehearsal.rows)}"
+            f" · allowances left: {rehearsal.allowances_left}",
+            *ending,
         ]
     )
+
+
+def _how(rehearsal: Rehearsal) -> str:
+    if rehearsal.method != "fork":
+        return "by eth_simulateV1 of each chain's own node, without local forks"
+    chains = {row.token.chain for row in rehearsal.rows}
+    arrivals = sum(leg.leg.kind == "bridge" for leg in rehearsal.legs)
+    forks = f"{len(chains)} fork{'s' if len(chains) != 1 else ''}, whole sequence"
+    if not arrivals:
+        return forks
+    return f"{forks} with {'the bridge arrival' if arrivals == 1 else f'{arrivals} arrivals'}"
+
+
+def _differences(rehearsal: Rehearsal) -> list[tuple[str, ...]]:
+    """What came out otherwise than foreseen, and what made the difference."""
+    from agent.core.wording import chain_name
+
+    return [
+        (
+            "   ",
+            f"{row.token.symbol} on {chain_name(row.token.chain)}",
+            _signed(row.token, row.difference),
+            ", ".join(part.what for part in row.parts) or "unexplained",
+        )
+        for row in rehearsal.rows
+        if row.difference
+    ]
+
+
+def _signed(token: Token, raw: int) -> str:
+    from agent.core.money import Amount
+    from agent.core.wording import figure
+
+    return f"{'+' if raw > 0 else '−'}{figure(Amount(token, abs(raw)).whole)}"

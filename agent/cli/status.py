@@ -17,6 +17,7 @@ def status(
     """Show a run as the journal knows it."""
     from agent.cli import output
     from agent.cli.context import Context, journal_state
+    from agent.cli.transfers import lines
 
     context: Context = ctx.obj
     state = journal_state(context.settings())
@@ -33,8 +34,13 @@ def status(
         return
     output.show(f"run {found.id}  {body['outcome']}  {body['why']}")
     output.show(output.table([(leg["id"], leg["kind"], leg["state"]) for leg in body["legs"]]))
-    for row in body["transactions"]:
-        output.show(f"  {row['purpose']:<12} nonce {row['nonce']}  {row['state']:<9} {row['hash']}")
+    for each in body["transfers"]:
+        output.show("\n".join(lines(each)))
+    rows = [
+        (f"  {row['purpose']}", row["chain"], f"nonce {row['nonce']}", row["state"], row["hash"])
+        for row in body["transactions"]
+    ]
+    output.show(output.table(rows))
 
 
 def pick(state: State, run: str) -> RunState | None:
@@ -52,8 +58,9 @@ def pick(state: State, run: str) -> RunState | None:
 
 def describe(state: State, run: RunState) -> dict[str, Any]:
     """A run for people and programs."""
-    from agent.cli import present
+    from agent.cli import present, transfers
     from agent.core.progress import delivered, trouble
+    from agent.core.transit import awaited
 
     legs = []
     for leg in run.legs.values():
@@ -80,6 +87,7 @@ def describe(state: State, run: RunState) -> dict[str, Any]:
         "final": run.settled_for_good,
         "reconcile": state.unreconciled == run.id,
         "legs": legs,
+        "transfers": [transfers.body(each) for each in awaited(state) if each.run == run.id],
         "transactions": [_transaction(known) for known in run.intents.values()],
     }
 

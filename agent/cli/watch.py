@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -19,6 +20,9 @@ def watch(
     every: str = typer.Option(
         "", "--every", help="A tick at this interval, such as 10m, until it is asked to end."
     ),
+    folder: Path | None = typer.Option(
+        None, "--dir", help="A folder of portfolios (*.toml), each a wallet of its own."
+    ),
     budget: float = typer.Option(
         BUDGET_SECONDS, "--budget", help="Seconds that a tick follows a run before exit 9."
     ),
@@ -32,23 +36,24 @@ def watch(
         False, "--no-rehearsal", help="Do not run plans on forks first."
     ),
 ) -> None:
-    """Keep the wallet at its target: look, and act when the policy's trigger says so."""
+    """Keep wallets at their targets: look, and act when a policy's trigger says so."""
     from agent.cli.keeping import Keeper, ends_politely
+    from agent.errors import WrongValue
     from agent.keeper.clock import default_spread
 
     context: Context = ctx.obj
     interval = _seconds(every, "--every")
     if once == bool(interval):
-        from agent.errors import WrongValue
-
         raise WrongValue(
             "say either --once or --every", fix="for example: rebalancer watch --every 10m"
         )
+    if folder is not None and context.config is not None:
+        raise WrongValue("say either --dir or --config", fix="leave one of them out")
     width = _seconds(jitter, "--jitter") if jitter else default_spread(interval)
     with ends_politely() as ending:
         keeper = Keeper(
             context=context,
-            files=(None,),
+            folder=folder,
             ending=ending,
             budget=budget,
             again=again,

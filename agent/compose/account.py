@@ -18,15 +18,16 @@ from agent.compose.adapters import (
 from agent.compose.bridges import make_bridges
 from agent.compose.journal import open_journal
 from agent.compose.kill_switch import KillSwitch
+from agent.core.budget import run_value
 from agent.core.follow import Rules
 from agent.core.money import ChainId
 from agent.core.plan import Leg, Plan
 from agent.core.state import RunState, State
-from agent.engine.io import ChainRules, Io
+from agent.engine.io import ChainRules, Io, Pause, unheard
 from agent.engine.survey import look, make_plan
 from agent.engine.tail import load
 from agent.planning.problem import NoPlan
-from agent.ports import AdapterIo, Journal, Observer
+from agent.ports import AdapterIo, Clock, Journal, Observer
 from agent.settings import ChainFacts, Settings
 from agent.signers.env_key import EnvKeySigner
 from agent.wire.clock import SystemClock
@@ -77,10 +78,15 @@ def open_account(
     access: KeyAccess,
     *,
     observe: Observer = lambda _fact: None,
+    hear: Callable[[Pause], None] = unheard,
     journal: Journal | None = None,
+    clock: Clock | None = None,
 ) -> Account:
-    """Everything for one wallet; nothing is asked, read or unlocked yet."""
-    clock = SystemClock()
+    """Everything for one wallet; nothing is asked, read or unlocked yet.
+
+    Where local chains' time is not this machine's, *clock* tells it.
+    """
+    clock = SystemClock() if clock is None else clock
     nodes = {chain: make_node(facts, clock) for chain, facts in settings.chains.items()}
     adapters = AdapterIo(dict(nodes), clock, HttpClient())
     desk = PriceDesk(settings, make_oracles(settings, adapters), clock)
@@ -99,6 +105,7 @@ def open_account(
         replan=lambda _run: NoPlan(()),
         paused=KillSwitch(settings.paths.state).reason,
         observe=observe,
+        hear=hear,
         canary=canary,
     )
     io = replace(io, replan=replanner(io))
@@ -106,15 +113,37 @@ def open_account(
 
 
 def replanner(io: Io) -> Callable[[RunState], Plan | NoPlan]:
-    """Plans what is left of a run on fresh prices and balances, under new leg ids."""
+    """Plans what is left of a run on fresh prices and balances, under new leg ids.
+
+    The plan may move what the run's limit leaves, knows of money in flight, and goes to a venue
+    or bridge that was refused for its offer only where more stays outside the bands without it.
+    """
 
     def replan(run: RunState) -> Plan | NoPlan:
-        found = make_plan(io, look(io, State(), asked=True))
-        if isinstance(found, NoPlan):
-            return found
-        return renamed(found, f"r{run.replans + 1}.")
+        left = io.policy.limits.max_run_value - run_value(run)
+        if not (left > 0):
+            return NoPlan(("the run has moved all that max_run_value allows",))
+        limits = replace(io.policy.limits, max_run_value=left)
+        within = replace(io, policy=replace(io.policy, limits=limits))
+        seen = look(within, load(io.journal, io.account), asked=True)
+        found = make_plan(_without(within, run.shunned), seen)
+        if run.shunned and (isinstance(found, NoPlan) or found.missed > 0):
+            trusting = make_plan(within, seen)
+            if isinstance(found, NoPlan) or _reaches_more(trusting, found):
+                found = trusting
+        return found if isinstance(found, NoPlan) else renamed(found, f"r{run.replans + 1}.")
 
     return replan
+
+
+def _reaches_more(one: Plan | NoPlan, other: Plan) -> bool:
+    return not isinstance(one, NoPlan) and one.missed < other.missed
+
+
+def _without(io: Io, shunned: frozenset[str]) -> Io:
+    venues = {name: venue for name, venue in io.venues.items() if name not in shunned}
+    bridges = {name: bridge for name, bridge in io.bridges.items() if name not in shunned}
+    return replace(io, venues=venues, bridges=bridges)
 
 
 def renamed(plan: Plan, prefix: str) -> Plan:

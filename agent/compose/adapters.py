@@ -9,12 +9,12 @@ from pathlib import Path
 
 from agent.chain.node import RpcNode
 from agent.core.agree import agree
-from agent.core.money import Token
+from agent.core.money import Address, Token
 from agent.core.price import Opinion, Prices
 from agent.errors import KeyNotAllowed
 from agent.oracles import chainlink, pool_twap
 from agent.ports import AdapterIo, Clock, Oracle, Signer, Venue
-from agent.settings import ChainFacts, Settings
+from agent.settings import ChainFacts, Feed, Settings
 from agent.signers import env_key, impersonate, keystore, watch
 from agent.venues import router, wrap
 
@@ -82,6 +82,7 @@ def feed_options(settings: Settings) -> chainlink.Options:
                 heartbeat_seconds=feed.heartbeat_seconds,
                 decimals=feed.decimals,
                 unbounded=feed.unbounded,
+                rate=_rate(facts, feed),
             )
             feeds[asset] = (*feeds.get(asset, ()), known)
     sequencers = {
@@ -92,9 +93,18 @@ def feed_options(settings: Settings) -> chainlink.Options:
     return chainlink.Options(feeds, sequencers)
 
 
+def _rate(facts: ChainFacts, feed: Feed) -> tuple[Address, str] | None:
+    counted = facts.named(feed.asset)
+    return (counted.address, feed.rate) if feed.rate and counted is not None else None
+
+
 @dataclass(slots=True)
 class PriceDesk:
-    """Asks all oracles and lets the core agree; one answer serves a few seconds."""
+    """Asks all oracles and lets the core agree; one answer serves a few seconds.
+
+    Only the first of them, the feeds, is asked for tokens that merely count: a thin pool of
+    such a token would accuse the asset that it is a form of.
+    """
 
     settings: Settings
     oracles: tuple[Oracle, ...]
@@ -108,12 +118,15 @@ class PriceDesk:
         if self._prices is not None and now < self._made + PRICE_SECONDS:
             return self._prices
         assets = {asset.name: self._priced(asset.name) for asset in self.settings.assets}
-        said = [item for oracle in self.oracles for item in oracle.opinions(assets, now)]
+        every = {**assets, **self._counted()}
+        feeds, *others = self.oracles
+        said = [*feeds.opinions(every, now)]
+        said += [item for oracle in others for item in oracle.opinions(assets, now)]
         oldest = self.settings.max_price_age_seconds
         if oldest is not None:
             said = [x for x in said if not isinstance(x, Opinion) or now - x.at <= oldest]
         spread = self.settings.policy.limits.max_price_spread_bps
-        self._prices = agree(said, assets=assets, now=now, max_spread_bps=spread)
+        self._prices = agree(said, assets=every, now=now, max_spread_bps=spread)
         self._made = now
         return self._prices
 
@@ -121,6 +134,17 @@ class PriceDesk:
         """The tokens whose price is the asset's: a `count` form has a price of its own."""
         found = {asset.name: asset for asset in self.settings.assets}[name]
         return tuple(item.token for item in found.instances if item.role == "spend")
+
+    def _counted(self) -> dict[str, tuple[Token, ...]]:
+        """Tokens that only count, by the symbol that a feed on one of the chains prices."""
+        priced = {name for facts in self.settings.chains.values() for name in facts.feeds}
+        found: dict[str, tuple[Token, ...]] = {}
+        for asset in self.settings.assets:
+            for item in asset.instances:
+                name = item.token.symbol
+                if item.role == "count" and name in priced:
+                    found[name] = (*found.get(name, ()), item.token)
+        return found
 
 
 def make_venues(settings: Settings, io: AdapterIo) -> dict[str, Venue]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from agent.bridges import across
-from agent.core.money import Token, raw_up
+from agent.core.money import ChainId, Token, raw_up
 from agent.core.price import Prices
-from agent.ports import AdapterIo, Bridge
+from agent.ports import AdapterIo, Bridge, Node
 from agent.settings import ChainFacts, Settings
+from agent.wire.clock import SystemClock
 
 FORK_CONFIRMATIONS = 1
 """A fork has no other traffic: its first block is as good as its sixth."""
@@ -32,6 +33,14 @@ def make_bridges(
     """The allowed bridges that this version has; *prices* turn a fee in money into tokens."""
     made = _Making(settings=settings, io=io, prices=prices, on_forks=on_forks)
     return {name: _BUILT[name](made) for name in settings.bridges if name in _BUILT}
+
+
+def all_bridges(
+    settings: Settings, nodes: Mapping[ChainId, Node] | None = None
+) -> dict[str, Bridge]:
+    """All bridges that this version has, allowed or not, to look at; they ask no server."""
+    every = replace(settings, bridges=tuple(_BUILT))
+    return make_bridges(every, AdapterIo(nodes or {}, SystemClock()), lambda: Prices({}))
 
 
 def _across(made: _Making) -> Bridge:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from agent.compose.adapters import key_folders
-from agent.core.money import Address
-from agent.lab.feeds import FeedPublisher
+from agent.core.money import Address, ChainId
+from agent.lab.attendance import order
 from agent.lab.overlay import write_overlay
 from agent.lab.pins import Pin, contract_pins, node_pin
-from agent.lab.world import open_world
+from agent.lab.worlds import Worlds, open_worlds
 from agent.signers import keystore
-from agent.wire.address import checksum
-from agent.wire.clock import SystemClock
+from agent.wire.address import chain_name, checksum
 
 BLOCK_SECONDS = 1
+
+CONFIRMATIONS = 5
+"""Blocks of a second on each local chain: as much time as Arbitrum's twenty take."""
+
 THROWAWAY_SCRYPT_N = 2**13
 """Cost of the throwaway key's file, Foundry's choice: nothing but play money is behind it."""
 
@@ -29,16 +34,43 @@ OFF_TARGET: Mapping[str, int] = {
     "USDC": 20_000 * 10**6,
     "AIRDROP": 1_000_000 * 10**6,
 }
-"""About 80,000: 60 % ETH, 15 % WBTC, 25 % USDC, and an airdrop that calls itself USDC."""
+"""On one chain: about 80,000, 60 % ETH, 15 % WBTC, 25 % USDC, and an airdrop that calls itself
+USDC."""
 
-PORTFOLIO = """\
+OFF_TARGET_BY_CHAIN: Mapping[int, Mapping[str, int]] = MappingProxyType(
+    {
+        1: {
+            "ETH": 9 * 10**18,
+            "WETH": 2 * 10**18,
+            "WBTC": 12_000_000,
+            "USDC": 11_000 * 10**6,
+        },
+        8453: {
+            "ETH": 2 * 10**18,
+            "WETH": 10**18,
+            "WBTC": 3_000_000,
+            "USDC": 5_000 * 10**6,
+            "AIRDROP": 1_000_000 * 10**6,
+        },
+        # Less than the gas reserve, yet enough to unwrap or to swap what refills it.
+        42161: {
+            "ETH": 5 * 10**14,
+            "WETH": 2 * 10**18 - 5 * 10**14,
+            "WBTC": 5_000_000,
+            "USDC": 4_000 * 10**6,
+        },
+    }
+)
+"""On three chains: the same shares of the same 80,000, of which 64 % are on Ethereum."""
+
+_PORTFOLIO = """\
 schema = 1
 name = "demo"
 base = "USD"
 
 [wallet]
 address = "{address}"
-chains = ["eip155:1"]
+chains = {chains}
 signer = "keystore:demo"
 
 [targets]
@@ -60,16 +92,49 @@ mode = "never"
 allow = ["router"]
 """
 
+_SEVERAL_CHAINS = """
+[targets_by_chain]
+"eip155:1" = {{ max = "0.60" }}
+
+[bridges]
+allow = ["across"]
+"""
+
+PORTFOLIO = _PORTFOLIO.replace("{chains}", '["eip155:1"]')
+"""The will of a wallet on Ethereum alone, to be formatted with its ``address``."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalWallet:
-    """A throwaway wallet on local chains: files that every command works with."""
+    """A throwaway wallet on local chains: files that every command works with.
+
+    `worlds` are the chains, to move prices, time and the relayer.
+    """
 
     home: Path
     address: Address
-    url: str
+    worlds: Worlds = field(repr=False)
     password: str = field(repr=False)
-    pid: int
+
+    @property
+    def url(self) -> str:
+        """Where the first chain listens."""
+        return next(iter(self.urls.values()))
+
+    @property
+    def pid(self) -> int:
+        """The process of the first chain."""
+        return self.pids[0]
+
+    @property
+    def urls(self) -> dict[int, str]:
+        """Where each chain listens."""
+        return {chain: world.url for chain, world in self.worlds.items()}
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes of the chains; the attendant ends by itself when they are gone."""
+        return tuple(world.node.pid for world in self.worlds.values())
 
     @property
     def portfolio(self) -> Path:
@@ -94,20 +159,22 @@ class LocalWallet:
 
 @contextmanager
 def local_wallet(
-    cache: Path, home: Path, *, keep: bool = False, port: int | None = None
+    cache: Path,
+    home: Path,
+    *,
+    chains: Collection[int] = (1,),
+    keep: bool = False,
+    port: int | None = None,
 ) -> Iterator[LocalWallet]:
-    """Start the chains, make and fund the wallet, keep the feeds fresh; stop all afterwards.
+    """Start the chains, make and fund the wallet, attend to them; stop all afterwards.
 
-    *home* must be an empty private folder. With *keep* the chains go on after the end, their
-    feeds fall asleep. The chain listens on *port*, on a free one without it. Raises PortInUse
-    and SetupFailed.
+    *home* must be an empty private folder. With *keep* all goes on after the end. The chains
+    listen on *port* and the following ones, on free ones without it. Raises PortInUse and
+    SetupFailed.
     """
-    with ExitStack() as stack:
-        world = open_world(cache, block_time=BLOCK_SECONDS, port=port, keep=keep)
-        if not keep:
-            stack.callback(world.stop)
-        stack.enter_context(FeedPublisher(world))
-        world.publish(SystemClock().now())
+    with open_worlds(
+        cache, chains=chains, block_seconds=BLOCK_SECONDS, port=port, keep=keep
+    ) as worlds:
         password = secrets.token_urlsafe(12)
         key = keystore.new(
             "demo",
@@ -118,15 +185,41 @@ def local_wallet(
         )
         if key.address is None:
             raise ValueError("a new key has an address")
-        world.fund(key.address, OFF_TARGET)
-        wallet = LocalWallet(
-            home=home, address=key.address, url=world.url, password=password, pid=world.node.pid
-        )
-        wallet.portfolio.write_text(PORTFOLIO.format(address=checksum(key.address)))
-        write_overlay(world, wallet.overlay, [key.address])
+        worlds.fund(key.address, funds(chains))
+        wallet = LocalWallet(home=home, address=key.address, worlds=worlds, password=password)
+        wallet.portfolio.write_text(portfolio(key.address, chains))
+        write_overlay(worlds, wallet.overlay, [key.address], confirmations=CONFIRMATIONS)
         yield wallet
+
+
+def funds(chains: Collection[int]) -> dict[int, dict[str, int]]:
+    """What the wallet has on each of *chains*: what it would have elsewhere is on the last one."""
+    if set(chains) == {1}:
+        return {1: dict(OFF_TARGET)}
+    found = {chain: dict(OFF_TARGET_BY_CHAIN[chain]) for chain in chains}
+    last = found[max(chains, key=list(OFF_TARGET_BY_CHAIN).index)]
+    for chain, amounts in OFF_TARGET_BY_CHAIN.items():
+        if chain not in found:
+            for symbol, raw in amounts.items():
+                last[symbol] = last.get(symbol, 0) + raw
+    return found
+
+
+def portfolio(address: Address, chains: Collection[int]) -> str:
+    """The portfolio file of a throwaway wallet; on several chains it may bridge."""
+    names = json.dumps([chain_name(ChainId(chain)) for chain in chains])
+    text = _PORTFOLIO.replace("{chains}", names) + (_SEVERAL_CHAINS if len(chains) > 1 else "")
+    return text.format(address=checksum(address))
 
 
 def sources() -> tuple[Pin, ...]:
     """The pinned packages that the local chains are made of."""
     return (node_pin(), *contract_pins())
+
+
+def forge_next(desk_url: str) -> None:
+    """Let the bridge's fee server forge its next answer, as an attacker who holds it would.
+
+    Raises SetupFailed when the attendant does not take the order.
+    """
+    order(desk_url, "forge", "fee", 1)

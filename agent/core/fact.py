@@ -244,6 +244,16 @@ class Refunded:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlanded:
+    """A reorganisation took away what a transfer had brought, or what had come back."""
+
+    run: str
+    leg: str
+    why: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """A transfer's money cannot be accounted for."""
 
@@ -325,6 +335,7 @@ Fact = (
     | Due
     | Arrived
     | Refunded
+    | Unlanded
     | Lost
     | Settled
     | CancelRequested

@@ -26,6 +26,11 @@ from agent.core.state import (
     State,
 )
 
+_BYTES = (f"G1{number:02}" for number in range(1, 13) if number != 10)
+OFFERS = frozenset([*_BYTES, "G204", "G205", "N107", "S101", "S102", "S103"])
+"""Codes that speak against what a venue or bridge offers, and not against the moment: prices,
+limits and quotes that grew old are nobody's fault."""
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -52,7 +57,14 @@ def _fold(state: State, fact: Fact) -> State:
         case f.CancelRequested() | f.ForeignInflow() | f.Replanned():
             return _of_run(state, fact)
         case (
-            f.Quoted() | f.Refused() | f.Due() | f.Settled() | f.Arrived() | f.Refunded() | f.Lost()
+            f.Quoted()
+            | f.Refused()
+            | f.Due()
+            | f.Settled()
+            | f.Arrived()
+            | f.Refunded()
+            | f.Unlanded()
+            | f.Lost()
         ):
             return _of_leg(state, fact)
         case (
@@ -191,7 +203,7 @@ def _replanned(run: RunState, fact: f.Replanned) -> RunState:
     return replace(run, plan=fact.plan, legs=legs, replans=run.replans + 1)
 
 
-LegFact = f.Quoted | f.Refused | f.Due | f.Settled | f.Arrived | f.Refunded | f.Lost
+LegFact = f.Quoted | f.Refused | f.Due | f.Settled | f.Arrived | f.Refunded | f.Unlanded | f.Lost
 
 
 def _of_leg(state: State, fact: LegFact) -> State:
@@ -200,6 +212,8 @@ def _of_leg(state: State, fact: LegFact) -> State:
     if leg is None:
         raise Contradiction(f"no leg {fact.leg} in run {fact.run}")
     leg = _told(run, leg, fact)
+    if isinstance(fact, f.Refused) and OFFERS & {refusal.code for refusal in fact.refusals}:
+        run = replace(run, shunned=run.shunned | {fact.via})
     known = isinstance(fact, f.Arrived) or (
         isinstance(fact, f.Settled) and leg.leg.kind != "bridge"
     )
@@ -223,6 +237,10 @@ def _told(run: RunState, leg: LegState, fact: LegFact) -> LegState:
             if leg.settled is not None or not happened:
                 raise Contradiction(f"leg {fact.leg} has nothing to settle")
             return replace(leg, settled=fact)
+        case f.Unlanded():
+            if leg.arrived is None and leg.refunded is None:
+                raise Contradiction(f"nothing of leg {fact.leg} has landed")
+            return replace(leg, arrived=None, refunded=None)
         case f.Arrived() | f.Refunded() | f.Lost():
             return _landed(leg, fact)
         case _:

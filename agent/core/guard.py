@@ -100,9 +100,10 @@ def recipient_is_wallet(p: Proposal) -> tuple[Refusal, ...]:
 
 def tokens_match(p: Proposal) -> tuple[Refusal, ...]:
     """The call sells and buys what the leg says; bytes that do not name a token say nothing."""
-    if isinstance(p.act, Refusal):
+    m = p.act
+    if isinstance(m, Refusal):
         return ()
-    sold, bought = p.traded
+    sold, bought = p.traded(m)
     wanted = (p.leg.sell.token.address, p.leg.buy.address)
     if (sold, bought) == wanted and p.quote.buy == p.leg.buy:
         return ()

@@ -89,7 +89,8 @@ class Plan:
 
     Money is in the unit of account: `cost` expected, `bound` a proven lower bound
     (None where no solver ran), `worst_case` the loss when every leg gets only its
-    minimum, `gas_if_reverted` the loss when every leg reverts, `turnover` value sold.
+    minimum, `gas_if_reverted` the loss when every leg reverts, `turnover` value sold, `missed`
+    what stays outside the bands afterwards.
     `prices` are the agreed values by asset with sources; `blocks` the pinned block
     hashes by chain; `expires` is unix seconds.
     """
@@ -110,6 +111,7 @@ class Plan:
     expires: int
     why: tuple[str, ...]
     alternatives: tuple[tuple[str, Decimal], ...] = ()
+    missed: Decimal = Decimal(0)
 
     def leg(self, leg_id: str) -> Leg:
         """The leg of that id; KeyError when there is none."""

@@ -90,15 +90,8 @@ class Proposal:
         """Whether the gas coin and its wrapper are exchanged: one to one, so without prices."""
         return self.leg.kind in {"wrap", "unwrap"}
 
-    @property
-    def traded(self) -> tuple[Address | None, Address | None]:
-        """What the act takes and brings, the gas coin where its wrapped form stands for it.
-
-        (None, None) for bytes that cannot be read.
-        """
-        m = self.act
-        if isinstance(m, Refusal):
-            return None, None
+    def traded(self, m: Meaning) -> tuple[Address | None, Address | None]:
+        """What a meaning takes and brings, the gas coin where its wrapped form stands for it."""
         near, far = (self.wrapped.get(t.chain) for t in (self.leg.sell.token, self.leg.buy))
         takes_coin = m.wraps and m.value > 0 and m.sell == near
         brings_coin = m.wraps and m.buy is not None and m.buy == far

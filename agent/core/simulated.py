@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from agent.core.money import Token
+
+NOTHING: Mapping[Token, int] = MappingProxyType({})
+"""What an account is given in a simulation that shows the chain as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,7 +126,8 @@ class RunState:
     """One run: its plan, its legs, its intents, and how it ended.
 
     `base` is what the other runs had changed (base units) when this one began: what they
-    change later, because blocks go away, is no loss and no gain of this run.
+    change later, because blocks go away, is no loss and no gain of this run. `shunned` are the
+    venues and bridges that were refused for what they offered: another way is better.
     """
 
     started: f.Started
@@ -139,6 +140,7 @@ class RunState:
     replans: int = 0
     reopened: int = 0
     base: Mapping[Token, int] = field(default_factory=empty)
+    shunned: frozenset[str] = frozenset()
 
     @property
     def id(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -20,19 +19,17 @@ from agent.core.fact import (
 )
 from agent.core.intent import PROTECTIVE
 from agent.core.plan import Plan
-from agent.core.progress import Step, Track, Watch, next_steps
+from agent.core.progress import Step, Track, Watch, lane, next_steps
 from agent.core.snapshot import Snapshot
 from agent.core.state import State
 from agent.core.transit import Awaited, awaited
 from agent.engine.io import Io, Later, Pause
+from agent.engine.lanes import Lanes
 from agent.engine.perform import perform
 from agent.engine.reorg import undone
 from agent.engine.tail import Tail
 from agent.engine.threshold import check_plan, holdings, holds_all
 from agent.errors import Fenced, NoSimulator, RunOpen, Unavailable, Unreconciled, WrongValue
-
-_LANES = 8
-"""Steps performed side by side at most: more chains than that share threads."""
 
 _BACKOFF_SECONDS = 2.0
 _BACKOFF_DOUBLINGS = 5
@@ -163,22 +160,41 @@ class Session:
         if state.open_run is not None and state.worker != self._worker:
             self._tail.append(TookOver(self._worker, self._io.clock.now()))
         deadline = self._io.clock.now() + budget_seconds
+        with Lanes(self._attempt, serial=self._io.serial) as lanes:
+            return self._advance(lanes, deadline)
+
+    def _advance(self, lanes: Lanes, deadline: float) -> Finished | Wait:
         later: dict[Step, Later] = {}
         while True:
             now = self._io.clock.now()
             steps = next_steps(self.state, now)
             urgent = [step for step in steps if not _only_finality(step)]
-            if not urgent and all(step in later for step in steps):
+            if not lanes.busy and not urgent and all(step in later for step in steps):
                 return self._finished()
-            ready = [step for step in steps if step not in later or not later[step].until > now]
-            if ready:
-                later |= self._perform(ready, now)
+            free = [step for step in steps if lane(step) not in lanes.busy]
+            ready = [step for step in free if step not in later or later[step].until <= now]
+            lanes.begin(ready, self.state)
+            if lanes.busy:
+                due = (later[step].until - now for step in free if step not in ready)
+                self._take(lanes, min(due, default=None), now, later)
                 continue
             # What only waits for finality is looked at whenever something else wakes the loop.
             soonest = min((later[step] for step in urgent), key=lambda wait: wait.until)
             if soonest.until > deadline:
                 return Wait(soonest.until, soonest.why, self._awaited(later))
             self._io.clock.sleep(max(0.0, soonest.until - now))
+
+    def _take(
+        self, lanes: Lanes, patience: float | None, now: int, later: dict[Step, Later]
+    ) -> None:
+        """Append what has happened, in the order of arrival.
+
+        What one step found is dropped when what another one found means that it would not be
+        done now: it was told by a world that has moved on.
+        """
+        for step, state, result in lanes.ended(patience):
+            if self.state is state or step in next_steps(self.state, now):
+                self._record(step, result, later)
 
     def _awaited(self, later: dict[Step, Later]) -> tuple[Awaited, ...]:
         """The transfers on their way, with what their bridges said of them last."""
@@ -196,29 +212,6 @@ class Session:
         if run is None or run.closed is None:
             return Finished("nothing", "no run has been started")
         return Finished(run.closed.outcome, run.closed.why, run.settled_for_good)
-
-    def _perform(self, steps: list[Step], now: int) -> dict[Step, Later]:
-        """Perform *steps* side by side and append what happened, in the order of arrival.
-
-        All of them see the same state. What one of them found is dropped when what another one
-        found means that it would not be done now: it was told by a world that has moved on.
-        """
-        state = self.state
-        later: dict[Step, Later] = {}
-
-        def record(step: Step, result: tuple[Fact, ...] | Later) -> None:
-            if self.state is state or step in next_steps(self.state, now):
-                self._record(step, result, later)
-
-        if self._io.serial or len(steps) == 1:
-            for step in steps:
-                record(step, self._attempt(step, state))
-            return later
-        with ThreadPoolExecutor(min(_LANES, len(steps)), "lane") as pool:
-            futures = {pool.submit(self._attempt, step, state): step for step in steps}
-            for future in as_completed(futures):
-                record(futures[future], future.result())
-        return later
 
     def _attempt(self, step: Step, state: State) -> tuple[Fact, ...] | Later:
         try:

@@ -26,6 +26,7 @@ from agent.core.state import IntentState, LegState, RunState, State
 from agent.engine.ask import allowances, revocation
 from agent.engine.io import Io, Later
 from agent.engine.reorg import undone
+from agent.engine.track import unlanded
 
 
 def measure(step: Measure, state: State, io: Io) -> tuple[Settled | Unmined, ...]:
@@ -141,6 +142,9 @@ def close(step: Close, state: State, io: Io) -> tuple[Fact, ...] | Later:
         return revokes
     after = _after(run, blocks, io)
     rest = unexplained(run, after, elsewhere(state, run))
+    away = unlanded(run, io) if any(delta.raw < 0 for delta in rest) else ()
+    if away:
+        return away
     end = ending(run, rest, _open_allowances(left))
     closed = Closed(
         run=run.id,

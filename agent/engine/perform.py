@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from agent.core.closing import unread
-from agent.core.fact import CancelRequested, Fact, Replanned
+from agent.core.fact import CancelRequested, Fact, Refused, Replanned
 from agent.core.progress import (
     Ask,
     Close,
@@ -17,13 +18,14 @@ from agent.core.progress import (
     Track,
     Watch,
 )
-from agent.core.state import State
+from agent.core.state import RunState, State
 from agent.engine.ask import ask
 from agent.engine.io import Io, Later
 from agent.engine.measure import close, measure
+from agent.engine.reorg import undone
 from agent.engine.reserve import reserve
 from agent.engine.send import follow, sign, submit, watch
-from agent.engine.track import track
+from agent.engine.track import track, unlanded
 from agent.planning.problem import NoPlan
 
 
@@ -34,9 +36,9 @@ def perform(step: Step, state: State, io: Io) -> tuple[Fact, ...] | Later:
     """
     match step:
         case Ask():
-            return ask(step, state, io)
+            return _unless_undone(ask(step, state, io), state.runs[step.run], state, io)
         case Reserve():
-            return reserve(step, state, io)
+            return _unless_undone(reserve(step, state, io), state.runs[step.run], state, io)
         case OnIntent():
             return {"sign": sign, "submit": submit, "follow": follow}[step.what](step, state, io)
         case Watch():
@@ -51,6 +53,20 @@ def perform(step: Step, state: State, io: Io) -> tuple[Fact, ...] | Later:
             return close(step, state, io)
         case _:
             assert_never(step)
+
+
+def _unless_undone(
+    found: Sequence[Fact] | Later, run: RunState, state: State, io: Io
+) -> tuple[Fact, ...] | Later:
+    """What was found, but for a refusal on a chain whose blocks have gone away.
+
+    What an earlier leg brought is not there for the moment: that speaks against nothing.
+    """
+    if isinstance(found, Later):
+        return found
+    if any(isinstance(fact, Refused) for fact in found):
+        return undone(state, io, frozenset()) or unlanded(run, io) or tuple(found)
+    return tuple(found)
 
 
 def _replan(step: Replan, state: State, io: Io) -> tuple[Fact, ...]:

@@ -23,8 +23,9 @@ from agent.core.value import UNPRICED, Valuation, value
 from agent.core.verdict import Refusal
 from agent.engine.io import Io
 from agent.errors import StaleHead, Unavailable
+from agent.planning.crossing import crossing_needed
 from agent.planning.greedy import plan
-from agent.planning.needs import pairs_needed
+from agent.planning.needs import Needs, pairs_needed
 from agent.planning.problem import NoPlan, Problem
 from agent.ports import Node
 
@@ -51,7 +52,11 @@ def history(state: State) -> History:
     """What earlier runs leave for the next decision."""
     if state.ended is None:
         return History()
-    return History(state.ended.at, state.ended.outcome)
+    outcome = state.ended.outcome
+    if outcome == "needs_human" and state.unreconciled is None:
+        # A person has looked and accepted the balances: what ended is an aborted run like others.
+        outcome = "aborted"
+    return History(state.ended.at, outcome)
 
 
 def read(io: Io, state: State) -> Snapshot:
@@ -101,9 +106,7 @@ def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
             why = f"{rules.native.symbol} has no price, so gas cannot be valued"
             return NoPlan((why,), (Refusal(UNPRICED, why),))
         native_prices[chain] = price.value
-    needs = pairs_needed(
-        seen.valuation, seen.decision, io.policy, prices=seen.prices, wrapped=wrapped
-    )
+    needs = _needs(io, seen, wrapped)
     return plan(
         Problem(
             valuation=seen.valuation,
@@ -120,6 +123,18 @@ def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
             idle=seen.idle,
         )
     )
+
+
+def _needs(io: Io, seen: Look, wrapped: Mapping[ChainId, Token]) -> Needs:
+    """All pairs that a plan could use: on one chain, and by way of others."""
+    near = pairs_needed(
+        seen.valuation, seen.decision, io.policy, prices=seen.prices, wrapped=wrapped
+    )
+    far = crossing_needed(seen.valuation, io.policy, prices=seen.prices, wrapped=wrapped)
+    sizes = dict(near.sizes)
+    for token, raw in far.sizes.items():
+        sizes[token] = max(raw, sizes.get(token, 0))
+    return Needs(tuple(dict.fromkeys([*near.pairs, *far.pairs])), sizes)
 
 
 Pairs = tuple[tuple[Token, Token], ...]

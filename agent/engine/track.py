@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from agent.core.fact import Arrived, Due, Fact, Lost, Refunded
+from agent.core.fact import Arrived, Due, Fact, Lost, Refunded, Unlanded
 from agent.core.intent import Draft
 from agent.core.money import Token
 from agent.core.progress import Track, act, free_slot
@@ -63,6 +63,29 @@ def track(step: Track, state: State, io: Io) -> tuple[Fact, ...] | Later:
             return (Lost(step.run, step.leg, found.why, now),)
         case _:
             assert_never(found)
+
+
+def unlanded(run: RunState, io: Io) -> tuple[Unlanded, ...]:
+    """Transfers of a run whose arrival or refund is not there any more.
+
+    Raises Unavailable while nobody can tell.
+    """
+    found = []
+    for leg in run.legs.values():
+        deposit, bridge = act(run, leg), io.bridges.get(leg.leg.via)
+        landed = leg.arrived is not None or leg.refunded is not None
+        if not landed or deposit is None or deposit.mined is None or leg.quoted is None:
+            continue
+        now = io.clock.now()
+        claims = sum(
+            known.succeeded and known.intent.draft.purpose == "claim"
+            for known in run.of_leg(leg.leg.id)
+        )
+        receipt, sold = deposit.mined.receipt, leg.quoted.sell_raw
+        told = None if bridge is None else bridge.track(leg.leg, receipt, sold, claims, now)
+        if isinstance(told, Waiting):
+            found.append(Unlanded(run.id, leg.leg.id, told.why, now))
+    return tuple(found)
 
 
 def _refusal(draft: Draft, leg: LegState, bridge: Bridge, io: Io) -> Refusal | None:

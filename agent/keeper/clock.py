@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+import os
+import select
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -11,15 +12,40 @@ if TYPE_CHECKING:
     from agent.ports import Clock
 
 
+class Ending:
+    """A wish to end that a signal handler can make and every thread sees while it waits.
+
+    It is a pipe and not an event: a handler runs in the middle of anything, also while its own
+    thread holds the lock of an event.
+    """
+
+    def __init__(self) -> None:
+        self._seen, self._said = os.pipe()
+
+    def ask(self) -> None:
+        """Make the wish; safe in a signal handler."""
+        os.write(self._said, b"!")
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for so long, or until the wish is made; tells whether it was."""
+        # Nobody reads: the pipe stays ready for all who wait.
+        return bool(select.select([self._seen], [], [], max(0.0, seconds))[0])
+
+    def close(self) -> None:
+        """Let go of the pipe."""
+        os.close(self._seen)
+        os.close(self._said)
+
+
 @dataclass(frozen=True, slots=True)
 class PoliteClock:
-    """Implements the Clock port: a wait ends with KeyboardInterrupt once `ending` is set.
+    """Implements the Clock port: a wait ends with KeyboardInterrupt once the process shall end.
 
     Steps that are being performed are not interrupted: what is being written is finished.
     """
 
     clock: Clock
-    ending: threading.Event
+    ending: Ending
 
     def now(self) -> int:
         """Unix seconds."""

@@ -22,6 +22,9 @@ MOST_UNSENT = 50
 
 MOST_TOLD = 200
 
+RECENT_SECONDS = 86_400
+"""The end of a run is news for so long, where nobody was told of it."""
+
 LEAST_LATE_SECONDS = 60
 """A transfer is not called late before it is twice its usual time away, and this long."""
 
@@ -66,10 +69,10 @@ _TROUBLE: Mapping[str, NoticeEvent] = {
 
 
 def news(ticked: Ticked, state: State | None, memory: Memory, now: int) -> Iterator[News]:
-    """What has happened in a tick, whether or not it was told before."""
-    run = ticked.run
-    if run is not None:
-        yield from _of_run(ticked, run)
+    """What has happened, in this tick or in one that was killed before it could tell."""
+    if state is not None:
+        yield from _of_runs(ticked, state, now)
+        yield from _late(state, now)
     if ticked.error is not None and not ticked.held and ticked.cause in _TROUBLE:
         yield News(
             event=_TROUBLE[str(ticked.cause)],
@@ -86,25 +89,31 @@ def news(ticked: Ticked, state: State | None, memory: Memory, now: int) -> Itera
             code="H103",
             next="rebalancer explain H103",
         )
-    yield from () if state is None else _late(state, now)
 
 
-def _of_run(ticked: Ticked, run: RunState) -> Iterator[News]:
-    about, status = f"run {run.id}", f"rebalancer status {run.id}"
-    if ticked.began:
-        legs = len(run.plan.legs)
-        why = f"plan {run.plan.id[:4]}, {legs} legs, expected cost {run.plan.cost:,.2f}"
-        yield News(event="started", subject=about, why=why, run=run.id, next=status)
-    if ticked.outcome == "done":
-        cost = f"cost {costs(run).total:,.2f}, planned {run.plan.cost:,.2f}"
-        yield News(event="done", subject=about, why=f"{ticked.why}; {cost}", run=run.id)
-    elif ticked.outcome == "aborted":
-        code = refusal_of(ticked).code
-        yield News(
-            event="refused", subject=about, why=ticked.why, run=run.id, code=code, next=status
-        )
-    elif ticked.outcome == "needs_human":
-        yield News(event="needs_human", subject=about, why=ticked.why, run=run.id, next=status)
+def _of_runs(ticked: Ticked, state: State, now: int) -> Iterator[News]:
+    began = ticked.run.id if ticked.began and ticked.run is not None else None
+    for run in state.runs.values():
+        if run.id == began or run.closed is None:
+            legs = len(run.plan.legs)
+            why = f"plan {run.plan.id[:4]}, {legs} legs, expected cost {run.plan.cost:,.2f}"
+            yield _about(run, "started", why)
+        closed = run.closed
+        if closed is None or now - closed.at > RECENT_SECONDS:
+            continue
+        if closed.outcome == "done":
+            cost = f"cost {costs(run).total:,.2f}, planned {run.plan.cost:,.2f}"
+            yield _about(run, "done", f"{closed.why}; {cost}")
+        elif closed.outcome == "aborted":
+            yield _about(run, "refused", closed.why, refusal_of(run).code)
+        elif closed.outcome == "needs_human":
+            yield _about(run, "needs_human", closed.why)
+
+
+def _about(run: RunState, event: NoticeEvent, why: str, code: str = "") -> News:
+    following = f"rebalancer status {run.id}"
+    about = f"run {run.id}"
+    return News(event=event, subject=about, why=why, run=run.id, code=code, next=following)
 
 
 def _late(state: State, now: int) -> Iterator[News]:

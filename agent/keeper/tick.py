@@ -180,6 +180,6 @@ def _learned(memory: Memory, ticked: Ticked, now: int, mark: str) -> Memory:
         return memory
     if ticked.error is not None:
         return failed(memory, ticked.error, now, mark)
-    if ticked.outcome == "aborted":
-        return failed(memory, refusal_of(ticked), now, mark)
+    if ticked.outcome == "aborted" and ticked.run is not None:
+        return failed(memory, refusal_of(ticked.run), now, mark)
     return passed(memory, run_done=ticked.outcome == "done")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.fact import Outcome
-from agent.errors import AgentError
+from agent.errors import AgentError, RefusedByGuard
 from agent.keeper.causes import Cause, cause_of
 from agent.keeper.refusals import error_of
 
@@ -38,7 +38,9 @@ class Ticked:
         """Why it could not do its work, None where it did."""
         if self.error is not None:
             return cause_of(self.error.code)
-        return cause_of(refusal_of(self).code) if self.outcome == "aborted" else None
+        if self.outcome == "aborted" and self.run is not None:
+            return cause_of(refusal_of(self.run).code)
+        return None
 
     @property
     def good(self) -> bool:
@@ -46,10 +48,10 @@ class Ticked:
         return self.outcome in {"done", "nothing", "waiting"}
 
 
-def refusal_of(ticked: Ticked) -> AgentError:
+def refusal_of(run: RunState) -> AgentError:
     """An aborted run as the error that its last refusal is, or a guard's where it has none."""
-    legs = () if ticked.run is None else ticked.run.legs.values()
-    refused = [leg.refused for leg in legs if leg.refused is not None]
+    refused = [leg.refused for leg in run.legs.values() if leg.refused is not None]
     if refused:
         return error_of(*refused[-1].refusals)
-    return AgentError(ticked.why, fix="see what happened: rebalancer status", code="G100")
+    why = "the run was aborted" if run.closed is None else run.closed.why
+    return RefusedByGuard(why, fix="see what happened: rebalancer status")

@@ -19,6 +19,7 @@ from agent.lab.branch import Branch, make_branch
 from agent.lab.desk import Desk
 from agent.lab.fee_api import FeeApi
 from agent.lab.relayer import MODES, Relayer, Terms
+from agent.wire.rpc import Rpc
 
 PUBLISH_SECONDS: Final = 20.0
 """A third of the heartbeat that the overlay states, so that one missed turn does no harm."""
@@ -127,7 +128,7 @@ def main(config: Path) -> None:
     """
     told = json.loads(config.read_text())
     branches = {
-        chain["chain_id"]: make_branch(chain["chain_id"], chain["url"], chain["publisher"])
+        chain["chain_id"]: make_branch(chain["chain_id"], Rpc(chain["url"]), chain["publisher"])
         for chain in told["chains"]
     }
     attendant = Attendant(branches, Terms(**told["terms"]), block_seconds=told["block_seconds"])

@@ -63,9 +63,11 @@ class Branch:
         return int(raw)
 
 
-def make_branch(chain_id: int, url: str, publisher: str) -> Branch:
-    """The chain behind *url*; raises SetupFailed when it does not answer."""
-    return Branch(place=PLACES[chain_id], publisher=publisher, puppet=Puppet(Rpc(url), ATTENDANT))
+def make_branch(chain_id: int, rpc: Rpc, publisher: str) -> Branch:
+    """The chain behind *rpc*; raises SetupFailed when it does not answer."""
+    place = PLACES[chain_id]
+    puppet = Puppet(rpc, ATTENDANT, tip=place.tip)
+    return Branch(place=place, publisher=publisher, puppet=puppet)
 
 
 def read_head(block: Any) -> Head:

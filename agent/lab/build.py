@@ -93,7 +93,9 @@ def _put_tokens(
     treasury.deploy_at(tokens["USDT"].address, own["tether_like"], "Tether USD", "USDT", 6, me)
     treasury.deploy_at(tokens["WBTC"].address, plain, "Wrapped BTC", "WBTC", 8, me)
     treasury.deploy_at(tokens["DAI"].address, plain, "Dai Stablecoin", "DAI", 18, me)
-    treasury.deploy_at(place.wsteth, plain, "Wrapped liquid staked Ether 2.0", "wstETH", 18, me)
+    # Where stETH has a feed its wrapper tells the rate; elsewhere it is a bridged copy.
+    staked = own["wrapped_steth"] if "STETH" in place.feeds else plain
+    treasury.deploy_at(place.wsteth, staked, "Wrapped liquid staked Ether 2.0", "wstETH", 18, me)
     # The same name and symbol as the real one: only the address tells them apart.
     treasury.deploy_at(places.AIRDROP, plain, "USD Coin", "USDC", 6, me)
     treasury.deploy_at(places.TAXED, own["taxed_token"], "Taxed", "TAX", 18, me)

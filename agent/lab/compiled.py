@@ -43,12 +43,19 @@ def _origin(sources: dict[str, str]) -> str:
 def _compile(sources: dict[str, str]) -> dict[str, bytes]:
     _require_compiler()
     from vyper import compile_code  # type: ignore[import-untyped]
+    from vyper.compiler.input_bundle import (  # type: ignore[import-untyped]
+        FilesystemInputBundle,
+    )
     from vyper.compiler.settings import Settings  # type: ignore[import-untyped]
 
     settings = Settings(evm_version=EVM_VERSION)
+    # Where a source finds the others that it builds on.
+    bundle = FilesystemInputBundle([_SOURCES])
     found = {}
     for name, source in sources.items():
-        output = compile_code(source, output_formats=["abi", "bytecode"], settings=settings)
+        output = compile_code(
+            source, output_formats=["abi", "bytecode"], settings=settings, input_bundle=bundle
+        )
         slim = {"abi": output["abi"], "bytecode": output["bytecode"], "links": {}}
         found[name] = json.dumps(slim, sort_keys=True).encode()
     return found

@@ -1,4 +1,4 @@
-"""The file that tells the agent of a local chain, beside the facts about the real one."""
+"""The file that tells the agent of local chains, beside the facts about the real ones."""
 
 import json
 import os
@@ -9,13 +9,17 @@ from typing import Any
 
 from agent.errors import SetupFailed
 from agent.lab.world import World
+from agent.lab.worlds import Worlds
 
 HEARTBEAT_SECONDS = 60
 """Seconds after which a local feed is stale; its publisher writes three times as often."""
 
+SEQUENCER_GRACE_SECONDS = 5
+"""Seconds that a local sequencer must have been up; an hour is usual, and nobody waits so long."""
+
 
 def write_overlay(
-    world: World,
+    world: World | Worlds,
     path: Path,
     keys: Sequence[str],
     *,
@@ -44,33 +48,46 @@ def write_overlay(
 
 
 def overlay_text(
-    world: World,
+    world: World | Worlds,
     keys: Sequence[str],
     *,
     confirmations: int | None = None,
     max_head_age_seconds: int | None = None,
 ) -> str:
-    """The overlay as TOML."""
-    chain = f'chains."eip155:{world.chain_id}"'
-    heartbeats = {feed.address: HEARTBEAT_SECONDS for feed in world.place.feeds.values()}
-    facts = {
-        "rpc": [world.url],
-        "genesis": world.genesis,
-        "block_seconds": world.block_seconds or 1,
-        "confirmations": confirmations,
-        "max_head_age_seconds": max_head_age_seconds,
-    }
+    """The overlay as TOML; between several chains there is a bridge with a fee API."""
+    chains = list(world.values()) if isinstance(world, Worlds) else [world]
+    bridges: list[str] = []
+    if isinstance(world, Worlds) and len(chains) > 1:
+        bridges = _table("bridges.across", {"api": world.fee_api})
+    told = {"confirmations": confirmations, "max_head_age_seconds": max_head_age_seconds}
     return "\n".join(
         [
             "# LOCAL: private chains of this machine. Written by the lab, not for real money.",
             *_lines({"schema": 1, "local": True}),
-            *_table(chain, {name: value for name, value in facts.items() if value is not None}),
-            *_table(f"{chain}.code_hashes", world.code_hashes),
-            *_table(f"{chain}.heartbeats", heartbeats),
+            *bridges,
+            *(line for chain in chains for line in _chain(chain, told)),
             *_table("keys", {"generated": [key.lower() for key in keys]}),
             "",
         ]
     )
+
+
+def _chain(world: World, told: Mapping[str, int | None]) -> list[str]:
+    name = f'chains."eip155:{world.chain_id}"'
+    grace = None if world.place.sequencer is None else SEQUENCER_GRACE_SECONDS
+    facts = {
+        "rpc": [world.url],
+        "genesis": world.genesis,
+        "block_seconds": world.block_seconds or 1,
+        **told,
+        "sequencer_grace_seconds": grace,
+    }
+    heartbeats = {feed.address: HEARTBEAT_SECONDS for feed in world.place.feeds.values()}
+    return [
+        *_table(name, {key: value for key, value in facts.items() if value is not None}),
+        *_table(f"{name}.code_hashes", world.code_hashes),
+        *_table(f"{name}.heartbeats", heartbeats),
+    ]
 
 
 def _table(name: str, entries: Mapping[str, Any]) -> list[str]:

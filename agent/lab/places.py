@@ -54,6 +54,13 @@ MARKETS: Final = MappingProxyType(
             lowest=Decimal(10),
             highest=Decimal(1_000_000),
         ),
+        # A little below ether, as on most days: what is staked takes a while to be paid out.
+        "STETH": Market(
+            description="STETH / USD",
+            price=Decimal(2997),
+            lowest=Decimal(1),
+            highest=Decimal(100_000),
+        ),
         **{
             asset: Market(
                 description=f"{asset} / USD",
@@ -104,16 +111,17 @@ class Exchanges:
 class Place:
     """One chain of the world.
 
-    ``tokens`` are those with pools, by symbol; ``wsteth`` is a plain token without pools, so that
-    its balance can be read. ``feeds`` are by asset, ``sequencer`` the feed that says
-    whether the chain's sequencer is up. ``base_fee`` is the level, in wei per gas, at which the
-    lab keeps it.
+    ``tokens`` are those with pools, by symbol; ``wsteth`` has none, so that it can be counted and
+    not sold. ``feeds`` are by asset, ``sequencer`` the feed that says whether the
+    chain's sequencer is up. ``base_fee`` is the level at which the lab keeps it, ``tip`` the usual
+    priority fee, both in wei per gas.
     """
 
     chain_id: int
     name: str
     kind: Kind
     base_fee: int
+    tip: int
     tokens: Mapping[str, LabToken]
     wsteth: str
     exchanges: Exchanges
@@ -139,8 +147,12 @@ def _tokens(*, weth: str, usdc: str, usdt: str, wbtc: str, dai: str) -> Mapping[
     )
 
 
-def _feeds(*, eth: str, btc: str, usdc: str, usdt: str, dai: str) -> Mapping[str, LabFeed]:
+def _feeds(
+    *, eth: str, btc: str, usdc: str, usdt: str, dai: str, steth: str | None = None
+) -> Mapping[str, LabFeed]:
     addresses = {"ETH": eth, "BTC": btc, "USDC": usdc, "USDT": usdt, "DAI": dai}
+    if steth is not None:
+        addresses["STETH"] = steth
     return MappingProxyType(
         {
             asset: LabFeed(address=address, **asdict(MARKETS[asset]))
@@ -155,6 +167,7 @@ ETHEREUM: Final = Place(
     kind="ethereum",
     # Dear: a swap costs about 2 USD, so that small trades are better made elsewhere.
     base_fee=5_000_000_000,
+    tip=1_000_000_000,
     tokens=_tokens(
         weth="0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2",
         usdc="0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48",
@@ -178,6 +191,7 @@ ETHEREUM: Final = Place(
         usdc="0x8fffffd4afb6115b954bd326cbe7b4ba576818f6",
         usdt="0x3e7d1eab13ad0104d2750b8863b489d65364e32d",
         dai="0xaed0c38402a5d19df6e4c03f4e2dced6e29c1ee9",
+        steth="0xcfe54b5cd566ab89272946f602d76ea879cab4a8",
     ),
     sequencer=None,
     spoke_pool="0x5c7bcd6e7de5423a257d81b442095a1a6ced35c5",
@@ -188,6 +202,7 @@ BASE: Final = Place(
     name="Base",
     kind="op_stack",
     base_fee=10_000_000,
+    tip=100_000,
     tokens=_tokens(
         weth="0x4200000000000000000000000000000000000006",
         usdc="0x833589fcd6edb6e08f4c7c32d4f71b54bda02913",
@@ -221,6 +236,8 @@ ARBITRUM: Final = Place(
     name="Arbitrum One",
     kind="arbitrum",
     base_fee=20_000_000,
+    # Arbitrum takes none.
+    tip=0,
     tokens=_tokens(
         weth="0x82af49447d8a07e3bd95bd0d56f35241523fbab1",
         usdc="0xaf88d065e77c8cc2239327c5edb3a432268e5831",

@@ -43,14 +43,15 @@ def tx(to: str, signature: str, *arguments: Any, value: int = 0) -> Tx:
 class Puppet:
     """Sends transactions from one account and waits until they are mined; threads may share it.
 
-    With *mines* it mines the blocks itself, for nodes that do not. It tips one wei per gas, so
-    that nobody thinks that tips are usual. All methods raise SetupFailed when the node does not
-    do what it is told.
+    With *mines* it mines the blocks itself, for nodes that do not. *tip* is its priority fee in
+    wei per gas: wallets learn from others what is usual. All methods raise SetupFailed when the
+    node does not do what it is told.
     """
 
-    def __init__(self, rpc: Rpc, account: str, *, mines: bool = False) -> None:
+    def __init__(self, rpc: Rpc, account: str, *, tip: int = 1, mines: bool = False) -> None:
         self.account = account
         self._rpc = rpc
+        self._tip = tip
         self._mines = mines
         self._lock = threading.Lock()
         self.batch(
@@ -137,7 +138,7 @@ class Puppet:
             "value": hex(transaction.value),
             "gas": hex(GAS_LIMIT),
             "maxFeePerGas": hex(_MAX_FEE_PER_GAS),
-            "maxPriorityFeePerGas": "0x1",
+            "maxPriorityFeePerGas": hex(self._tip),
         }
         return {**request, "to": transaction.to} if transaction.to else request
 

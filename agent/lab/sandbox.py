@@ -1,19 +1,31 @@
 """Throw-away copies of chains, to rehearse on what must not be tried on the original."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.money import ChainId
+from agent.core.money import Address, ChainId
 from agent.errors import Unreachable, WrongChain
 from agent.lab.anvil import Anvil, start_anvil
 from agent.lab.packages import node_binary
+from agent.lab.puppet import Puppet, Tx
 from agent.lab.rollups import L1_BLOCK
+from agent.ports import Delivery
 from agent.wire.endpoint import parse_endpoint
 from agent.wire.rpc import Rpc, RpcError, RpcUnavailable
 
 FORK_TIMEOUT_SECONDS = 60.0
 """The fork reads one block of the original before it answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a fork is a copy of: a chain by its URLs, the preferred one first, at a block."""
+
+    urls: Sequence[str]
+    block: int
 
 
 class ForkSandbox:
@@ -31,11 +43,57 @@ class ForkSandbox:
 
         The copy sends transactions of any account without its key. Raises what `open_fork` does.
         """
-        node = open_fork(url, chain, self._cache, block=block)
-        try:
-            yield node.url
-        finally:
-            node.stop()
+        with self.forks({chain: Origin(urls=(url,), block=block)}) as urls:
+            yield urls[chain]
+
+    @contextmanager
+    def forks(self, origins: Mapping[ChainId, Origin]) -> Iterator[Mapping[ChainId, str]]:
+        """The URLs of copies of several chains, started side by side and gone afterwards."""
+        node_binary(self._cache)
+        with ExitStack() as stack:
+            with ThreadPoolExecutor(len(origins), "fork") as pool:
+                asked = {
+                    chain: pool.submit(self._copy, chain, origin, stack)
+                    for chain, origin in origins.items()
+                }
+            yield {chain: found.result().url for chain, found in asked.items()}
+
+    def _copy(self, chain: ChainId, origin: Origin, stack: ExitStack) -> Anvil:
+        """A copy by the first URL that gives one; the *stack* stops it."""
+        for url in origin.urls[:-1]:
+            try:
+                node = open_fork(url, chain, self._cache, block=origin.block)
+            except Unreachable:
+                continue
+            stack.callback(node.stop)
+            return node
+        node = open_fork(origin.urls[-1], chain, self._cache, block=origin.block)
+        stack.callback(node.stop)
+        return node
+
+
+DELIVERER = Address("0x" + "de11" * 10)
+"""Pays out on forks what relayers pay out on the originals; nobody has its key."""
+
+
+def deliver(url: str, delivery: Delivery) -> None:
+    """Send what pays a transfer out on the fork behind *url*, from an account made rich for it.
+
+    Raises SetupFailed when the fork does not do it.
+    """
+    rpc, needs = Rpc(url), delivery.needs
+    try:
+        payer = Puppet(rpc, DELIVERER)
+        if not needs.token.is_native:
+            payer.rpc("anvil_dealERC20", DELIVERER, needs.token.address, hex(needs.raw))
+        payer.send(
+            *(
+                Tx(to=call.to, input=call.data, value=call.value, what="a delivery")
+                for call in delivery.calls
+            )
+        )
+    finally:
+        rpc.close()
 
 
 def open_fork(url: str, chain_id: int, cache: Path, *, block: int) -> Anvil:

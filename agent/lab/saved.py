@@ -130,9 +130,9 @@ def _build(
         genesis_time=GENESIS_TIME,
     )
     try:
-        treasury = Puppet(node.rpc, TREASURY, mines=True)
+        treasury = Puppet(node.rpc, TREASURY, tip=place.tip, mines=True)
         built = build_world(treasury, place, third, own)
-        let_spend(Puppet(node.rpc, ATTENDANT, mines=True), place)
+        let_spend(Puppet(node.rpc, ATTENDANT, tip=place.tip, mines=True), place)
         facts = _facts(treasury, place, built)
         state = str(treasury.rpc("anvil_dumpState"))
     finally:

@@ -29,12 +29,16 @@ _ASSETS: Final = {**{asset: asset for asset in MARKETS}, "WETH": "ETH", "WBTC": 
 class World:
     """A running local chain with a mainnet's id; usable as a context manager.
 
+    While it is ``steady``, whatever is done through it leaves the place's base fee for the next
+    block; otherwise empty blocks make gas free.
+
     Methods that change the chain raise SetupFailed when the node does not do it.
     """
 
     node: Anvil
     saved: Saved
     block_seconds: int | None
+    steady: bool
     _treasury: Puppet
 
     @property
@@ -131,17 +135,13 @@ class World:
     def mine(self, blocks: int = 1) -> None:
         """Mine empty blocks, one second apart."""
         self._treasury.rpc("anvil_mine", hex(blocks), "0x1")
-        self.steady()
+        self._steady()
 
     def set_time(self, now: int) -> None:
         """Mine a block at *now* (unix seconds, after the head); time goes on from there."""
         self._at(now)
         self._treasury.rpc("evm_mine")
-        self.steady()
-
-    def steady(self) -> None:
-        """Let the next block have the chain's usual base fee, which others' blocks let decay."""
-        self._treasury.rpc("anvil_setNextBlockBaseFeePerGas", hex(self.place.base_fee))
+        self._steady()
 
     def set_sequencer(self, *, up: bool) -> None:
         """Let the feed say that the rollup's sequencer is up or down, since now if that is new."""
@@ -163,7 +163,7 @@ class World:
             raise SetupFailed(
                 f"the local chain has no snapshot {snapshot}", fix="start the local chain again"
             )
-        self.steady()
+        self._steady()
 
     def pool(self, one: str, other: str, fee: int = 0) -> LabPool:
         """The pool of two symbols, in any order; *fee* in millionths, 0 for Uniswap v2."""
@@ -210,13 +210,18 @@ class World:
 
     def _send(self, *transactions: Tx) -> None:
         self._treasury.send(*transactions)
-        self.steady()
+        self._steady()
+
+    def _steady(self) -> None:
+        if self.steady:
+            self._treasury.rpc("anvil_setNextBlockBaseFeePerGas", hex(self.place.base_fee))
 
     def _minted(self) -> dict[str, str]:
         """The tokens that the treasury can make, by symbol."""
         made = {symbol: token.address for symbol, token in self.place.tokens.items()}
         del made["WETH"]
-        return {**made, "AIRDROP": places.AIRDROP, "TAXED": places.TAXED}
+        lone = {"AIRDROP": places.AIRDROP, "TAXED": places.TAXED}
+        return {**made, "wstETH": self.place.wsteth, **lone}
 
     def _at(self, now: int) -> None:
         self._treasury.rpc("evm_setNextBlockTimestamp", now)
@@ -237,7 +242,15 @@ def open_world(
     fresh when it returns. Raises PortInUse and SetupFailed.
     """
     saved = saved_world(cache, chain_id)
-    return start_world(cache, saved, port=port, block_seconds=block_time, attended=False, keep=keep)
+    return start_world(
+        cache,
+        saved,
+        port=port,
+        block_seconds=block_time,
+        steady=False,
+        attended=False,
+        keep=keep,
+    )
 
 
 def start_world(
@@ -246,6 +259,7 @@ def start_world(
     *,
     port: int | None,
     block_seconds: int | None,
+    steady: bool,
     attended: bool,
     keep: bool,
 ) -> World:
@@ -265,11 +279,17 @@ def start_world(
     )
     try:
         # Nobody attends yet, so that the first transactions mine their own blocks.
-        treasury = Puppet(node.rpc, TREASURY, mines=attended)
-        world = World(node=node, saved=saved, block_seconds=block_seconds, _treasury=treasury)
+        tip = saved.place.tip
+        world = World(
+            node=node,
+            saved=saved,
+            block_seconds=block_seconds,
+            steady=steady,
+            _treasury=Puppet(node.rpc, TREASURY, tip=tip, mines=attended),
+        )
         # The saved head is old and the next block is as of now, so every feed would be stale.
         world.publish()
-        world._treasury = Puppet(node.rpc, TREASURY)
+        world._treasury = Puppet(node.rpc, TREASURY, tip=tip)
     except BaseException:
         node.stop()
         raise

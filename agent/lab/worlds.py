@@ -9,11 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from agent.lab.accounts import ATTENDANT
 from agent.lab.attendance import Attendance, order, start_attendant
 from agent.lab.attendant import Attendant
-from agent.lab.branch import Branch
-from agent.lab.puppet import Puppet
+from agent.lab.branch import make_branch
 from agent.lab.relayer import Mode, Terms
 from agent.lab.saved import saved_worlds
 from agent.lab.world import World, start_world
@@ -99,6 +97,30 @@ class Worlds(Mapping[int, World]):
         if self._attendant is not None:
             self._attendant.relayer.turn()
 
+    @contextmanager
+    def relaying(self, every_seconds: float = 0.05) -> Iterator[None]:
+        """Take turns of the relayer from a thread for the time of the block, as `turn` does.
+
+        Where time stands a deposit is due at once only if ``prompt_seconds`` is 0.
+        """
+        ended = threading.Event()
+
+        def take_turns() -> None:
+            while not ended.wait(every_seconds):
+                self.turn()
+
+        thread = threading.Thread(target=take_turns, name="relayer", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def mine(self, blocks: int = 1) -> None:
+        """Mine empty blocks on all chains, one second apart."""
+        self._everywhere(lambda world: world.mine(blocks))
+
     def snapshot(self) -> dict[int, str]:
         """Remember all chains; give the answer to `revert`."""
         return self._everywhere(World.snapshot)
@@ -144,6 +166,7 @@ def open_worlds(
                 saved[chain],
                 port=number,
                 block_seconds=block_seconds,
+                steady=True,
                 attended=attended,
                 keep=keep,
             )
@@ -172,11 +195,7 @@ def open_worlds(
 @contextmanager
 def _unattended(chains: Mapping[int, World], terms: Terms, port: int | None) -> Iterator[Worlds]:
     branches = {
-        chain: Branch(
-            place=world.place,
-            publisher=world.saved.publisher,
-            puppet=Puppet(world.rpc, ATTENDANT),
-        )
+        chain: make_branch(chain, world.rpc, world.saved.publisher)
         for chain, world in chains.items()
     }
     attendant = Attendant(branches, terms)

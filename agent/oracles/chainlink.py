@@ -7,7 +7,7 @@ heartbeats and bounds, "L2 Sequencer Uptime Feeds" for sequencers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from agent.core.price import Opinion, Unpriced
 from agent.core.wording import chain_name, span
 from agent.errors import Unavailable
 from agent.ports import AdapterIo, Read
-from agent.wire.abi import AbiError, Function, functions
+from agent.wire.abi import AbiError, Function, functions, selector
 
 NAME: Final = "chainlink"
 
@@ -32,18 +32,27 @@ _FEED: Final = functions("chainlink_feed")
 _ROUND = _FEED["latestRoundData()"]
 _DECIMALS = _FEED["decimals()"]
 _AGGREGATOR = _FEED["aggregator()"]
+_RATE: Final = Function("rate", (), ("uint256",))
+RATE_DECIMALS: Final = 18
+"""As wstETH's `stEthPerToken()` has them: stETH for one whole wstETH, docs.lido.fi."""
+
 _BOUNDS = (_FEED["minAnswer()"], _FEED["maxAnswer()"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """One feed on one chain; `unbounded` is for feeds that are known to have no bounds."""
+    """One feed on one chain; `unbounded` is for feeds that are known to have no bounds.
+
+    `rate` is a contract and its function without arguments that says, in 18 decimals, how many
+    of what the feed prices one whole token stands for; None for one.
+    """
 
     chain: ChainId
     address: Address
     heartbeat_seconds: int
     decimals: int
     unbounded: bool = False
+    rate: tuple[Address, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +143,8 @@ class Chainlink:
         calls = [
             Read(feed.address, each.encode()) for feed in feeds.values() for each in functions_asked
         ]
+        rates = [Read(f.rate[0], selector(f.rate[1])) for f in feeds.values() if f.rate]
+        calls += rates
         if sequencer is not None:
             calls.append(Read(sequencer.address, _ROUND.encode()))
         answers = node.read(calls)
@@ -145,11 +156,23 @@ class Chainlink:
         known = [Address(found[0]) for found in aggregators if found is not None]
         ask = [Read(address, end.encode()) for address in known for end in _BOUNDS]
         bounds = iter(node.read(ask) if ask else ())
+        standing = iter(answers[3 * len(feeds) :])
         said = {}
         for index, (name, feed) in enumerate(feeds.items()):
             ends = (next(bounds), next(bounds)) if aggregators[index] else (None, None)
-            said[name] = _opinion(name, feed, (*answers[3 * index : 3 * index + 2], *ends), now)
+            found = _opinion(name, feed, (*answers[3 * index : 3 * index + 2], *ends), now)
+            said[name] = found if feed.rate is None else _rated(found, next(standing))
         return said
+
+
+def _rated(said: Opinion | Unpriced, answer: bytes | None) -> Opinion | Unpriced:
+    """The opinion on a token that stands for several of what the feed prices, or for a part."""
+    if isinstance(said, Unpriced):
+        return said
+    values = _values(_RATE, answer)
+    if values is None or not values[0] > 0:
+        return _refuse(said.asset, "has no rate: its contract does not tell one")
+    return replace(said, value=said.value * Decimal(values[0]).scaleb(-RATE_DECIMALS))
 
 
 def _by_chain(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +19,18 @@ INTERMEDIATES = 6
 """Tokens that are looked at as what is bridged, for each token sold and chain reached."""
 
 PER_PAIR = 3
-"""Routes that are kept for each pair of cells and size: an edge may turn out to be used up."""
+"""Routes that are kept for each token sold, cell reached and size: an edge may turn out to be used
+up."""
+
+PER_ASSET = 8
+"""The same for each asset reached, where it does not matter on which chain."""
 
 _SMALL = 20
 """The second size at which routes are compared is so many times smaller than the first: fixed
 costs rule there, price impact rules at the first."""
 
-_Scored = tuple[float, tuple[Way, ...]]
+_Scored = tuple[float, tuple[int, ...], tuple[Way, ...]]
+"""The part that is lost, the indices of the ways (no two routes have the same), and the ways."""
 _Place = tuple[str, object]
 
 
@@ -49,10 +55,9 @@ def atlas(board: Board, value: float) -> Atlas:
     for size in (value, value / _SMALL):
         losses = {index: each.loss(size) for index, each in curves.items()}
         for scored in _cheapest(board, links, losses):
-            key = tuple(way.index for way in scored[1])
-            best[key] = min(scored, best.get(key, scored), key=_order)
+            best[scored[1]] = min(scored, best.get(scored[1], scored))
     routes: dict[_Place, list[Route]] = defaultdict(list)
-    for _, ways in sorted(best.values(), key=_order):
+    for _, _, ways in sorted(best.values()):
         route = Route(ways)
         for place in _places(route.sell, route.buy):
             routes[place].append(route)
@@ -66,10 +71,6 @@ def _places(sell: Cell, buy: Cell) -> Iterator[_Place]:
     if sell[1] != buy[1]:
         yield ("leaves", sell[1])
         yield ("enters", buy[1])
-
-
-def _order(scored: _Scored) -> tuple[float, tuple[int, ...]]:
-    return scored[0], tuple(way.index for way in scored[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +94,19 @@ def _links(board: Board) -> _Links:
 
 def _cheapest(board: Board, links: _Links, losses: Mapping[int, float]) -> Iterator[_Scored]:
     """The few cheapest routes between any two cells."""
+    policy = board.problem.policy
+    anywhere = not (policy.by_chain or policy.by_asset_on_chain)
+    most = PER_ASSET if anywhere else PER_PAIR
     for token in links.sources:
-        between: dict[Cell, list[_Scored]] = defaultdict(list)
+        best: dict[object, list[_Scored]] = defaultdict(list)
         for scored in _from(board, links, losses, token):
-            between[scored[1][-1].buy].append(scored)
-        for found in between.values():
-            yield from sorted(found, key=_order)[:PER_PAIR]
+            cell = scored[2][-1].buy
+            found = best[cell[0] if anywhere else cell]
+            if len(found) < most or scored < found[-1]:
+                insort(found, scored)
+                del found[most:]
+        for found in best.values():
+            yield from found
 
 
 def _from(
@@ -108,19 +116,20 @@ def _from(
     abroad: dict[ChainId, list[_Scored]] = defaultdict(list)
     for way in links.swaps.get(token, ()):
         loss = losses[way.index]
-        yield loss, (way,)
+        yield loss, (way.index,), (way,)
         if way.buy[0] in board.problem.falling or way.edge.buy in board.transit:
             continue
         for bridge in links.bridges.get(way.edge.buy, ()):
-            found: _Scored = (loss + losses[bridge.index], (way, bridge))
+            both = loss + losses[bridge.index]
+            found: _Scored = (both, (way.index, bridge.index), (way, bridge))
             yield found
             abroad[bridge.buy[1]].append(found)
     for bridge in links.bridges.get(token, ()):
-        arrived: _Scored = (losses[bridge.index], (bridge,))
+        arrived: _Scored = (losses[bridge.index], (bridge.index,), (bridge,))
         yield arrived
         yield from _onward(board, links, losses, arrived)
     for reached in abroad.values():
-        for known in sorted(reached, key=_order)[:INTERMEDIATES]:
+        for known in sorted(reached)[:INTERMEDIATES]:
             yield from _onward(board, links, losses, known)
 
 
@@ -128,8 +137,8 @@ def _onward(
     board: Board, links: _Links, losses: Mapping[int, float], arrived: _Scored
 ) -> Iterator[_Scored]:
     """What can be swapped where a bridge leads to."""
-    loss, ways = arrived
+    loss, key, ways = arrived
     token = ways[-1].edge.buy
     for form in dict.fromkeys((token, board.node(token))):
         for way in links.swaps.get(form, ()):
-            yield loss + losses[way.index], (*ways, way)
+            yield loss + losses[way.index], (*key, way.index), (*ways, way)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
+from typing import Any
 
 from agent.core.fees import MAX_BASE_FEE_GROWTH
 from agent.core.fees import money as fee_value
 from agent.core.market import Edge
 from agent.core.money import NATIVE, ChainId, Token
 from agent.core.price import Prices
+from agent.core.rounding import mul_div_up
 from agent.core.value import UNPRICED
 from agent.core.verdict import Refusal
 from agent.core.wording import chain_name
@@ -20,6 +22,9 @@ from agent.planning.goals import Cell
 from agent.planning.ladder import is_bridge, is_sound
 from agent.planning.problem import NoPlan, Problem
 from agent.planning.way import Way
+
+GAS_LIMIT_MARGIN = (5, 4)
+"""A gas limit is a quarter above the gas that a simulation used, and nodes go by the limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +37,8 @@ class Board:
     the chains on which the coin and its wrapped form are one asset that may be spent. `asset_of`
     knows the wrapped form of a gas coin even where only the coin is listed; such a form is only
     passed through, and stands in `transit`; `tradable` are all tokens that legs may sell and buy.
-    `closed` says of chains on which nothing can be done why.
+    `closed` says of chains on which nothing can be done why. `memo` keeps what is worked out from
+    all this alone, again and again.
     """
 
     problem: Problem
@@ -49,6 +55,7 @@ class Board:
     start: Mapping[Cell, Decimal]
     coins: Mapping[ChainId, Token]
     closed: Mapping[ChainId, str]
+    memo: dict[tuple[object, ...], Any] = field(default_factory=dict, compare=False, repr=False)
 
     def gas_value(self, chain: ChainId, gas: int, data_bytes: int = 0) -> Decimal:
         """What *gas* units, and *data_bytes* on the parent chain, cost on *chain* now."""
@@ -57,8 +64,9 @@ class Board:
         return fee_value(wei, problem.native_prices[chain])
 
     def gas_cap(self, chain: ChainId, gas: int, data_bytes: int = 0) -> int:
-        """Wei that a node asks for before it takes such a transaction: room for fees to grow."""
-        return MAX_BASE_FEE_GROWTH * self.problem.fees[chain].expected(gas, data_bytes)
+        """Wei that a node asks for before it takes such transactions: room for fees to grow."""
+        expected = self.problem.fees[chain].expected(gas, data_bytes)
+        return mul_div_up(MAX_BASE_FEE_GROWTH * expected, *GAS_LIMIT_MARGIN)
 
     def reserve_gap(self, chain: ChainId) -> int:
         """Base units that the gas coin lacks to its reserve."""
@@ -128,7 +136,8 @@ def _with_ways(lookup: Board, ways: tuple[Way, ...]) -> Board:
 def _unpriced(problem: Problem) -> Mapping[ChainId, str]:
     """Chains whose gas has no price, with the sentence that says so."""
     found = {}
-    for chain in sorted({edge.sell.chain for edge in problem.edges}):
+    chains = {token.chain for edge in problem.edges for token in (edge.sell, edge.buy)}
+    for chain in sorted(chains):
         price = problem.native_prices.get(chain, Decimal(0))
         fees = problem.fees.get(chain)
         valued = price.is_finite() and price > 0

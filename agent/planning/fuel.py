@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from agent.core.money import Amount, ChainId, Token
+from agent.core.money import Amount, ChainId, Token, raw_up
 from agent.core.wording import chain_name, whole
 from agent.planning.board import Board
+from agent.planning.ladder import narrowed
 from agent.planning.trade import Size, Trade, Turn, exactly, trade
 from agent.planning.way import Way
 
@@ -37,8 +38,9 @@ class Fuel:
     """What is done for gas alone: `first` before all else, `last` after it.
 
     `spent` is base units that other trades cannot have, `caps` wei that fees may take by chain.
-    `gaps` is what gas reserves still lack: it is filled from what arrives. On chains that are
-    `awaited` nothing else can be paid before their gas is there.
+    `gaps` is what chains still lack: it is filled from what arrives. `rides` are base units of
+    such gas coin that must arrive over a way that is used anyhow, by the way's index. On chains
+    that are `awaited` nothing else can be paid before their gas is there.
     """
 
     first: tuple[Trade | Turn, ...]
@@ -46,6 +48,7 @@ class Fuel:
     spent: Mapping[Token, int]
     caps: Mapping[ChainId, int]
     gaps: Mapping[ChainId, int]
+    rides: Mapping[int, int]
     awaited: frozenset[ChainId]
 
     @property
@@ -53,17 +56,27 @@ class Fuel:
         """Its trades."""
         return tuple(step for step in self.first if isinstance(step, Trade))
 
+    def riding(self, way: Way) -> int:
+        """Base units that *way* sells beyond what moves want, so that gas rides along.
+
+        A hundredth more than it is worth: fees come off, and what is short comes off the rest.
+        """
+        needed = self.rides.get(way.index, 0)
+        return raw_up(101 * needed / (100 * way.fair * way.edge.sell.unit), way.edge.sell)
+
 
 @dataclass(slots=True)
 class _Tank:
-    """The fuel while it is looked for."""
+    """The fuel while it is looked for; `riders` are transfers of gas coins that are made anyhow."""
 
     board: Board
     caps: dict[ChainId, int]
+    riders: Mapping[ChainId, Way]
     first: list[Trade | Turn] = field(default_factory=list)
     last: list[Turn] = field(default_factory=list)
     spent: dict[Token, int] = field(default_factory=dict)
     gaps: dict[ChainId, int] = field(default_factory=dict)
+    rides: dict[int, int] = field(default_factory=dict)
     awaited: set[ChainId] = field(default_factory=set)
 
     def held(self, chain: ChainId) -> int:
@@ -91,12 +104,15 @@ class _Tank:
         self.caps[chain] = self.caps.get(chain, 0) + wei
 
 
-def refuelled(board: Board, caps: Mapping[ChainId, int]) -> Fuel | Starved:
+def refuelled(
+    board: Board, caps: Mapping[ChainId, int], riders: Mapping[ChainId, Way]
+) -> Fuel | Starved:
     """Gas for chains whose fees may take *caps* (wei), or the chain that cannot have any.
 
     The reserve pays fees; a chain that is below it when something begins there gets it back.
+    *riders* are transfers of gas coins to chains that are made anyhow, of what is held.
     """
-    tank = _Tank(board, dict(caps))
+    tank = _Tank(board, dict(caps), riders)
     for chain in sorted(caps):
         _fill(tank, chain)
         have, need = tank.held(chain), caps[chain]
@@ -112,6 +128,7 @@ def refuelled(board: Board, caps: Mapping[ChainId, int]) -> Fuel | Starved:
         spent=tank.spent,
         caps=tank.caps,
         gaps=tank.gaps,
+        rides=tank.rides,
         awaited=frozenset(tank.awaited),
     )
 
@@ -124,7 +141,7 @@ def _fill(tank: _Tank, chain: ChainId) -> None:
         return
     if chain not in board.native_free:
         return
-    if _unwrap(tank, chain) or _bridge(tank, chain) or _sell(tank, chain):
+    if any(found(tank, chain) for found in (_unwrap, _ride, _bridge, _sell)):
         return
     tank.gaps[chain] = max(0, gap - _unwrap_some(tank, chain))
 
@@ -187,6 +204,19 @@ def _turn(tank: _Tank, chain: ChainId, size: Size) -> Turn:
         gas_cap=cap,
         gas_for=chain,
     )
+
+
+def _ride(tank: _Tank, chain: ChainId) -> bool:
+    """Let gas ride along on a transfer that is made anyhow, if that can be paid for now."""
+    way = tank.riders.get(chain)
+    if way is None or tank.board.reserve_gap(way.sell[1]):
+        return False
+    if not tank.caps[way.sell[1]] <= tank.held(way.sell[1]):
+        return False
+    tank.gaps[chain] = tank.rides[way.index] = _needed(tank, chain)
+    if not tank.caps[chain] <= tank.held(chain):
+        tank.awaited.add(chain)
+    return True
 
 
 def _bridge(tank: _Tank, chain: ChainId) -> bool:
@@ -264,25 +294,36 @@ def _take(tank: _Tank, done: Trade) -> None:
 
 
 def _just(tank: _Tank, way: Way, needed: int, most: int, chain: ChainId) -> Trade | None:
-    """The least trade along *way*, up to *most*, that brings what is *needed* for sure.
+    """The least trade along *way*, up to *most*, that brings what is *needed* for sure."""
+    earlier = [step for step in tank.first if isinstance(step, Trade)]
+    memo, key = tank.board.memo, ("gas", way.index, needed)
+    done: Trade | None
+    if earlier:
+        done = _smallest(tank.board, way, needed, chain, earlier)
+    elif key in memo:
+        done = memo[key]
+    else:
+        done = memo[key] = _smallest(tank.board, way, needed, chain, ())
+    return done if done is not None and done.raw <= most else None
+
+
+def _smallest(
+    board: Board, way: Way, needed: int, chain: ChainId, earlier: Sequence[Trade]
+) -> Trade | None:
+    """The least trade along *way* that brings what is *needed* for sure.
 
     Such a trade may be as small as its limits of price allow: a fee that is fixed must not be
     too large a part of it.
     """
-    earlier = [step for step in tank.first if isinstance(step, Trade)]
 
     def tried(raw: int) -> Trade | None:
-        done = trade(tank.board, way, exactly(raw), earlier, gas_for=chain)
+        done = trade(board, way, exactly(raw), earlier, gas_for=chain)
         return None if isinstance(done, str) or done.least < needed else done
 
-    below, best = 0, None
-    for point in (*(raw for raw, _ in way.edge.ladder if raw < most), most):
-        best = tried(point) if point > 0 else None
-        if best is not None:
+    below, enough = 0, 0
+    for point, _ in way.edge.ladder:
+        if tried(point) is not None:
+            enough = point
             break
         below = point
-    while best is not None and best.raw - below > 1 + below // 1_000:
-        middle = (below + best.raw) // 2
-        better = tried(middle)
-        below, best = (below, better) if better is not None else (middle, best)
-    return best
+    return tried(narrowed(enough, below, lambda raw: tried(raw) is not None)) if enough else None

@@ -27,6 +27,7 @@ from agent.planning.legs import caps, holdings, legs, reserves
 from agent.planning.outlook import Outlook, untouched
 from agent.planning.problem import NoPlan, Problem
 from agent.planning.pull import Aims
+from agent.planning.reach import Reach
 from agent.planning.search import Found, Strategy, search
 
 PLAN_SECONDS = 600
@@ -76,6 +77,7 @@ class _Tries:
     def __init__(self, place: Board, *, frugal: bool = False) -> None:
         self._place = place
         self._frugal = frugal
+        self._reach = Reach(place)
         bands = goals(place.problem.policy, "edge", stop_at_target=True)
         self.bands = Aims(bands, surely=True)
 
@@ -117,11 +119,22 @@ class _Tries:
             price = seen.turnover if wish == "edge" else seen.cost
             return self.bands.shortfall(seen), found.shortfall, price, len(seen.trades)
 
-        return min(self.to_target if wish == "target" else self.to_edge, key=rank)
+        found = min(self.to_target if wish == "target" else self.to_edge, key=rank)
+        nothing = untouched(self._place)
+        if self.bands.shortfall(found.outlook) <= self.bands.shortfall(nothing):
+            return found
+        return replace(found, outlook=nothing, left=self.bands.missed(nothing))
+
+    @cached_property
+    def without_bridges(self) -> Found:
+        """The best that can be done on every chain by itself."""
+        wish = self._place.problem.policy.trigger.rebalance_to
+        return _Tries(without_bridges(self._place)).best(wish)
 
     def search(self, strategy: Strategy, start: Found | None = None) -> Found:
         """What one strategy finds."""
-        return search(self._place, self._map, replace(strategy, frugal=self._frugal), start)
+        own = replace(strategy, frugal=self._frugal)
+        return search(self._place, self._map, self._reach, own, start)
 
 
 def _best(tries: _Tries, place: Board) -> Found | NoPlan:
@@ -156,8 +169,13 @@ def _affordable(place: Board, seen: Outlook) -> bool:
 
 def _reasons(place: Board, found: Found) -> tuple[str, ...]:
     """Why there is nothing to be done, though something should be."""
-    notes = found.notes[:_MOST_NOTES] or ("no edge sells what is too much for what is missing",)
+    notes = _notes(found) or ("no edge sells what is too much for what is missing",)
     return (*story.unreached(place, found.outlook, found.left), *notes, *story.idle(place))
+
+
+def _notes(found: Found) -> tuple[str, ...]:
+    """Some of what held the search up; a chain without gas first, for a person can help that."""
+    return tuple(sorted(found.notes, key=lambda note: not isinstance(note, Starved))[:_MOST_NOTES])
 
 
 def _plan(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> Plan:
@@ -175,6 +193,7 @@ def _plan(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> Pla
         gas_if_reverted=sum((leg.gas_cost for leg in made), Decimal(0)),
         turnover=_micro(seen.turnover),
         bound=None,
+        missed=_micro(tries.bands.shortfall(seen)),
         prices=tuple(
             (name, price.value, price.sources)
             for name, price in sorted(problem.prices.by_asset.items())
@@ -233,11 +252,12 @@ def _micro(value: Decimal) -> Decimal:
 def _why(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> tuple[str, ...]:
     problem, seen = place.problem, found.outlook
     left = tries.bands.missed(seen)
-    held = found.notes[:_MOST_NOTES] if left else ()
+    held = _notes(found) if left else ()
     return (
         decision.why,
         *story.funding(seen),
         *story.refuels(seen),
+        *_left_without_bridges(tries, found),
         *story.unreached(place, seen, left),
         *held,
         *story.idle(place),
@@ -249,7 +269,7 @@ def _why(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> tupl
 
 
 def _alternatives(tries: _Tries, place: Board, found: Found) -> tuple[tuple[str, Decimal], ...]:
-    """What other ways would have cost, where they exist and differ."""
+    """What other ways would have cost that repair as much, where they exist and differ."""
     if place.problem.policy.trigger.rebalance_to == "target":
         others = [("pairing by size", tries.search(replace(PAIRING, aim="target")))]
     else:
@@ -258,15 +278,22 @@ def _alternatives(tries: _Tries, place: Board, found: Found) -> tuple[tuple[str,
             ("pairing by size", tries.search(PAIRING)),
         ]
     if found.outlook.bridged:
-        others.append(("without bridges", _without_bridges(place)))
+        others.append(("without bridges", tries.without_bridges))
+    stays = tries.bands.shortfall(found.outlook)
     return tuple(
         (name, _micro(other.outlook.cost))
         for name, other in others
-        if other.moves and other.moves != found.moves
+        if other.moves
+        and other.moves != found.moves
+        and tries.bands.shortfall(other.outlook) <= stays
     )
 
 
-def _without_bridges(place: Board) -> Found:
-    """The best that can be done on every chain by itself."""
-    wish = place.problem.policy.trigger.rebalance_to
-    return _Tries(without_bridges(place)).best(wish)
+def _left_without_bridges(tries: _Tries, found: Found) -> tuple[str, ...]:
+    """What would stay outside the bands without bridges, where that is more."""
+    if not found.outlook.bridged:
+        return ()
+    stays = tries.bands.shortfall(tries.without_bridges.outlook)
+    if stays <= tries.bands.shortfall(found.outlook):
+        return ()
+    return (f"without bridges {money(stays)} would stay outside the bands",)

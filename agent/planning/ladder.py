@@ -47,15 +47,8 @@ def bought(edge: Edge, raw: int) -> int | None:
     return before_out + part
 
 
-def largest(limit: int, fits: Callable[[int], bool]) -> int:
-    """A number up to *limit* that fits, the largest to within a thousandth; 0 when none does.
-
-    All numbers below one that fits should fit too. The answer has been seen to fit.
-
-    >>> largest(100, lambda number: number * number < 50)
-    7
-    """
-    return _between(0, limit + 1, fits)
+_TRIES = 10
+"""How often a size is halved or doubled before none is thought to fit."""
 
 
 def fitting(least: int, wish: int, most: int, fits: Callable[[int], bool]) -> int:
@@ -71,21 +64,23 @@ def fitting(least: int, wish: int, most: int, fits: Callable[[int], bool]) -> in
     """
     if fits(wish):
         return wish
-    above, number = wish, wish
-    while number > least:
-        above, number = number, max(least, number // 2)
-        if fits(number):
-            return _between(number, above, fits)
-    below, number = wish, wish
-    while number < most:
-        below, number = number, min(most, number * 2)
-        if fits(number):
-            return _between(number, below, fits)
+    for shrinks in (True, False):
+        before, number = wish, wish
+        for _ in range(_TRIES):
+            before, number = number, max(least, number // 2) if shrinks else min(most, number * 2)
+            if number == before:
+                break
+            if fits(number):
+                return narrowed(number, before, fits)
     return 0
 
 
-def _between(good: int, bad: int, fits: Callable[[int], bool]) -> int:
-    """The number nearest to *bad* that fits, from *good*, which does, to within a thousandth."""
+def narrowed(good: int, bad: int, fits: Callable[[int], bool]) -> int:
+    """The number nearest to *bad* that fits, from *good*, which does, to within a thousandth.
+
+    >>> narrowed(3, 1000, lambda number: number < 100)
+    99
+    """
     while abs(bad - good) > 1 + good // _PRECISION:
         middle = (good + bad) // 2
         good, bad = (middle, bad) if fits(middle) else (good, middle)

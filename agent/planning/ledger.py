@@ -18,8 +18,8 @@ _Hop = tuple[int, int]
 """A move by its place among all, and a way by its place in the move's route."""
 
 
-class Circular(str):
-    """Moves that would trade round in a circle: none of them could be first."""
+class Unsaid(str):
+    """A reason that tells nobody anything: moves would go round in a circle, or all is sold."""
 
     __slots__ = ()
 
@@ -64,8 +64,9 @@ class _Books:
         return self.fuel.gaps.get(token.chain, 0) if token.is_native else 0
 
     def want(self, way: Way) -> int:
-        """What the moves want to sell along *way*."""
-        return sum(self.wanted.get(hop, 0) for hop in self.hops[way.index])
+        """What the moves want to sell along *way*, and what rides along."""
+        extra = self.fuel.riding(way) if way.index in self.fuel.rides else 0
+        return extra + sum(self.wanted.get(hop, 0) for hop in self.hops[way.index])
 
 
 def ledger(board: Board, moves: Sequence[Move], fuel: Fuel) -> Ledger | str:
@@ -83,12 +84,18 @@ def ledger(board: Board, moves: Sequence[Move], fuel: Fuel) -> Ledger | str:
     books.trades += fuel.trades
     order = _order(books)
     if order is None:
-        return Circular("these trades would go round in a circle")
+        return Unsaid("these trades would go round in a circle")
     for node in order:
         why = _node(books, node)
         if why:
             return why
-    return Ledger((*fuel.first, *books.steps, *fuel.last), MappingProxyType(books.spare))
+    # What brings gas goes first: on a chain without any nothing else can be done before.
+    steps = sorted(books.steps, key=lambda step: not _brings_gas(fuel, step))
+    return Ledger((*fuel.first, *steps, *fuel.last), MappingProxyType(books.spare))
+
+
+def _brings_gas(fuel: Fuel, step: Trade | Turn) -> bool:
+    return isinstance(step, Trade) and step.way.index in fuel.rides
 
 
 def _order(books: _Books) -> list[Token] | None:
@@ -120,10 +127,11 @@ def _node(books: _Books, node: Token) -> str:
     """Sell what the moves want of one node; why that must not be done, or nothing."""
     board = books.board
     wrapped = board.problem.wrapped.get(node.chain)
+    selling = books.outs.get(node, [])
     if node != wrapped or node.chain not in board.wraps:
-        return _sell(books, node, books.outs.get(node, []), [])
+        return _sell(books, node, selling, []) if selling else ""
     coin = board.native(node.chain)
-    selling, native = books.outs.get(node, []), books.outs.get(coin, [])
+    native = books.outs.get(coin, [])
     came = books.came.get(node, (0, 0))
     if node in board.transit and came[0]:
         if selling:
@@ -131,6 +139,8 @@ def _node(books: _Books, node: Token) -> str:
         books.steps.append(_unwrap_all(books, node, coin, came))
         arrived = books.came.get(coin, (0, 0))
         books.came[coin] = (arrived[0] + came[0], arrived[1] + came[1])
+    if not (selling or native):
+        return ""
     short = sum(books.want(way) for way in selling) - books.held(node) - came[0]
     why = _sell(books, coin, native, [short] if short > 0 else [])
     return why or _sell(books, node, selling, [])
@@ -185,6 +195,9 @@ def _trade(books: _Books, way: Way, want: int, size: Size) -> str:
     done = trade(books.board, way, size, books.trades)
     if isinstance(done, str):
         return done
+    riding = books.fuel.rides.get(way.index, 0)
+    if riding and not (size.kind == "held" and riding <= done.least):
+        return Unsaid(f"{way.name} cannot take gas along")
     books.trades.append(done)
     books.steps.append(done)
     came = books.came.get(way.edge.buy, (0, 0))

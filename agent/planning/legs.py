@@ -54,11 +54,25 @@ def caps(seen: Outlook) -> Mapping[str, int]:
 
 def _brought(making: _Making, step: Trade | Turn, leg: Leg) -> None:
     """Remember what a leg brings; what it brings for gas is for that alone."""
-    chain = step.gas_for
-    if chain is None:
+    chain = _gas_for(making, step)
+    if step.gas_for is None:
         making.brings[leg.buy] = (*making.brings.get(leg.buy, ()), leg.id)
-    elif leg.buy.is_native and chain in making.seen.fuel.awaited:
+    if chain is not None and leg.buy.is_native and chain in making.seen.fuel.awaited:
         making.gas[chain] = (*making.gas.get(chain, ()), leg.id)
+
+
+def _gas_for(making: _Making, step: Trade | Turn) -> ChainId | None:
+    """The chain whose gas a step brings, alone or beside other things."""
+    if isinstance(step, Trade) and step.way.index in making.seen.fuel.rides:
+        return step.way.buy[1]
+    return step.gas_for
+
+
+def _detail(making: _Making, step: Trade | Turn, detail: str) -> str:
+    """What is said about a leg: also for which chain's gas it is."""
+    chain = _gas_for(making, step)
+    gas = f"gas for {chain_name(chain)}" if chain is not None else ""
+    return ", ".join(filter(None, (detail, gas)))
 
 
 def _sell(making: _Making, step: Trade | Turn, token: Token, size: Size) -> Sell:
@@ -84,7 +98,6 @@ def _after(making: _Making, step: Trade | Turn, token: Token, size: Size) -> tup
 
 def _trade(making: _Making, done: Trade) -> Leg:
     edge = done.way.edge
-    gas = f"gas for {chain_name(done.gas_for)}" if done.gas_for is not None else ""
     return Leg(
         id=str(len(making.legs) + 1),
         kind="bridge" if done.way.is_bridge else "swap",
@@ -97,7 +110,7 @@ def _trade(making: _Making, done: Trade) -> Leg:
         gas_cost=done.way.gas_cost,
         cost=done.cost.quantize(_MICRO),
         seconds=edge.seconds,
-        detail=", ".join(filter(None, (edge.detail, gas))),
+        detail=_detail(making, done, edge.detail),
     )
 
 
@@ -115,7 +128,7 @@ def _turn(making: _Making, turn: Turn) -> Leg:
         gas_cost=turn.gas_cost,
         cost=turn.gas_cost,
         seconds=_quickest(making.seen, turn.token.chain),
-        detail=f"gas for {chain_name(turn.gas_for)}" if turn.gas_for is not None else "",
+        detail=_detail(making, turn, ""),
     )
 
 

@@ -135,13 +135,32 @@ def in_flight_room(board: Board) -> Decimal:
 
 def untouched(board: Board) -> Outlook:
     """Where no move at all leads."""
-    none = Fuel(first=(), last=(), spent=empty(), caps=empty(), gaps=empty(), awaited=frozenset())
+    none = Fuel(
+        first=(),
+        last=(),
+        spent=empty(),
+        caps=empty(),
+        gaps=empty(),
+        rides=empty(),
+        awaited=frozenset(),
+    )
     return Outlook(board=board, moves=(), fuel=none, steps=(), spare=empty())
 
 
 def outlook(board: Board, moves: Sequence[Move]) -> Outlook | str:
     """What *moves* would do, or why they must not be done."""
-    fuel = refuelled(board, _caps(board, moves))
+    caps, riders = _caps(board, moves), _riders(board, moves)
+    seen = _outlook(board, moves, caps, riders)
+    return _outlook(board, moves, caps, {}) if riders and isinstance(seen, str) else seen
+
+
+def _outlook(
+    board: Board,
+    moves: Sequence[Move],
+    caps: Mapping[ChainId, int],
+    riders: Mapping[ChainId, Way],
+) -> Outlook | str:
+    fuel = refuelled(board, caps, riders)
     if isinstance(fuel, str):
         return fuel
     done = ledger(board, moves, fuel)
@@ -149,6 +168,17 @@ def outlook(board: Board, moves: Sequence[Move]) -> Outlook | str:
         return done
     seen = Outlook(board=board, moves=tuple(moves), fuel=fuel, steps=done.steps, spare=done.spare)
     return _forbidden(seen) or seen
+
+
+def _riders(board: Board, moves: Sequence[Move]) -> dict[ChainId, Way]:
+    """Transfers that bring a gas coin, and sell nothing that another way of the moves brings."""
+    later = {way.index for move in moves for way in move.route.ways[1:]}
+    first = sorted((move.route.ways[0] for move in moves), key=lambda way: -way.index)
+    return {
+        way.buy[1]: way
+        for way in first
+        if way.edge.buy == board.native(way.buy[1]) and way.index not in later
+    }
 
 
 def _caps(board: Board, moves: Sequence[Move]) -> dict[ChainId, int]:

@@ -10,21 +10,23 @@ from agent.core.wording import money
 from agent.planning.atlas import Atlas
 from agent.planning.board import Board
 from agent.planning.choice import Candidate, candidates
+from agent.planning.fuel import Starved
 from agent.planning.goals import Aim, Goal, goals
 from agent.planning.ladder import fitting
-from agent.planning.ledger import Circular
+from agent.planning.ledger import Unsaid
 from agent.planning.outlook import Outlook, in_flight_room, outlook, untouched
 from agent.planning.pull import Aims, Need, shortfall
+from agent.planning.reach import Reach
 from agent.planning.route import Move, Route
 
 _STEPS_PER_GOAL = 6
 """Brake: a repaired part is touched again only because costs moved its edges, by less each
 time; more often than this it does not pay."""
 
-_LOOKS = 12
+_LOOKS = 10
 """Routes that are tried exactly before the best of them is taken."""
 
-_MOST_FAILS = 48
+_MOST_FAILS = 32
 """Routes that may fail in one step before the search gives up: what seems cheapest comes first."""
 
 
@@ -83,9 +85,12 @@ class _Stage:
     board: Board
     strategy: Strategy
     seen: Outlook
+    reach: Reach
 
 
-def search(board: Board, map_: Atlas, strategy: Strategy, start: Found | None = None) -> Found:
+def search(
+    board: Board, map_: Atlas, reach: Reach, strategy: Strategy, start: Found | None = None
+) -> Found:
     """Add the best move until nothing is off or nothing helps; then drop what is not needed.
 
     With *start* its moves are there already.
@@ -96,7 +101,7 @@ def search(board: Board, map_: Atlas, strategy: Strategy, start: Found | None = 
     notes: dict[str, None] = {}
     for _ in range(_STEPS_PER_GOAL * len(wanted)):
         notes = {}
-        steps = _steps(_Stage(board, strategy, seen), map_, aims, notes)
+        steps = _steps(_Stage(board, strategy, seen, reach), map_, aims, notes)
         if not steps:
             break
         seen = min(steps, key=lambda step: _rank(step, strategy)).outlook
@@ -132,7 +137,7 @@ def _steps(stage: _Stage, map_: Atlas, aims: Aims, notes: dict[str, None]) -> li
         step = _falling(stage.board, candidate.route) or _step(stage, candidate)
         if isinstance(step, str):
             fails += 1
-            if not isinstance(step, Circular):
+            if not isinstance(step, Unsaid):
                 notes[step] = None
         else:
             steps.append(step)
@@ -202,7 +207,7 @@ def _step(stage: _Stage, candidate: Candidate) -> _Step | str:
     ahead = attempt.ahead(wish)
     if isinstance(ahead, str):
         why = ahead
-        raw = fitting(floor, wish, cap, attempt.fits)
+        raw = 0 if isinstance(why, Starved | Unsaid) else _fitting(attempt, floor, wish, cap)
         ahead = attempt.ahead(raw) if raw else why
         if isinstance(ahead, str):
             return why
@@ -210,6 +215,15 @@ def _step(stage: _Stage, candidate: Candidate) -> _Step | str:
     if not value >= candidate.route.ways[0].sold_value(floor) / 2:
         return f"{candidate.route.name} could not move more"
     return _Step(ahead, candidate.need.repaired(value), ahead.cost - stage.seen.cost)
+
+
+def _fitting(attempt: _Attempt, floor: int, wish: int, cap: int) -> int:
+    """A size from *floor* to *cap* near *wish* that can be done, 0 when none is found."""
+    low, high = attempt.stage.reach.along(attempt.route, attempt.already)
+    floor, cap = max(floor, low), min(cap, high)
+    if not floor <= cap:
+        return 0
+    return fitting(floor, min(max(wish, floor), cap), cap, attempt.fits)
 
 
 def _sizes(attempt: _Attempt, need: Need) -> tuple[int, int, int] | str:
@@ -229,7 +243,9 @@ def _sizes(attempt: _Attempt, need: Need) -> tuple[int, int, int] | str:
             return f"max_run_value of {money(limits.max_run_value)} is used up"
         if flight < min(need.most, least):
             return f"max_in_flight of {money(limits.max_in_flight)} is used up"
-        could = money(way.sold_value(max(0, cap)))
+        if not cap > 0:
+            return Unsaid(f"{route.name} has nothing left to move")
+        could = money(way.sold_value(cap))
         return f"{route.name} could move {could} more, less than the least of {money(least)}"
     # What arrives is less than what is sold; the next round widens the move by the rest.
     sizes = [size for size in (need.surplus, need.deficit) if size > 0]

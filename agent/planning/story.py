@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from agent.core.decide import Drift
-from agent.core.money import Amount
+from agent.core.money import Amount, ChainId
 from agent.core.wording import chain_name, listed, money, percent, whole
 from agent.planning.board import Board
 from agent.planning.goals import Goal
 from agent.planning.outlook import Outlook
 from agent.planning.route import Move, Route
-from agent.planning.trade import Trade
+from agent.planning.trade import Trade, Turn
 
 
 def funding(seen: Outlook) -> tuple[str, ...]:
@@ -36,9 +36,9 @@ def funding(seen: Outlook) -> tuple[str, ...]:
 
 def _moved(seen: Outlook, move: Move) -> Decimal:
     """The value that a move takes from where it begins."""
-    done = seen.sold[move.route.ways[0].index]
-    wanted = sum(m.raw for m in seen.moves if m.route.ways[0] is move.route.ways[0])
-    return done.sold_value * move.raw / wanted
+    way = move.route.ways[0]
+    wanted = sum(other.raw for other in seen.moves if other.route.ways[0] is way)
+    return seen.sold[way.index].sold_value * move.raw / (wanted + seen.fuel.riding(way))
 
 
 def _abroad(route: Route, value: Decimal) -> str:
@@ -57,25 +57,39 @@ def _abroad(route: Route, value: Decimal) -> str:
 
 def refuels(seen: Outlook) -> tuple[str, ...]:
     """Where gas comes from on chains that have too little of it."""
-    lines = []
+    full = {done.way.buy[1] for done in seen.trades if done.way.index in seen.fuel.rides}
+    short = {chain for chain, gap in seen.fuel.gaps.items() if gap} - full
+    return (
+        *(
+            f"gas for {chain_name(chain)}: {text}"
+            + ("" if chain in short else ", to pay its fees and fill its reserve")
+            for chain, text in _gas(seen)
+        ),
+        *(
+            f"{chain_name(chain)} stays below its gas reserve: nothing fills it"
+            for chain in sorted(short)
+        ),
+    )
+
+
+def _gas(seen: Outlook) -> Iterator[tuple[ChainId, str]]:
+    """How much gas which chain gets, and how."""
     for step in (*seen.fuel.first, *seen.fuel.last):
-        if step.gas_for is None or (isinstance(step, Trade) and not step.way.is_bridge):
-            continue
-        chain = chain_name(step.gas_for)
-        if isinstance(step, Trade):
-            amount = whole(Amount(step.way.edge.buy, step.expected))
-            how = f"bridged from {chain_name(step.way.sell[1])} by {step.way.edge.via}"
-        else:
-            amount = whole(Amount(step.buy, step.size.planned))
+        if isinstance(step, Trade) and step.gas_for is not None and step.way.is_bridge:
+            yield step.gas_for, _bridged(step, step.expected)
+        elif isinstance(step, Turn) and step.gas_for is not None:
             sold = [t for t in seen.fuel.trades if t.way.sell[1] == t.gas_for == step.gas_for]
             how = f"from {sold[0].way.edge.sell.symbol} sold there" if sold else "unwrapped there"
-        lines.append(f"gas for {chain}: {amount} {how}, to pay its fees and fill its reserve")
-    lines += [
-        f"{chain_name(short)} stays below its gas reserve: nothing fills it"
-        for short, gap in sorted(seen.fuel.gaps.items())
-        if gap
-    ]
-    return tuple(lines)
+            yield step.gas_for, f"{whole(Amount(step.buy, step.size.planned))} {how}"
+    for done in seen.trades:
+        if done.way.index in seen.fuel.rides:
+            text = _bridged(done, seen.fuel.rides[done.way.index])
+            yield done.way.buy[1], f"{text} with the rest"
+
+
+def _bridged(done: Trade, raw: int) -> str:
+    source, via = chain_name(done.way.sell[1]), done.way.edge.via
+    return f"{whole(Amount(done.way.edge.buy, raw))} bridged from {source} by {via}"
 
 
 def idle(board: Board) -> tuple[str, ...]:

@@ -93,6 +93,14 @@ def trade(
     this edge: the first part of the ladder is used up.
     """
     used = _used(way, earlier)
+    key = ("trade", way.index, used, size, gas_for)
+    done: Trade | str | None = board.memo.get(key)
+    if done is None:
+        done = board.memo[key] = _priced(board, way, used, size, gas_for)
+    return done
+
+
+def _priced(board: Board, way: Way, used: int, size: Size, gas_for: ChainId | None) -> Trade | str:
     expected = _out(way, used, size.planned)
     if expected is None:
         return _beyond(way, size.planned)

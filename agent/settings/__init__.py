@@ -8,6 +8,7 @@ from agent.settings.chain_facts import (
     Sequencer,
     TokenFacts,
     Uniswap,
+    by_names,
 )
 from agent.settings.choices import Origin
 from agent.settings.credentials import credential
@@ -43,6 +44,7 @@ __all__ = [
     "TokenFacts",
     "Uniswap",
     "World",
+    "by_names",
     "credential",
     "find_paths",
     "flag_address",

@@ -5,7 +5,7 @@ Each has the `place` where it stands (file, line and key), for whoever must corr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -45,10 +45,12 @@ class TokenFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A Chainlink feed of an asset in the unit of account.
+    """A Chainlink feed of an asset in the unit of account, or of a token that only counts.
 
     `decimals` are those of its answers; it publishes at least every `heartbeat_seconds`;
-    `unbounded` is for feeds whose aggregator has no bounds to ask for.
+    `unbounded` is for feeds whose aggregator has no bounds to ask for. `rate` is a function of
+    the token that only counts: how many of what the feed prices it stands for, in 18 decimals;
+    empty for an asset.
     """
 
     asset: str
@@ -57,6 +59,7 @@ class Feed:
     decimals: int
     description: str
     unbounded: bool
+    rate: str
     place: str
     source: str
     checked: Checked
@@ -185,3 +188,21 @@ class ChainFacts:
     def named(self, symbol: str) -> Token | None:
         """The ERC-20 token with exactly this symbol, None when there is none."""
         return next((t for t in self.tokens[1:] if t.symbol == symbol), None)
+
+
+def by_names(chains: Iterable[ChainFacts]) -> dict[str, ChainFacts]:
+    """Chains by what people call them, in small letters.
+
+    A chain goes by its CAIP-2 name, number, short name and name, and by the first word of its
+    name where no other chain's begins so.
+    """
+    known = tuple(chains)
+    found: dict[str, ChainFacts] = {}
+    for facts in known:
+        for name in (facts.caip2, str(facts.chain), facts.short_name, facts.name):
+            found.setdefault(name.lower(), facts)
+    words = [facts.name.partition(" ")[0].lower() for facts in known]
+    for facts, word in zip(known, words, strict=True):
+        if words.count(word) == 1:
+            found.setdefault(word, facts)
+    return found

@@ -31,6 +31,8 @@ from agent.wire.endpoint import parse_endpoint
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
+_GETTER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\(\)")
+
 _FEE_MODELS: Mapping[str, FeeModel] = {
     "eip1559": "eip1559",
     "op_stack": "op_stack",
@@ -50,7 +52,14 @@ _domain = kinds.whole(0, 2**32 - 1)
 _grace = kinds.whole(0, 86_400)
 
 
-def read_across_api(file: TomlFile, overlay: Overlay | None) -> str:
+def chains_root(file: TomlFile) -> Value:
+    """The root of chains.toml, once every key in it is known; raises ConfigError."""
+    root = refuse_unknown_keys(file, CHAINS, "chains", {})
+    kinds.whole(1, 1)(root.need("schema"))
+    return root
+
+
+def read_across_api(root: Value, overlay: Overlay | None) -> str:
     """Where fees of Across are asked for, empty where nobody is to be asked.
 
     Under an overlay it is what the overlay says, for the public one knows no local chain.
@@ -58,7 +67,7 @@ def read_across_api(file: TomlFile, overlay: Overlay | None) -> str:
     """
     if overlay is not None:
         return overlay.across_api
-    bridges = refuse_unknown_keys(file, CHAINS, "chains", {}).get("bridges")
+    bridges = root.get("bridges")
     across = None if bridges is None else bridges.get("across")
     if across is None:
         return ""
@@ -68,15 +77,13 @@ def read_across_api(file: TomlFile, overlay: Overlay | None) -> str:
 
 
 def read_chains(
-    file: TomlFile, environment: Environment, overlay: Overlay | None
+    root: Value, environment: Environment, overlay: Overlay | None
 ) -> Mapping[ChainId, ChainFacts]:
-    """The chains of *file*; under an overlay only those that it has, as it says.
+    """The chains of chains.toml; under an overlay only those that it has, as it says.
 
     Raises:
         ConfigError: of the kind that fits, with file, line and key.
     """
-    root = refuse_unknown_keys(file, CHAINS, "chains", {})
-    kinds.whole(1, 1)(root.need("schema"))
     found: dict[ChainId, ChainFacts] = {}
     for name, table in root.need("chains").table().items():
         chain = kinds.chain(replace(table, raw=name))
@@ -93,7 +100,6 @@ def read_chains(
 def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
     listings = _listings(table, chain)
     by_symbol = {listing.token.symbol: listing.token for listing in listings[1:]}
-    assets = {listing.asset for listing in listings}
     uniswap, across = table.get("uniswap"), table.get("across")
     cctp, sequencer = table.get("cctp"), table.get("sequencer")
     return ChainFacts(
@@ -113,7 +119,7 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
         genesis=kinds.hash32(table.need("genesis")),
         rpc=rpc,
         listings=listings,
-        feeds=_feeds(table, assets),
+        feeds=_feeds(table, listings),
         uniswap=None if uniswap is None else _uniswap(uniswap, by_symbol),
         across=None if across is None else _across(across),
         cctp=None if cctp is None else _cctp(cctp),
@@ -170,25 +176,40 @@ def _named_place(value: Value) -> str:
     return f"{value.place}: {value.name}"
 
 
-def _feeds(table: Value, assets: set[str]) -> Mapping[str, Feed]:
+def _feeds(table: Value, listings: tuple[TokenFacts, ...]) -> Mapping[str, Feed]:
     rows = table.get("feeds")
+    assets = {listing.asset for listing in listings}
+    counted = {row.token.symbol for row in listings if row.role == "count"}
     feeds: dict[str, Feed] = {}
-    for asset, row in ({} if rows is None else rows.table()).items():
-        if asset not in assets:
-            raise row.wrong(f'no token is a form of "{asset}"{did_you_mean(asset, assets)}')
+    for name, row in ({} if rows is None else rows.table()).items():
+        if name not in assets | counted:
+            raise row.wrong(f'no token is a form of "{name}"{did_you_mean(name, assets)}')
         unbounded = row.get("unbounded")
-        feeds[asset] = Feed(
-            asset=asset,
+        feeds[name] = Feed(
+            asset=name,
             address=kinds.checksummed(row.need("address")),
             heartbeat_seconds=_heartbeat(row.need("heartbeat_seconds")),
             decimals=_decimals(row.need("decimals")),
             description=kinds.text(row.need("description")),
             unbounded=unbounded is not None and kinds.yes_or_no(unbounded),
+            rate=_rate(row, needed=name not in assets),
             place=_named_place(row),
             source=_source(row),
             checked=_checked(row),
         )
     return MappingProxyType(feeds)
+
+
+def _rate(row: Value, *, needed: bool) -> str:
+    rate = row.need("rate") if needed else row.get("rate")
+    if rate is None:
+        return ""
+    written = kinds.text(rate)
+    if not needed:
+        raise rate.wrong("an asset is what its feed prices; only a counted token has a rate")
+    if not _GETTER.fullmatch(written):
+        raise rate.wrong('a function without arguments is wanted, such as "stEthPerToken()"')
+    return written
 
 
 def _uniswap(row: Value, by_symbol: Mapping[str, Token]) -> Uniswap:

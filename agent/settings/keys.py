@@ -261,6 +261,12 @@ CHAINS: Sequence[Key] = (
         "True for a feed that has no bounds to ask for.",
         default=False,
     ),
+    Key(
+        _CHAIN + "feeds.<asset>.rate",
+        "function",
+        "Of a token that only counts, in place of an asset: its function without arguments that "
+        "says, in 18 decimals, how many of what the feed prices it stands for.",
+    ),
     Key(_CHAIN + "feeds.<asset>.source", "text", _SOURCED, needed=True),
     Key(_CHAIN + "feeds.<asset>.checked", '"live" or "document"', _CHECKED, needed=True),
     Key(_CHAIN + "uniswap.v2_factory", "address", "Factory of the V2 pairs.", needed=True),

@@ -10,7 +10,7 @@ from agent import resources
 from agent.core.money import ChainId
 from agent.settings import kinds
 from agent.settings.chain_facts import ChainFacts
-from agent.settings.chains_file import read_across_api, read_chains
+from agent.settings.chains_file import chains_root, read_across_api, read_chains
 from agent.settings.choices import Choices
 from agent.settings.environment import Environment, Paths, find_paths
 from agent.settings.keys import PORTFOLIO, refuse_unknown_keys
@@ -112,10 +112,11 @@ def _world(
     overlay_path = overlay or _named(environment, "REBALANCER_OVERLAY")
     local = None if overlay_path is None else read_toml(overlay_path, fix=_NO_OVERLAY)
     says = None if local is None else read_overlay(local)
-    found = read_chains(facts, environment, says)
+    root = chains_root(facts)
+    found = read_chains(root, environment, says)
     return World(
         chains=found,
-        across_api=read_across_api(facts, says),
+        across_api=read_across_api(root, says),
         local=says is not None,
         generated=frozenset() if says is None else says.generated,
         paths=paths,

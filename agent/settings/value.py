@@ -62,12 +62,17 @@ class Value:
 
     def table(self) -> dict[str, Value]:
         """The values below a table, by key; raises WrongType."""
-        return {key: self._below(key, raw) for key, raw in self._rows.items()}
+        return {key: self._below(key, raw) for key, raw in self._rows().items()}
 
     def get(self, key: str) -> Value | None:
-        """The value below *key* of a table, None when it is absent."""
-        rows = self._rows
+        """The value below *key* of a table, None when it is absent; raises WrongType."""
+        rows = self._rows()
         return self._below(key, rows[key]) if key in rows else None
+
+    def _rows(self) -> dict[str, object]:
+        if not isinstance(self.raw, dict):
+            raise self.wrong_type("a table")
+        return self.raw
 
     def need(self, key: str) -> Value:
         """The value below *key* of a table; raises WrongValue when it is absent."""
@@ -86,12 +91,6 @@ class Value:
         return tuple(
             replace(self, raw=raw, path=(*self.path, index)) for index, raw in enumerate(self.raw)
         )
-
-    @property
-    def _rows(self) -> dict[str, object]:
-        if not isinstance(self.raw, dict):
-            raise self.wrong_type("a table")
-        return self.raw
 
     def _below(self, key: str, raw: object) -> Value:
         name = f"{self.name}.{quoted_key(key)}" if self.name else quoted_key(key)

@@ -11,6 +11,7 @@ from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.quote import Allowance, Quote
+from agent.errors import NoRoute
 from agent.ports import Act, Delivered, Delivery, Gone, Returned, Track, Transfer, Waiting
 from agent.sim.chain import PaperChain
 from agent.sim.contracts import arguments, call
@@ -70,8 +71,11 @@ class PaperBridge:
         return tuple(
             Edge(self.name, sell, buy, ((sizes[sell], self._out(sizes[sell])),), 50_000, 10)
             for sell, buy in routes
-            if {sell.chain, buy.chain} <= set(self._chains) and sell.chain != buy.chain
+            if self._serves(sell, buy) and self._out(sizes.get(sell, 0)) > 0
         )
+
+    def _serves(self, sell: Token, buy: Token) -> bool:
+        return {sell.chain, buy.chain} <= set(self._chains) and sell.chain != buy.chain
 
     def _out(self, raw: int) -> int:
         return raw * (10_000 - self.fee_bps) // 10_000
@@ -106,9 +110,11 @@ class PaperBridge:
         return None
 
     def quote(self, leg: Leg, sell_raw: int, account: Address, _min_out: int, now: int) -> Quote:
-        """Everything but the fee arrives."""
+        """Everything but the fee arrives; raises NoRoute where it has no contract."""
         out = self._out(sell_raw)
         sell = leg.sell.token
+        if not self._serves(sell, leg.buy) or not out > 0:
+            raise NoRoute(f"no paper bridge from {sell} to {leg.buy}", fix="use another")
         far = (leg.buy.chain, leg.buy.address, out, account)
         values = (sell.address, sell_raw, *far, account, now + FILL_SECONDS)
         return Quote(

@@ -12,7 +12,7 @@ from agent.core.log import Log, LogQuery
 from agent.core.money import NATIVE, Address, ChainId, Token
 from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
-from agent.core.simulated import Simulated
+from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
 from agent.errors import BadReply, StaleHead, Unavailable, Unreachable
 from agent.ports import BlockTag, Clock, Read, Sent
@@ -226,7 +226,7 @@ class PaperChain:
 
     def l1_fees(self, calls: Sequence[tuple[Call, int]]) -> tuple[L1Fee, ...]:
         """The same for every call."""
-        self.requests += 1
+        self._asked()
         return tuple(self.data for _ in calls)
 
     def sight(self, account: Address, hashes: Sequence[str]) -> Sighting:
@@ -270,7 +270,7 @@ class PaperChain:
 
     def logs(self, query: LogQuery) -> tuple[Log, ...]:
         """Transfers of one token: nothing else leaves logs on paper."""
-        self.requests += 1
+        self._asked()
         if not query.last < len(self.blocks):
             raise StaleHead(f"chain {self.chain} has no block {query.last} yet", fix="wait")
         found = [
@@ -282,7 +282,7 @@ class PaperChain:
 
     def logs_of(self, transaction: str) -> tuple[Log, ...]:
         """The transfers of one mined transaction."""
-        self.requests += 1
+        self._asked()
         for made in self.blocks:
             if transaction in made.transfers:
                 found = transfer_logs(made.block, made.transfers)
@@ -295,10 +295,11 @@ class PaperChain:
         calls: Sequence[tuple[Call, int]],
         watch: Sequence[Token],
         allowances: Sequence[Allowance],
+        given: Mapping[Token, int] = NOTHING,
     ) -> Simulated:
         """Run *calls* on a copy of the head; one that fails does not stop those after it."""
         self._asked(of_head=True)
-        trial = self.ledger.copy()
+        trial = self.ledger.given(account, given)
         before = {token: trial.balance(token.address, account) for token in watch}
         price = self.base_fee + PRIORITY_FEE
         used: list[int] = []

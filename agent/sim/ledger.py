@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent.core.money import Address
+from agent.core.money import Address, Token
 
 NOBODY = Address("0x" + "00" * 20)
 """Who mints and burns, in Transfer logs."""
@@ -45,6 +46,13 @@ class Ledger:
             list(self.log),
             dict(self.decimals),
         )
+
+    def given(self, account: Address, raws: Mapping[Token, int]) -> Ledger:
+        """A copy in which *account* has so many base units more."""
+        made = self.copy()
+        for token, raw in raws.items():
+            made.mint(token.address, account, raw)
+        return made
 
     def is_token(self, address: Address) -> bool:
         """Whether there is a token, or the native coin, at *address*."""

@@ -6,6 +6,7 @@ swap-router-contracts 1.3.1 (SwapRouter02.sol, libraries/Constants.sol).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 
 from agent.core.amm.path import Hop
@@ -22,6 +23,10 @@ _ROUTER = "0x" + "00" * 19 + "02"
 
 _OWN_BALANCE = 0
 """`Constants.CONTRACT_BALANCE`: amount in 0 sells what the router holds."""
+
+_SELECTOR_BYTES, _WORD, _ADDRESS_BYTES = 4, 32, 20
+_HOP_BYTES = 3 + _ADDRESS_BYTES
+"""A hop in a packed path: the pool's fee and the token behind it."""
 
 _STANDS: dict[str, Stand] = {_CALLER: "sender", _ROUTER: "target"}
 
@@ -65,7 +70,7 @@ def swap_call(
     Hops of one kind in a row are one inner call; between kinds the router itself holds the
     tokens. Only the last call has a minimum: everything happens in one transaction.
     """
-    groups = [tuple(group) for _, group in groupby(hops, lambda h: isinstance(h.pool, V3Pool))]
+    groups = [tuple(group) for _, group in _groups(hops)]
     calls = []
     for position, group in enumerate(groups):
         last = position == len(groups) - 1
@@ -78,6 +83,29 @@ def swap_call(
             )
         )
     return "0x" + _encoded(MULTICALL, deadline, tuple(calls)).hex()
+
+
+def call_bytes(hops: tuple[Hop, ...]) -> int:
+    """How long `swap_call` along *hops* is, without encoding anything."""
+    inner = [_segment_bytes(tuple(group)) for _, group in _groups(hops)]
+    # Deadline, the array's place and length; then of each call its place, length and words.
+    return _SELECTOR_BYTES + 3 * _WORD + sum(2 * _WORD + _padded(size) for size in inner)
+
+
+def _segment_bytes(hops: tuple[Hop, ...]) -> int:
+    if not isinstance(hops[0].pool, V3Pool):
+        return _SELECTOR_BYTES + (6 + len(hops)) * _WORD
+    if len(hops) == 1:
+        return _SELECTOR_BYTES + 7 * _WORD
+    return _SELECTOR_BYTES + 6 * _WORD + _padded(_ADDRESS_BYTES + _HOP_BYTES * len(hops))
+
+
+def _padded(size: int) -> int:
+    return -(-size // _WORD) * _WORD
+
+
+def _groups(hops: tuple[Hop, ...]) -> Iterator[tuple[bool, Iterator[Hop]]]:
+    return groupby(hops, lambda h: isinstance(h.pool, V3Pool))
 
 
 def _encoded(layout: Layout, *values: object) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.core.fees import ENVELOPE_BYTES
 from agent.core.layout import Layout
 from agent.core.market import Edge
 from agent.core.money import Address, Amount, ChainId, Token
@@ -15,8 +16,12 @@ from agent.ports import AdapterIo
 from agent.wire.abi import functions
 from agent.wire.calldata import by_selector
 
-GAS = 46_000
-"""Gas of WETH9's deposit (45 038 for a first one) or withdraw, measured on local chains."""
+WRAP_GAS, UNWRAP_GAS = 45_100, 35_300
+"""Gas of WETH9's deposit into an empty balance (28 000 into one that is not) and of its withdraw,
+measured on local chains (docs/fees.md)."""
+
+WRAP_BYTES, UNWRAP_BYTES = ENVELOPE_BYTES + 4, ENVELOPE_BYTES + 36
+"""A selector, and with it one word."""
 
 SECONDS = 12
 """One block of mainnet."""
@@ -58,7 +63,15 @@ class Wrap:
     ) -> tuple[Edge, ...]:
         """A straight ladder for each pair of the gas coin and its wrapper."""
         return tuple(
-            Edge(self.name, sell, buy, ((sizes[sell], sizes[sell]),), GAS, SECONDS)
+            Edge(
+                via=self.name,
+                sell=sell,
+                buy=buy,
+                ladder=((sizes[sell], sizes[sell]),),
+                gas=WRAP_GAS if sell.is_native else UNWRAP_GAS,
+                seconds=SECONDS,
+                data_bytes=WRAP_BYTES if sell.is_native else UNWRAP_BYTES,
+            )
             for sell, buy in pairs
             if sell.chain == chain and sizes[sell] > 0 and self._fits(sell, buy)
         )
@@ -99,7 +112,7 @@ class Wrap:
             allowances=(),
             payload=payload,
             expires=now + VALID_SECONDS,
-            gas=GAS,
+            gas=WRAP_GAS if sell.is_native else UNWRAP_GAS,
         )
 
 

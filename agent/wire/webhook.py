@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ from agent.errors import NoticeUndelivered
 from agent.wire.connection import Connection
 from agent.wire.deadline import Deadline
 from agent.wire.endpoint import Endpoint, parse_endpoint
+from agent.wire.post import failure, tls_context
 from agent.wire.response import CutOffError, NotHttpError, TooLongError
 
 TIMEOUT_SECONDS = 10.0
@@ -83,20 +83,17 @@ def _exchange(method: str, url: str, name: str, content: bytes | None) -> None:
     except ValueError as error:
         raise _undelivered(name, str(error).replace("RPC URL", "URL")) from None
     deadline = Deadline(TIMEOUT_SECONDS)
-    context = ssl.create_default_context() if endpoint.tls else None
     try:
+        context = tls_context() if endpoint.tls else None
         connection = Connection(endpoint.host, endpoint.port, deadline, context)
         try:
             request = _request(method, endpoint, content)
             reply = connection.exchange(request, deadline, max_body_bytes=_MAX_REPLY_BYTES)
         finally:
             connection.close()
-    except TimeoutError:
-        raise _undelivered(name, f"{endpoint.name} timed out") from None
     except (OSError, NotHttpError, CutOffError, TooLongError) as error:
-        # Foreign texts may carry what the URL hides.
-        kind = type(error).__name__
-        raise _undelivered(name, f"{endpoint.name} gave no answer ({kind})") from None
+        reason = failure(error, sent="maybe").reason
+        raise _undelivered(name, f"{endpoint.name}: {reason}") from None
     if not 200 <= reply.status < 300:
         raise _undelivered(name, f"{endpoint.name} answered with HTTP {reply.status}")
 

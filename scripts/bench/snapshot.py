@@ -1,16 +1,19 @@
-"""How long reading a portfolio takes, beside the two usual ways of doing it with web3.
+"""How long reading a portfolio takes, beside the usual ways of doing it with web3 and with viem.
 
     python scripts/bench/snapshot.py [--json] [--rounds N]
 
 Local nodes stand behind a proxy that adds 50 ms to every round trip and counts HTTP requests. Each
 way reads the same balances (50 or 500 token contracts and the native coin) of one account on one
 chain or on three at once, and every balance is checked. web3 is measured with its defaults and with
-its best settings; it reads no block hash, no code hash and no chain id of the balances' block.
+its best settings, and so is viem's multicall, in a process of Node.js that measures itself; they
+read no block hash, no code hash and no chain id of the balances' block. viem is fetched by npm at
+the version and hash of scripts/npm.toml.
 
 Cold is a new client with new connections (imports done before), warm is the median of the rounds
 after it; a slow way gets fewer of them. CPU is that of this process; nodes and proxies are
 processes of their own. A round trip is what the smallest request takes on the same wires, asked in
-turn with the product, so that a busy machine slows both. The CPU is compared with web3's defaults.
+turn with the product, so that a busy machine slows both. The CPU is compared with web3's defaults,
+the time with the better of viem's settings, by the median of the warm rounds and by the best one.
 Ends with 1 if a goal is missed.
 """
 
@@ -21,6 +24,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +43,7 @@ from agent.lab.packages import artifacts, node_binary
 from agent.lab.puppet import Puppet
 from agent.wire.abi import interface
 from agent.wire.address import checksum
+from scripts.npm_packages import node_command, node_modules
 
 ROUND_TRIP_MS = 50.0
 CHAINS = (1, 10, 8453)
@@ -50,6 +55,7 @@ GOALS = {
     "requests_per_chain": 1,
     "warm_round_trips": 1.2,
     "cpu_of_web3_contract_calls": 1 / 50,
+    "times_faster_than_viem": 1.0,
 }
 
 # balanceOf(account) = token XOR account, so that a mixed-up pair is noticed:
@@ -58,7 +64,8 @@ BALANCE_CODE = "0x306004351860005260206000f3"
 
 Balances = dict[Address, int]
 Client = Callable[[], list[Balances]]
-"""Reads all chains once; keeps its connections."""
+"""Reads all chains once; keeps its connections. One with `took`, in milliseconds of time and CPU,
+measures itself, because it works in another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ class Case:
     rounds: int
     cold_ms: float
     warm_ms: float
+    best_ms: float
     warm_round_trips: float = 0.0
     cpu_ms: float
     kilobytes: float
@@ -181,6 +189,48 @@ def web3_batch(sites: Sequence[Site]) -> Client:
     return lambda: in_parallel(read, clients, sites)
 
 
+class Viem:
+    """viem's multicall with one setting of its `batchSize`, None for its default."""
+
+    def __init__(self, sites: Sequence[Site], batch_size: int | None) -> None:
+        script = NODE_HOME / "viem_snapshot.mjs"
+        self._tokens = [(NATIVE, *site.tokens) for site in sites]
+        self._process = subprocess.Popen(
+            [*node_command(), str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        OPEN.callback(self._process.wait)
+        OPEN.callback(self._process.kill)
+        wanted = [asdict(site) for site in sites]
+        self._ask(json.dumps({"sites": wanted, "account": ACCOUNT, "batchSize": batch_size}))
+        self.took = (0.0, 0.0)
+
+    def __call__(self) -> list[Balances]:
+        told = json.loads(self._ask(""))
+        self.took = (told["wall_ms"], told["cpu_ms"])
+        return [
+            dict(zip(tokens, map(int, balances), strict=True))
+            for tokens, balances in zip(self._tokens, told["balances"], strict=True)
+        ]
+
+    def _ask(self, line: str) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline()
+
+
+OPEN = ExitStack()
+"""Processes that end with the benchmark."""
+
+NODE_HOME = Path(OPEN.enter_context(tempfile.TemporaryDirectory(prefix="rebalancer-viem-")))
+"""Where viem lies for Node.js to find, beside the script that imports it."""
+
+VIEM = ("viem multicall", "viem multicall, no batches")
+
 WAYS: dict[str, Callable[[Sequence[Site]], Client]] = {
     "smallest request": smallest_request,
     "rebalancer": rebalancer,
@@ -189,9 +239,12 @@ WAYS: dict[str, Callable[[Sequence[Site]], Client]] = {
         sites, cache_allowed_requests=True
     ),
     "web3 batch": web3_batch,
+    VIEM[0]: lambda sites: Viem(sites, None),
+    VIEM[1]: lambda sites: Viem(sites, 0),
 }
 TURNS = (
     ("smallest request", "rebalancer"),  # in turn, so that both meet the same machine
+    VIEM,
     ("web3 contract call",),
     ("web3 contract call, chain id cached",),
     ("web3 batch",),
@@ -290,6 +343,7 @@ class Record:
             rounds=len(self.walls_ms) - 1,
             cold_ms=round(self.walls_ms[0], 2),
             warm_ms=round(statistics.median(self.walls_ms[1:]), 2),
+            best_ms=round(min(self.walls_ms[1:]), 2),
             cpu_ms=round(statistics.median(self.cpus_ms[1:]), 3),
             kilobytes=round(statistics.median(self.kilobytes[1:]), 1),
         )
@@ -320,8 +374,10 @@ def read_once(way: str, record: Record, sites: Sequence[Site], wires: Sequence[W
     wall, cpu = time.perf_counter(), time.process_time()
     record.client = record.client or WAYS[way](sites)
     found = record.client()
-    record.walls_ms.append((time.perf_counter() - wall) * 1000)
-    record.cpus_ms.append((time.process_time() - cpu) * 1000)
+    took = ((time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000)
+    wall_ms, cpu_ms = getattr(record.client, "took", took)
+    record.walls_ms.append(wall_ms)
+    record.cpus_ms.append(cpu_ms)
     seen = [wire.seen() for wire in wires]
     record.requests.append(max(each["requests"] for each in seen))
     record.kilobytes.append(sum(each["bytes_up"] + each["bytes_down"] for each in seen) / 1000)
@@ -338,16 +394,24 @@ def expected(site: Site) -> Balances:
 def verdict(ours: Case, others: Sequence[Case]) -> dict[str, Any]:
     """Compare the product with the goals and with the other ways, at one size."""
     baseline = next(case.cpu_ms for case in others if case.way == BASELINE)
+    viem = [case for case in others if case.way in VIEM]
+    times_faster_than_viem = {
+        "warm": round(min(case.warm_ms for case in viem) / ours.warm_ms, 2),
+        "best": round(min(case.best_ms for case in viem) / ours.best_ms, 2),
+    }
     return {
         "chains": ours.chains,
         "tokens": ours.tokens,
         "times_faster": {case.way: round(case.warm_ms / ours.warm_ms, 2) for case in others},
         "times_less_cpu": {case.way: round(case.cpu_ms / ours.cpu_ms, 1) for case in others},
+        "times_faster_than_viem": times_faster_than_viem,
         "goals": {
             "requests_per_chain": ours.requests_per_chain == GOALS["requests_per_chain"],
             "warm_round_trips": ours.warm_round_trips <= GOALS["warm_round_trips"],
             "cpu_of_web3_contract_calls": ours.cpu_ms
             <= baseline * GOALS["cpu_of_web3_contract_calls"],
+            "times_faster_than_viem": min(times_faster_than_viem.values())
+            > GOALS["times_faster_than_viem"],
         },
     }
 
@@ -359,7 +423,10 @@ def main() -> int:
     chosen = options.parse_args()
     cases: list[Case] = []
     verdicts: list[dict[str, Any]] = []
-    with chains() as (sites, wires):
+    with OPEN, chains() as (sites, wires):
+        node_modules(platformdirs.user_cache_path("rebalancer"), NODE_HOME)
+        script = Path(__file__).with_name("viem_snapshot.mjs")
+        (NODE_HOME / script.name).write_bytes(script.read_bytes())
         for count in (1, len(CHAINS)):
             for size in TOKEN_COUNTS:
                 picked = [
@@ -394,11 +461,13 @@ def document(
 
 
 def print_table(cases: Sequence[Case]) -> None:
-    print(f"{'':>44} {'requests':>8} {'cold':>8} {'warm':>8} {'trips':>6} {'CPU':>8} {'kB':>7}")
+    times = f"{'cold':>8} {'warm':>8} {'best':>8}"
+    print(f"{'':>44} {'requests':>8} {times} {'trips':>6} {'CPU':>8} {'kB':>7}")
     for case in cases:
         name = f"{case.chains} x {case.tokens:<4} {case.way}"
         print(
             f"{name:<44} {case.requests_per_chain:>8} {case.cold_ms:>8.1f} {case.warm_ms:>8.1f} "
+            f"{case.best_ms:>8.1f} "
             f"{case.warm_round_trips:>6.2f} {case.cpu_ms:>8.2f} {case.kilobytes:>7.1f}"
         )
 

@@ -128,7 +128,9 @@ def test_deposit_means_its_fields() -> None:
 def test_honest_deposit_passes_every_rule(native: bool) -> None:
     p = proposal(native=native)
     assert [] == [refusal.why for refusal in check(p).refusals]
-    assert (NATIVE if native else WETH.address, NATIVE) == p.traded
+    said = p.meanings[-1]
+    assert isinstance(said, Meaning)
+    assert (NATIVE if native else WETH.address, NATIVE) == p.traded(said)
 
 
 @pytest.mark.parametrize(

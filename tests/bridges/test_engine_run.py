@@ -10,14 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from bridge_rigs import FAR, NEAR, WALLET, Crossing
+from bridge_rigs import FAR, NEAR, WALLET, Crossing, paid
 from fee_server import honest_output
 from paper_world import policy
 from portfolios import price
 
 from agent.bridges.across import make
 from agent.chain.fork import ForkNode
-from agent.core.fact import Closed, Fact, Mined, Refused, Reserved, Signed
+from agent.core.fact import Arrived, Closed, Fact, Mined, Refused, Reserved, Signed
 from agent.core.follow import Rules
 from agent.core.money import Token
 from agent.core.plan import Leg, Plan
@@ -222,6 +222,29 @@ def test_refund_of_the_gas_coin_is_the_wrapped_coin_and_closes(crossing: Crossin
     assert ETHER == crossing.held(NEAR, "WETH")
     (closed,) = run.of(Closed)
     assert "aborted" == closed.outcome
+
+
+def test_delivery_in_another_token_is_told_as_what_came(crossing: Crossing) -> None:
+    crossing.worlds[NEAR].fund(WALLET, {"ETH": 3 * ETHER})
+    run = Run(crossing)
+    deliver = relayer(run)
+
+    def react(fact: Fact) -> None:
+        # A contract at the wallet's far address is paid in the wrapped coin.
+        crossing.worlds[FAR].rpc.call("anvil_setCode", WALLET, "0x00")
+        deliver(fact)
+
+    def late(fact: Fact) -> None:
+        if isinstance(fact, Mined):
+            react(fact)
+
+    run.react = late
+    ended = run.go(crossing.leg("ETH", "ETH", ETHER))
+    assert isinstance(ended, Finished)
+    (arrived,) = run.of(Arrived)
+    assert (crossing.token(FAR, "WETH"), honest_output(ETHER)) == paid(arrived.amount)
+    assert "done" == ended.outcome
+    assert honest_output(ETHER) == crossing.held(FAR, "WETH")
 
 
 @pytest.mark.parametrize(

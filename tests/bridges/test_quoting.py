@@ -12,7 +12,7 @@ import pytest
 from bridge_rigs import FAR, NEAR, WALLET, Crossing, chain_options
 from fee_server import GAS_FEE, honest_output
 
-from agent.bridges.across import DEPOSIT_GAS, OwnFee, make
+from agent.bridges.across import APPROVAL_GAS, DEPOSIT_GAS, OwnFee, make
 from agent.core.money import Address, Bps, ChainId, Token
 from agent.core.quote import Allowance, Call, Meaning
 from agent.errors import AgentError, BadReply, Contradicted, NoRoute, ProviderSilent, Rejected
@@ -56,8 +56,19 @@ def test_quote_is_everything_but_the_fee_to_our_own_wallet(crossing: Crossing) -
         said.to_chain,
         said.fill_deadline,
     )
-    assert now + 120 == quote.expires
+    assert now + 300 == quote.expires
     assert DEPOSIT_GAS == quote.gas
+
+
+@pytest.mark.parametrize("symbol", ["USDC", "ETH"])
+def test_gas_of_an_edge_is_what_a_first_deposit_takes(crossing: Crossing, symbol: str) -> None:
+    raw = RAW if symbol == "USDC" else ETHER
+    # Not all of it: to empty an account's balance is cheaper.
+    crossing.worlds[NEAR].fund(WALLET, {symbol: 2 * raw})
+    leg = crossing.leg(symbol, symbol, raw)
+    (edge,) = surveyed(crossing, symbol, symbol, raw)
+    deposit = crossing.deposit(leg).gas_used + (APPROVAL_GAS if symbol == "USDC" else 0)
+    assert abs(edge.gas - deposit) < edge.gas // 100
 
 
 def test_server_is_asked_once_in_its_documented_words(crossing: Crossing) -> None:
@@ -353,9 +364,9 @@ def test_ladder_is_the_fee_at_every_size_with_one_question(crossing: Crossing) -
     assert (8, 3, 1) == (len(edge.ladder), edge.seconds, len(crossing.fees.asked))
     for sold, bought in edge.ladder:
         assert 0 <= honest_output(sold) - bought <= 1
-    assert (162_000, 750) == (edge.gas, edge.data_bytes)
+    assert (146_000, 750) == (edge.gas, edge.data_bytes)
     (coin,) = surveyed(crossing, "ETH", "ETH", ETHER)
-    assert (107_000, 560) == (coin.gas, coin.data_bytes)
+    assert (78_400, 560) == (coin.gas, coin.data_bytes)
 
 
 def test_ladder_stays_within_the_limits(crossing: Crossing) -> None:
@@ -371,6 +382,14 @@ def test_ladder_stays_within_the_limits(crossing: Crossing) -> None:
     assert 4 == len(sizes)
 
 
+def test_size_that_is_refused_is_asked_for_in_part(crossing: Crossing) -> None:
+    crossing.fees.refuse = lambda query: int(query["amount"]) == RAW
+    crossing.fees.forge = at("limits", ...)
+    (edge,) = surveyed(crossing, "USDC", "USDC", RAW)
+    assert RAW // 8 == edge.ladder[-1][0]
+    assert [str(RAW), str(RAW // 8)] == [asked["amount"] for asked in crossing.fees.asked]
+
+
 def test_routes_that_it_does_not_serve_are_no_edges(crossing: Crossing) -> None:
     assert () == surveyed(crossing, "USDC", "USDT", RAW)
     assert () == surveyed(crossing, "USDC", "USDC", 0)
@@ -378,6 +397,8 @@ def test_routes_that_it_does_not_serve_are_no_edges(crossing: Crossing) -> None:
     assert () == crossing.bridge.survey([], {})
     crossing.bridge = make(crossing.options(api=None), crossing.io)
     assert () == surveyed(crossing, "USDC", "USDC", RAW)
+    crossing.bridge = make(crossing.options(api=None, fee=OWN), crossing.io)
+    assert () == surveyed(crossing, "USDC", "USDC", 500_000)
 
 
 def test_silent_route_does_not_hide_the_others(crossing: Crossing) -> None:

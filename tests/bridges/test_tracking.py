@@ -94,6 +94,19 @@ def test_delivery_from_long_ago_is_found(
     assert (leg.buy, honest_output(RAW)) == delivered(crossing, leg, deposit)
 
 
+def test_state_and_logs_are_of_one_block(crossing: Crossing) -> None:
+    leg, deposit, made = sent(crossing)
+    honest, old = crossing.nodes[FAR].block, crossing.nodes[FAR].block()
+    crossing.fill(made)
+    crossing.mine()
+    crossing.nodes[FAR].block = lambda *_: old  # type: ignore[method-assign]
+    try:
+        assert "is on its way" in waits(crossing, leg, deposit)
+    finally:
+        crossing.nodes[FAR].block = honest  # type: ignore[method-assign]
+    assert (leg.buy, honest_output(RAW)) == delivered(crossing, leg, deposit)
+
+
 def test_delivery_whose_log_nobody_shows_is_waited_for(
     crossing: Crossing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +134,9 @@ def test_delivery_that_is_reorganised_away_is_under_way_again(crossing: Crossing
 
 def test_two_deliveries_in_one_transaction_are_told_apart(crossing: Crossing) -> None:
     both = [sent(crossing, raw=raw) for raw in (RAW, 2 * RAW)]
-    fills = [bytes.fromhex(fill_data(made, Address(ATTENDANT))[2:]) for _, _, made in both]
+    other = replace(both[0][2], id=99, recipient=word(STRANGER), depositor=word(STRANGER))
+    deposits = [*(made for _, _, made in both), other]
+    fills = [bytes.fromhex(fill_data(made, Address(ATTENDANT))[2:]) for made in deposits]
     pool = crossing.worlds[FAR].place.spoke_pool
     crossing.puppet(FAR, ATTENDANT).send(tx(pool, "multicall(bytes[])", fills))
     crossing.mine()
@@ -326,7 +341,7 @@ def test_pool_that_does_not_tell_its_state_is_a_bad_reply(
     crossing: Crossing, monkeypatch: pytest.MonkeyPatch, answer: bytes | None
 ) -> None:
     leg, deposit, _ = sent(crossing)
-    monkeypatch.setattr(crossing.nodes[FAR], "read", lambda _calls: (answer,))
+    monkeypatch.setattr(crossing.nodes[FAR], "read", lambda *_: (answer,))
     with pytest.raises(BadReply, match=r"chains\.toml|cannot be read|does not tell"):
         tracked(crossing, leg, deposit)
 

@@ -37,6 +37,10 @@ class OnRollup(Keyed):
         self.coin: Token = native(self.chain)
         world.fund(self.account, {"ETH": FUNDS})
 
+    def secret(self) -> str:
+        """The key in hex, for signers of the program."""
+        return str(self._key.key.hex())
+
     def balance(self, at: int) -> int:
         return self.node.balances(self.account, [self.coin], at)[self.coin]
 

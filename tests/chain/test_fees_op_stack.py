@@ -104,3 +104,18 @@ def test_least_size_is_charged_for_short_bytes() -> None:
     assert charged(1, *NUMBERS.values()) == charged(170, *NUMBERS.values())
     assert abs(charged(1, *NUMBERS.values()) - int(100 * 10**6 * per_byte)) < 100
     assert charged(171, *NUMBERS.values()) > charged(170, *NUMBERS.values())
+
+
+def test_state_that_is_gone_is_replaced_by_the_newest_which_the_closing_rule_proves() -> None:
+    gone = RpcError(-32602, "BlockOutOfRangeError")
+    node = oracle("0x", word(20))
+    inner = node.answers["eth_call"]
+    node.answers["eth_call"] = lambda params: inner(params) if params[1] == "latest" else gone
+    assert [charged(11, *NUMBERS.values()) + 20] == Paid().wei(node, [untold()])
+    assert 2 == len(node.batches)
+    node.answers["eth_call"] = lambda _params: RpcError(429, "slow down")
+    with pytest.raises(RpcError, match="slow down"):
+        Paid().wei(node, [untold()])
+    node.answers["eth_call"] = lambda _params: gone
+    with pytest.raises(BadReply, match="does not say what data costs"):
+        Paid().wei(node, [untold()])

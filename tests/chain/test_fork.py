@@ -147,6 +147,7 @@ def test_fork_elsewhere_is_refused(anvil: OnAnvil, url: str) -> None:
         "[]",
         "{}",
         json.dumps({"from": "0x1"}),
+        json.dumps({"from": "0x1", "gasPrice": "0x1"}),
         unsigned(STRANGER, pay(ChainId(1), STRANGER, 1), 0, value=1).removeprefix(IMPERSONATED),
         unsigned(STRANGER, pay(ChainId(1), STRANGER, 1), 0, gas="5").removeprefix(IMPERSONATED),
         unsigned(STRANGER, pay(ChainId(1), STRANGER, 1), 0, more="0x").removeprefix(IMPERSONATED),

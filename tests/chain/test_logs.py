@@ -25,6 +25,7 @@ SENT = "0x" + "77" * 32
 
 class Node(Scripted):
     host = "node.example:443"
+    log_span: int | None = None
 
 
 def log(number: int, **changes: Any) -> dict[str, Any]:
@@ -74,10 +75,27 @@ def test_refused_range_is_asked_for_in_parts(at_most: int, code: int) -> None:
     blocks = (10, 20, 44_999, 45_000, 45_001, 89_999, 90_000)
     node, asked = serving(*blocks, at_most=at_most, code=code)
     assert list(blocks) == [found.block_number for found in logs(node, QUERY)]
-    taken = sorted(part for part in asked if part[1] - part[0] < at_most)
-    assert [10, 90_001] == [taken[0][0], taken[-1][1] + 1]
+    taken = [part for part in asked if part[1] - part[0] < at_most]
+    assert (10, 90_000) == (taken[0][0], taken[-1][1])
     assert all(one[1] + 1 == two[0] for one, two in itertools.pairwise(taken))
-    assert max(len(batch) for batch in node.batches) <= PARTS_AT_ONCE + 1
+    # The longest range that it takes is found by halving, and remembered.
+    assert len(asked) - len(taken) <= 4
+    asked.clear()
+    logs(node, QUERY)
+    assert taken == asked
+    assert max(len(batch) for batch in node.batches) == min(PARTS_AT_ONCE, len(taken)) + 1
+
+
+def test_range_with_too_many_logs_is_halved_where_it_is_met() -> None:
+    def answer(params: Sequence[Any]) -> Any:
+        first, last = (int(params[0][end], 16) for end in ("fromBlock", "toBlock"))
+        dense = first <= 50_000 <= last and last - first > 1_000
+        return RpcError(-32005, "more than 10000 results") if dense else [log(first)]
+
+    node = Node(eth_blockNumber=hex(HEAD), eth_getLogs=answer)
+    found = [each.block_number for each in logs(node, QUERY)]
+    assert sorted(set(found)) == found
+    assert 10 == found[0]
 
 
 def test_node_that_refuses_everything_is_left_alone_soon() -> None:

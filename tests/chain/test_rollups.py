@@ -14,7 +14,7 @@ from conformance.nodes import STRANGER, over
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.chain.envelope import signed_size, typical
+from agent.chain.envelope import signed_size, usual
 from agent.chain.fast_lz import compressed_bytes
 from agent.chain.fees_op_stack import ORACLE, charged
 from agent.chain.fork import IMPERSONATED, ForkNode, impersonated_hash
@@ -22,6 +22,7 @@ from agent.core.fees import L1Fee
 from agent.core.money import Address, ChainId
 from agent.core.quote import Call
 from agent.errors import BadReply
+from agent.lab.anvil import STATES_KEPT
 from agent.lab.sandbox import ForkSandbox
 from agent.lab.world import World, open_world
 from agent.ports import Read
@@ -29,6 +30,7 @@ from agent.wire.abi import Function
 from agent.wire.rpc import Rpc
 
 BASE, ARBITRUM = 8453, 42161
+SILENT = ("0x", Error(3, "execution reverted"))
 NUMBERS = ("l1BaseFee", "baseFeeScalar", "blobBaseFee", "blobBaseFeeScalar")
 
 
@@ -73,15 +75,23 @@ def test_receipt_is_completed_by_one_request_and_then_remembered(base: OnRollup)
     assert [(receipt,)] * 3 == seen
 
 
-def test_quote_of_an_op_stack_chain_prices_a_byte_of_a_usual_swap_in_one_request(
+def test_receipt_is_completed_when_the_node_has_forgotten_the_block(base: OnRollup) -> None:
+    call = calls(base.chain, STRANGER)[2]
+    receipt = base.pay(call, base.node.sight(base.account, ()).nonce).receipt
+    base.world.mine(2 * STATES_KEPT)
+    with closing(over(base.world, fee_model="op_stack")) as fresh:
+        assert (receipt,) == fresh.sight(base.account, [receipt.hash]).receipts
+
+
+def test_quote_of_an_op_stack_chain_prices_a_byte_of_a_usual_leg_in_one_request(
     base: OnRollup,
 ) -> None:
     before = base.node.requests
     quote = base.node.fees()
     assert 1 == base.node.requests - before
-    swap = typical(base.chain)
-    (expected,) = base.node.l1_fees([(swap, GAS)])
-    assert -(-expected.wei // signed_size(swap)) == quote.data_fee_per_byte
+    samples = usual(base.chain)
+    expected = sum(fee.wei for fee in base.node.l1_fees([(each, GAS) for each in samples]))
+    assert -(-expected // sum(map(signed_size, samples))) == quote.data_fee_per_byte
     assert "eip1559" == quote.kind
 
 
@@ -134,7 +144,7 @@ def test_fork_of_an_op_stack_chain_charges_the_same_way(base: OnRollup, lab_cach
     assert before - after == spent
 
 
-@pytest.mark.parametrize("silent", ["0x", Error(3, "execution reverted")], ids=["none", "revert"])
+@pytest.mark.parametrize("silent", SILENT, ids=["none", "revert"])
 def test_silent_oracle_is_no_fee_of_zero(base: OnRollup, silent: object) -> None:
     call = calls(base.chain, STRANGER)[2]
     receipt = base.pay(call, base.node.sight(base.account, ()).nonce).receipt
@@ -149,7 +159,7 @@ def test_silent_oracle_is_no_fee_of_zero(base: OnRollup, silent: object) -> None
                 lambda: node.sight(base.account, [receipt.hash]),
                 lambda: node.simulate(base.account, [(call, GAS)], [base.coin], []),
             ):
-                with pytest.raises(BadReply):
+                with pytest.raises(BadReply, match="does not say what data costs"):
                     asked()
             assert base.node.block().hash == node.block().hash
 
@@ -159,11 +169,11 @@ def test_quote_of_arbitrum_counts_the_parent_chain_as_gas(arbitrum: OnRollup) ->
     before = node.requests
     quote = node.fees()
     assert 1 == node.requests - before
-    swap = typical(arbitrum.chain)
-    (expected,) = node.l1_fees([(swap, GAS)])
-    assert (0, True) == (expected.wei, expected.gas > 0)
-    assert quote.data_fee_per_byte * signed_size(swap) >= expected.gas * quote.base_fee_per_gas
-    assert 2 == len(node.l1_fees([(swap, GAS)] * 2))
+    samples = usual(arbitrum.chain)
+    fees = node.l1_fees([(each, GAS) for each in samples])
+    assert [(0, True)] * 2 == [(fee.wei, fee.gas > 0) for fee in fees]
+    wei = sum(fee.gas for fee in fees) * arbitrum.world.place.base_fee
+    assert -(-wei // sum(map(signed_size, samples))) == quote.data_fee_per_byte
 
 
 def test_receipts_on_arbitrum_say_all_that_was_paid(arbitrum: OnRollup) -> None:
@@ -173,11 +183,12 @@ def test_receipts_on_arbitrum_say_all_that_was_paid(arbitrum: OnRollup) -> None:
         assert paid.by_balance == paid.receipt.fee
 
 
-def test_silent_node_interface_is_no_fee_of_zero(arbitrum: OnRollup) -> None:
+@pytest.mark.parametrize("silent", SILENT, ids=["none", "revert"])
+def test_silent_node_interface_is_no_fee_of_zero(arbitrum: OnRollup, silent: object) -> None:
     with relay(arbitrum.world.url) as way:
-        way.changes["eth_call"] = lambda _params, _found: "0x"
+        way.changes["eth_call"] = lambda _params, _found: silent
         with closing(over(arbitrum.world, way.url, fee_model="arbitrum")) as node:
-            for asked in (node.fees, lambda: node.l1_fees([(typical(arbitrum.chain), GAS)])):
+            for asked in (node.fees, lambda: node.l1_fees([(usual(arbitrum.chain)[0], GAS)])):
                 with pytest.raises(BadReply, match="does not say what data costs"):
                     asked()
 
@@ -203,7 +214,7 @@ def test_block_that_arb_sys_does_not_know_is_read_again_by_its_hash(arbitrum: On
 
 def test_chain_without_a_parent_is_asked_nothing(chain: World) -> None:
     with closing(over(chain)) as node:
-        assert (L1Fee(), L1Fee()) == node.l1_fees([(typical(ChainId(1)), GAS)] * 2)
+        assert (L1Fee(), L1Fee()) == node.l1_fees([(each, GAS) for each in usual(ChainId(1))])
         assert 0 == node.requests
         assert 0 == node.fees().data_fee_per_byte
 

@@ -77,10 +77,10 @@ def test_chain_without_router_and_bridge_is_plan_only(bare: Command, tmp_path: P
 
 @pytest.fixture
 def local(command: Command, wallet: CliWallet) -> Any:
-    """Checks the local chain against chains.toml, with one thing changed; no bridge stands there."""
+    """Checks the local chain against chains.toml, with one thing changed; CCTP does not stand there."""
 
     def check(old: str = "", new: str = "", *options: str) -> Any:
-        text = without("across", "cctp")
+        text = without("cctp")
         assert old in text
         file = wallet.home / "chains.toml"
         file.write_text(text.replace(old, new, 1))
@@ -101,7 +101,10 @@ def test_sound_facts_are_confirmed_one_by_one(local: Any, wallet: CliWallet) -> 
 ✓ Ethereum feed of USDC: USDC / USD, 8 decimals, fresh
 ✓ Ethereum feed of USDT: USDT / USD, 8 decimals, fresh
 ✓ Ethereum feed of DAI: DAI / USD, 8 decimals, fresh
+✓ Ethereum feed of wstETH: STETH / USD, 8 decimals, fresh
+✓ Ethereum rate of wstETH: it stands for 1.2000
 ✓ Ethereum fee tiers: 4 are the factory's
+✓ Ethereum Across: its wrapped coin is WETH
 ✓ Ethereum finality: the newest final block is AGE behind
 0 errors, 0 warnings
 """
@@ -224,7 +227,7 @@ def test_a_token_that_is_none_says_no_symbol(local: Any) -> None:
 def test_an_old_feed_is_found(local: Any, wallet: CliWallet) -> None:
     let_feeds_be_old(wallet.world, 3_600)
     found = wrong(local("", "", "--json"))
-    assert 5 == len(found)
+    assert 6 == len(found)
     assert all("it has not spoken for" in what for _, what, _ in found)
 
 

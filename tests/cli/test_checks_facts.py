@@ -147,3 +147,34 @@ def test_feed_without_decimals_or_answer_is_found() -> None:
     assert "it has not spoken for 21 min, its heartbeat is 20 min" == old.what
     node.answers(feed.address, ROUND, (1, 1, NOW - 1_260, NOW - 1_260, 1))
     assert "ok" == next(checks_facts.feeds(BASE, node, NOW)).level
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        (1_234_500_000_000_000_000, ("ok", "it stands for 1.2345", "")),
+        (
+            None,
+            (
+                "error",
+                "its contract does not answer stEthPerToken()",
+                'chains."eip155:1".feeds.wstETH',
+            ),
+        ),
+    ],
+)
+def test_token_that_counts_tells_its_rate(rate: int | None, expected: tuple[str, str, str]) -> None:
+    ethereum = load_chains_only(environ={}).chains[ChainId(1)]
+    wsteth = ethereum.named("wstETH")
+    assert wsteth is not None
+    node = ScriptedNode(1)
+    if rate is not None:
+        node.answers(wsteth.address, Function("stEthPerToken", (), ("uint256",)), (rate,))
+    assert [expected] == told(checks_facts.rates(ethereum, node))
+
+
+def test_feed_of_what_counts_is_no_contract_that_every_wallet_depends_on() -> None:
+    ethereum = load_chains_only(environ={}).chains[ChainId(1)]
+    feed = ethereum.feeds["wstETH"].address
+    assert feed not in checks_facts.addresses(ethereum)
+    assert {feed} == set(checks_facts.counted_addresses(ethereum))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +47,8 @@ def test_global_options_stand_before_and_after_the_command(bare: Command) -> Non
         (["x", "-q", "-v", "--yes"], (Context(quiet=True, verbose=True, yes=True), ["x"])),
         (["x", "--password-fd=3"], (Context(password_fd=3), ["x"])),
         (["x", "--password-fd", "3", "y"], (Context(password_fd=3), ["x", "y"])),
+        (["demo", "--chains", "2"], (Context(), ["demo", "--chains", "2"])),
+        (["--chains", "f", "demo"], (Context(chains=Path("f")), ["demo"])),
         (["x", "--", "--json"], (Context(), ["x", "--", "--json"])),
         (["x", "--out", "f"], (Context(), ["x", "--out", "f"])),
         (

@@ -32,6 +32,8 @@ WORKING = (
     ("doctor",),
     ("run", "--no-rehearsal"),
     ("resume",),
+    ("watch", "--once", "--no-rehearsal"),
+    ("notify", "test"),
     ("status",),
     ("approvals", "list"),
     ("cancel", "nothing"),

@@ -184,6 +184,14 @@ def test_feeds_of_the_wallets_first_chain_come_first(plain: PlainSettings) -> No
     assert [1755, 3600, 1200] == [feed.heartbeat_seconds for feed in made.feeds["ETH"]]
 
 
+def test_feed_of_what_counts_knows_the_token_that_tells_its_rate(plain: PlainSettings) -> None:
+    settings = plain()
+    (feed,) = feed_options(settings).feeds["wstETH"]
+    wsteth = settings.chains[CHAIN].named("wstETH")
+    assert wsteth is not None
+    assert (wsteth.address, "stEthPerToken()") == feed.rate
+
+
 def test_sequencers_go_with_the_feeds_of_their_chains(plain: PlainSettings) -> None:
     settings = plain(flags={"wallet.chains": "eip155:1,eip155:8453"})
     base = settings.chains[ChainId(8453)].sequencer

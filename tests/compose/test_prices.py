@@ -9,12 +9,13 @@ import pytest
 from compose.conftest import PlainSettings
 
 from agent.compose.adapters import PRICE_SECONDS, PriceDesk
-from agent.core.money import Token
+from agent.core.money import Amount, ChainId, Token
 from agent.core.price import Opinion
 from agent.settings import Settings
 from agent.sim.clock import PaperClock
 
 START = 1_800_000_000
+ETHEREUM = ChainId(1)
 VALUES = {"ETH": Decimal(3000), "USDC": Decimal(1)}
 
 
@@ -83,3 +84,30 @@ def test_opinion_above_the_highest_age_is_not_heard(
 def test_without_a_highest_age_only_the_feed_s_own_rule_counts(plain: PlainSettings) -> None:
     ask, _ = desk(plain(), Voice("one"), Voice("two", 3000))
     assert ("one", "two") == ask().by_asset["ETH"].sources
+
+
+def test_only_the_feeds_are_asked_for_what_merely_counts(plain: PlainSettings) -> None:
+    feeds, pools = Voice("feeds"), Voice("pools")
+    ask, _ = desk(plain(flags={"wallet.chains": "eip155:8453,eip155:1"}), feeds, pools)
+    ask()
+    assert "wstETH" not in pools.asked[0]
+    assert [8453, 1] == [token.chain for token in feeds.asked[0]["wstETH"]]
+
+
+def test_what_counts_has_a_price_of_its_own(plain: PlainSettings) -> None:
+    settings = plain()
+    ask, _ = desk(settings, Voice("feeds", values=VALUES | {"wstETH": Decimal(3600)}))
+    prices = ask()
+    wsteth = settings.chains[ETHEREUM].named("wstETH")
+    assert wsteth is not None
+    assert Decimal(3600) == prices.worth(Amount(wsteth, 10**18))
+    assert "G206" == prices.refused["wstETH"].code
+
+
+def test_what_counts_is_not_priced_where_no_chain_of_the_wallet_has_a_feed(
+    plain: PlainSettings,
+) -> None:
+    feeds = Voice("feeds")
+    ask, _ = desk(plain(flags={"wallet.chains": "eip155:8453"}), feeds)
+    ask()
+    assert "wstETH" not in feeds.asked[0]

@@ -107,14 +107,22 @@ class Keyed:
         self._key = Account.create()
         self.account = Address(self._key.address.lower())
 
-    def sign(self, call: Call, nonce: int, *, tip: int = TIP, max_fee: int = MAX_FEE) -> SignedTx:
+    def sign(
+        self,
+        call: Call,
+        nonce: int,
+        *,
+        tip: int = TIP,
+        max_fee: int = MAX_FEE,
+        gas: int = GAS_LIMIT,
+    ) -> SignedTx:
         fields = {
             "chainId": self.chain,
             "nonce": nonce,
             "to": checksum(call.to),
             "value": call.value,
             "data": call.data,
-            "gas": GAS_LIMIT,
+            "gas": gas,
             "maxFeePerGas": max_fee,
             "maxPriorityFeePerGas": tip,
         }

@@ -212,6 +212,13 @@ def test_fees_are_what_a_transaction_needs(on: Harness) -> None:
     assert on.node.sight(on.account, [signed.hash]).receipts[0] is not None
 
 
+def test_every_call_has_a_fee_for_data_if_only_of_nothing(on: Harness) -> None:
+    calls = [(pay(on.chain, STRANGER, number), 21_000) for number in range(3)]
+    assert 3 == len(on.node.l1_fees(calls))
+    assert () == on.node.l1_fees([])
+    assert all(fee.wei >= 0 and fee.gas >= 0 for fee in on.node.l1_fees(calls))
+
+
 # Transactions
 
 

@@ -529,3 +529,16 @@ def test_a_run_that_is_archived_changes_nothing_for_those_that_stay():
 def test_nothing_is_known_before_the_first_fact():
     state = State()
     assert (None, None, 0) == (state.open_run, state.unreconciled, state.next_nonce(ChainId(1)))
+
+
+@pytest.mark.parametrize(
+    "landed",
+    [f.Arrived("r1", "1", Amount(FAR_USDC, 97), NOW), f.Refunded("r1", "1", Amount(USDC, 9), NOW)],
+)
+def test_what_a_reorganisation_takes_away_is_under_way_again(landed):
+    gone = f.Unlanded("r1", "1", "not delivered yet", NOW)
+    state = told(started(bridge_leg()), landed)
+    assert state.runs["r1"].legs["1"].landed
+    assert not apply(state, gone).runs["r1"].legs["1"].landed
+    with pytest.raises(Contradiction, match="nothing of leg 1 has landed"):
+        told(started(bridge_leg()), gone)

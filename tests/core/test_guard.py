@@ -96,13 +96,6 @@ def with_l1_fees(p: Proposal, *l1_fees: L1Fee) -> Proposal:
     return replace(p, l1_fees=(*before, *l1_fees))
 
 
-def test_bytes_that_cannot_be_read_trade_nothing() -> None:
-    p = honest()
-    assert (WETH.address, USDC.address) == p.traded
-    unread = replace(p, meanings=(*p.meanings[:-1], Refusal("G101", "not understood")))
-    assert (None, None) == unread.traded
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_honest_proposal_passes(kind: Kind) -> None:
     assert [] == refusals(honest(kind))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from paper_world import TOKENS, World
+from paper_world import BRIDGE, ME, TOKENS, A, World
 
 from agent.core.plan import Plan
 from agent.engine.io import Io
@@ -53,9 +54,9 @@ class Fused:
 
 
 class DeafNode:
-    """A node whose n-th broadcast loses the request or the reply."""
+    """A node whose n-th broadcast loses the request or the reply; without *at*, every one."""
 
-    def __init__(self, inner: Any, lost: str, at: int) -> None:
+    def __init__(self, inner: Any, lost: str, at: int | None = None) -> None:
         self._inner, self._lost, self._at, self.sends = inner, lost, at, 0
 
     def __getattr__(self, name: str) -> Any:
@@ -63,19 +64,20 @@ class DeafNode:
 
     def send(self, raw: str) -> Sent:
         self.sends += 1
-        if self.sends != self._at:
+        if self._at not in {None, self.sends}:
             return self._inner.send(raw)
         if self._lost == "reply":
             self._inner.send(raw)
         return Sent(accepted=False, said="timed out")
 
 
-def fused(world: World, fuse: Fuse) -> Io:
-    """The world's ports with a fuse in front of every effect."""
+def fused(world: World, fuse: Fuse, lost: str = "") -> Io:
+    """The world's ports with a fuse in front of every effect; broadcasts may lose a part."""
+    chains = {chain: DeafNode(node, lost) if lost else node for chain, node in world.chains.items()}
     return world.io(
         journal=Fused(world.journal, fuse, "append"),
         signer=Fused(world.io().signer, fuse, "sign"),
-        nodes={chain: Fused(node, fuse, "send") for chain, node in world.chains.items()},
+        nodes={chain: Fused(node, fuse, "send") for chain, node in chains.items()},
     )
 
 
@@ -97,6 +99,30 @@ def live(world: World, plan: Plan, *budgets: int | None) -> Finished:
         assert isinstance(ended, Finished), ended
         return ended
     raise AssertionError("the last process never dies")
+
+
+MODES = ("kill", "request lost", "reply lost", "reorg after")
+"""What becomes of a process at an effect boundary, and of its broadcasts and blocks."""
+
+
+def struck(world: World, plan: Plan, point: int, mode: str) -> Finished:
+    """A process dies at *point* in that *mode*, and another one ends the run."""
+    lost = mode.removesuffix(" lost") if mode.endswith("lost") else ""
+    with contextlib.suppress(Crash):
+        once(world, fused(world, Fuse(point), lost), plan, "struck")
+    if mode == "reorg after":
+        for chain in world.chains.values():
+            chain.reorg(1)
+    ended = once(world, world.io(), plan, "heir")
+    assert isinstance(ended, Finished), ended
+    return ended
+
+
+def deposits(world: World) -> int:
+    """Transfers to the bridge that the chain has, whoever believes what."""
+    blocks = world.chains[A].blocks
+    sent = [move for block in blocks for moves in block.transfers.values() for move in moves]
+    return sum(source == ME and to == BRIDGE for _, source, to, _ in sent)
 
 
 def balances(world: World) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Kill the process anywhere, twice: every intent still happens exactly once."""
 
 import pytest
-from crash_rig import DeafNode, balances, effects, live, once
+from crash_rig import MODES, DeafNode, balances, deposits, effects, live, once, struck
 from paper_world import A, B, World, rich_plan
 
 from agent.engine.loop import Finished
@@ -22,6 +22,16 @@ def test_one_crash_anywhere_changes_nothing(point):
     ended = live(world, rich_plan(), point)
     assert "done" == ended.outcome
     assert balances(REFERENCE) == balances(world)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("start", range(0, EFFECTS + 1, 20))
+def test_whatever_strikes_at_any_boundary_every_intent_happens_once(mode, start):
+    for point in range(start, min(start + 20, EFFECTS + 1)):
+        world = World()
+        ended = struck(world, rich_plan(), point, mode)
+        found = (ended.outcome, balances(world), deposits(world))
+        assert ("done", balances(REFERENCE), 1) == found, point
 
 
 @pytest.mark.parametrize("first", range(0, EFFECTS, 9))

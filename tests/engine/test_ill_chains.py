@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Event
+from time import monotonic
 
 import pytest
 from paper_world import (
@@ -119,7 +121,7 @@ def test_a_silent_node_is_asked_less_and_less_often():
 
 @pytest.mark.parametrize("how", ILL)
 @pytest.mark.parametrize("chain", [A, B])
-@pytest.mark.parametrize("at", range(1, 60))
+@pytest.mark.parametrize("at", range(1, 60, 3))
 @pytest.mark.parametrize(("seconds", "poll_seconds"), [(40, 1), (4000, 12)])
 def test_an_outage_anywhere_in_the_rich_run_loses_nothing(how, chain, at, seconds, poll_seconds):
     """The chain is away from the n-th fact on; no quote and no deposit outlives the longer time."""
@@ -261,3 +263,78 @@ def test_a_transfer_whose_bridge_is_silent_is_told_as_a_silence():
         waited = held.advance(60)
     assert [None] == [pause.awaited for pause in heard]
     assert ["1"] == [each.leg for each in waited.awaited]
+
+
+class Hanging:
+    """A node that answers nothing until it is let go."""
+
+    def __init__(self, inner, let_go: Event) -> None:
+        self._inner, self._let_go = inner, let_go
+
+    def __getattr__(self, name):
+        found = getattr(self._inner, name)
+
+        def late(*args, **kwargs):
+            assert self._let_go.wait(30), "the other chain waited, too"
+            return found(*args, **kwargs)
+
+        return late
+
+
+def test_a_node_that_hangs_holds_up_nobody_else():
+    world, let_go = World(), Event()
+
+    def react(fact) -> None:
+        if isinstance(fact, f.Settled) and fact.leg == "1":
+            let_go.set()
+
+    nodes = {**world.chains, B: Hanging(world.chains[B], let_go)}
+    with started(world, BOTH, serial=False, nodes=nodes) as held:
+        after(held, react)
+        ended = held.advance(600)
+    assert ("done", ["1", "2"]) == (ended.outcome, settled(world))
+
+
+def test_what_a_step_finds_in_a_world_that_has_moved_on_is_dropped():
+    world, let_go = World(), Event()
+    inner = world.venue.quote
+
+    def quote(leg_, *args):
+        if leg_.id == "2":
+            assert let_go.wait(30)
+        return inner(leg_, *args)
+
+    world.venue.quote = quote
+    with started(world, BOTH, serial=False) as held:
+
+        def react(fact) -> None:
+            if isinstance(fact, f.Settled):
+                held.cancel("enough")
+                let_go.set()
+
+        after(held, react)
+        ended = held.advance(600)
+    assert ("aborted", ["1"]) == (ended.outcome, settled(world))
+    assert ["1"] == [fact.leg for fact in facts(world, f.Quoted)]
+
+
+def test_a_moment_comes_while_a_node_hangs():
+    """What waited for its time is done although another lane is still at it."""
+    world, let_go = World(), Event()
+    inner = world.clock.now
+    began = monotonic()
+    world.clock.now = lambda: inner() + int(monotonic() - began)
+    pauses = [1, 1]
+
+    def paused() -> str | None:
+        return "a moment" if pauses and pauses.pop() else None
+
+    def react(fact) -> None:
+        if isinstance(fact, f.Settled) and fact.leg == "1":
+            let_go.set()
+
+    nodes = {**world.chains, B: Hanging(world.chains[B], let_go)}
+    with started(world, BOTH, serial=False, nodes=nodes, paused=paused) as held:
+        after(held, react)
+        ended = held.advance(600)
+    assert ("done", ["1", "2"]) == (ended.outcome, settled(world))

@@ -74,6 +74,17 @@ def test_the_next_decision_knows_how_the_last_run_ended():
         assert History(ended.at, "aborted") == history(held.state)
 
 
+def test_a_person_who_has_looked_lets_the_next_decision_go_on():
+    world = World("gone")
+    world.chains[A].ledger.mint(USDC_A.address, ME, 1000 * 10**6)
+    start(world, BRIDGED)
+    with session("worker", world.io()) as held:
+        assert "needs_human" == held.advance(600).outcome
+        assert "needs_human" == history(held.state).last_outcome
+        held.reconcile("r1", "looked")
+        assert "aborted" == history(held.state).last_outcome
+
+
 BRIDGED_FROM_NOTHING = BRIDGED
 """The wallet has no USDC on the first chain: the deposit does not go through."""
 

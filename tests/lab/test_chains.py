@@ -15,6 +15,7 @@ from agent.lab.pools import SEEDS
 from agent.lab.rollups import ARB_GAS_INFO, ARB_SYS, NODE_INTERFACE
 from agent.lab.saved import saved_worlds
 from agent.lab.world import World, open_world
+from agent.wire.rpc import RpcError
 
 ALICE = "0x" + "a1" * 20
 STATUS = ("latestRoundData()", "(uint80,int256,uint256,uint256,uint80)")
@@ -89,6 +90,18 @@ def test_wallet_gets_every_token_of_the_chain(any_world: World) -> None:
         asked = ("balanceOf(address)", "(uint256)", ALICE)
         assert (raw,) == read(any_world, any_world.addresses[symbol], *asked)
     any_world.revert(snapshot)
+
+
+def test_wrapped_staked_ether_tells_its_rate_on_ethereum_alone(any_world: World) -> None:
+    wsteth = any_world.place.wsteth
+    any_world.fund(ALICE, {"wstETH": 5})
+    assert (5,) == read(any_world, wsteth, "balanceOf(address)", "(uint256)", ALICE)
+    assert ("wstETH",) == read(any_world, wsteth, "symbol()", "(string)")
+    if any_world.chain_id == 1:
+        assert (12 * 10**17,) == read(any_world, wsteth, "stEthPerToken()", "(uint256)")
+    else:
+        with pytest.raises(RpcError, match="revert"):
+            read(any_world, wsteth, "stEthPerToken()", "(uint256)")
 
 
 @pytest.mark.parametrize("chain_id", [8453, 42161])

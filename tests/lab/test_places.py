@@ -2,7 +2,6 @@
 
 import pytest
 
-from agent.core.money import ChainId
 from agent.lab.places import FEED_DECIMALS, MARKETS, MULTICALL3, PLACES, Place
 from agent.lab.pools import SEEDS, SPACING
 from agent.settings import load_chains_only
@@ -17,8 +16,8 @@ def both(request: pytest.FixtureRequest) -> tuple[Place, ChainFacts]:
     return PLACES[request.param], FACTS[request.param]
 
 
-def test_ethereum_is_in_both() -> None:
-    assert ChainId(1) in CHAINS
+def test_every_place_is_in_chains_toml() -> None:
+    assert sorted(PLACES) == CHAINS
 
 
 def test_tokens_are_where_chains_toml_says(both: tuple[Place, ChainFacts]) -> None:
@@ -29,7 +28,7 @@ def test_tokens_are_where_chains_toml_says(both: tuple[Place, ChainFacts]) -> No
     }
     theirs = {token.symbol: (token.address, token.decimals) for token in facts.tokens}
     shared = set(ours) & set(theirs)
-    assert {"WETH", "USDC"} <= shared
+    assert set(ours) == shared
     assert {name: theirs[name] for name in shared} == {name: ours[name] for name in shared}
 
 
@@ -49,9 +48,16 @@ def test_feeds_are_where_chains_toml_says(both: tuple[Place, ChainFacts]) -> Non
     ours = {feed.description: feed.address for feed in place.feeds.values()}
     theirs = {feed.description: feed.address for feed in facts.feeds.values()}
     shared = set(ours) & set(theirs)
-    assert {"ETH / USD", "BTC / USD", "USDC / USD"} <= shared
+    assert set(ours) == shared
     assert {name: theirs[name] for name in shared} == {name: ours[name] for name in shared}
     assert {FEED_DECIMALS} == {feed.decimals for feed in facts.feeds.values()}
+
+
+def test_bridge_and_sequencer_are_where_chains_toml_says(both: tuple[Place, ChainFacts]) -> None:
+    place, facts = both
+    assert facts.across is not None
+    assert place.spoke_pool == facts.across.spoke_pool
+    assert place.sequencer == (facts.sequencer.feed if facts.sequencer else None)
 
 
 def test_every_pool_is_of_a_chains_own_tokens_and_each_asset_has_one() -> None:
@@ -60,7 +66,8 @@ def test_every_pool_is_of_a_chains_own_tokens_and_each_asset_has_one() -> None:
         assert all(seed.place is PLACES[chain] for seed in seeds)
         tokens = PLACES[chain].tokens
         assert set(tokens) == {symbol for seed in seeds for symbol in seed.pair}
-        assert set(MARKETS) == {tokens[symbol].asset for seed in seeds for symbol in seed.pair}
+        traded = {tokens[symbol].asset for seed in seeds for symbol in seed.pair}
+        assert set(MARKETS) - {"STETH"} == traded
 
 
 def test_only_rollups_have_a_sequencer_feed() -> None:

@@ -1,5 +1,8 @@
 """The relayer of local chains: real deposits on real SpokePools, filled, left or refunded."""
 
+import time
+from typing import Any
+
 import pytest
 from lab.bridging import deposit, status
 from lab.reading import ALICE, balance, read
@@ -7,6 +10,7 @@ from lab.reading import ALICE, balance, read
 from agent.errors import SetupFailed
 from agent.lab.accounts import ATTENDANT
 from agent.lab.deposits import FILLED
+from agent.lab.puppet import Puppet
 from agent.lab.relay_fees import RelayFee, is_enough
 from agent.lab.worlds import Worlds
 
@@ -129,23 +133,75 @@ def test_reverted_deposit_is_forgotten(chains: Worlds) -> None:
     assert 0 == status(chains[8453], made)
 
 
+class Failing:
+    """A puppet whose *method* fails on its *turn* and later; the rest is the real one's."""
+
+    def __init__(self, puppet: Puppet, method: str, turn: int = 1) -> None:
+        self.puppet, self.method, self.left = puppet, method, turn
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self.method:
+            self.left -= 1
+            if self.left <= 0:
+                raise SetupFailed("it is down", fix="none")
+        return getattr(self.puppet, name)
+
+
+@pytest.mark.parametrize(
+    ("method", "turn"),
+    [("batch", 1), ("batch", 2), ("read", 1), ("rpc", 1), ("send", 1)],
+    ids=["the look", "the status", "the price", "the trial", "the fill"],
+)
 def test_chain_that_does_not_answer_stops_no_other(
+    chains: Worlds, monkeypatch: pytest.MonkeyPatch, method: str, turn: int
+) -> None:
+    attendant = chains._attendant
+    assert attendant is not None
+    made = deposit(chains, 42161, 8453, "USDC", USDC, fee=10**7)
+    lost = deposit(chains, 42161, 1, "USDC", USDC, fee=10**7)
+    chains.jump(2)
+    branch = attendant.branches[1]
+    with monkeypatch.context() as broken:
+        broken.setattr(branch, "puppet", Failing(branch.puppet, method, turn))
+        chains.turn()
+    assert (FILLED, 0) == (status(chains[8453], made), status(chains[1], lost))
+    assert "it is down" == chains.state()["fault"]
+    chains.turn()
+    assert FILLED == status(chains[1], lost)
+
+
+def test_refund_that_does_not_work_is_made_in_a_later_turn(
     chains: Worlds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attendant = chains._attendant
     assert attendant is not None
-
-    def fail(*_: object) -> None:
-        raise SetupFailed("it is down", fix="none")
-
-    made = deposit(chains, 42161, 8453, "USDC", USDC, fee=10**7)
-    lost = deposit(chains, 42161, 1, "USDC", USDC, fee=10**7)
-    chains.jump(2)
+    chains.relay("never")
+    deposit(chains, 42161, 8453, "USDC", USDC, fee=10**7)
+    chains.jump(700)
+    branch = attendant.branches[42161]
     with monkeypatch.context() as broken:
-        broken.setattr(attendant.branches[1], "puppet", type("Down", (), {"batch": fail})())
+        broken.setattr(branch, "puppet", Failing(branch.puppet, "send", 2))
         chains.turn()
-    assert (FILLED, 0) == (status(chains[8453], made), status(chains[1], lost))
     assert "it is down" == chains.state()["fault"]
+    chains.halt(42161)
+    chains.turn()
+    assert 0 == balance(chains[42161], "USDC"), "a halted chain gets no refund"
+    chains.go_on(42161)
+    chains.turn()
+    assert USDC == balance(chains[42161], "USDC")
+
+
+def test_relayer_works_by_itself_for_as_long_as_it_is_told(chains: Worlds) -> None:
+    made = deposit(chains, 1, 8453, "USDC", USDC, fee=10**7)
+    with chains.relaying(0.01):
+        chains.mine(3)
+        deadline = time.monotonic() + 20
+        while status(chains[8453], made) != FILLED:
+            assert time.monotonic() < deadline
+    later = deposit(chains, 1, 8453, "USDC", USDC, fee=10**7)
+    chains.mine(3)
+    time.sleep(0.1)
+    assert 0 == status(chains[8453], later)
 
 
 def test_halted_chain_gets_no_transaction(chains: Worlds) -> None:

@@ -95,7 +95,9 @@ def test_treasury_serves_many_threads_at_once(chain: World) -> None:
 def test_fund_refuses_a_symbol_that_it_does_not_know(world: World) -> None:
     with pytest.raises(SetupFailed, match="has no DOGE") as problem:
         world.fund(ALICE, {"DOGE": 1})
-    assert "choose from ETH, WETH, USDC, USDT, WBTC, DAI, AIRDROP, TAXED" == problem.value.fix
+    assert (
+        "choose from ETH, WETH, USDC, USDT, WBTC, DAI, wstETH, AIRDROP, TAXED" == problem.value.fix
+    )
 
 
 def test_usdt_returns_nothing(chain: World) -> None:

@@ -2,7 +2,6 @@
 
 import ast
 import shutil
-import time
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
@@ -16,12 +15,12 @@ from agent.lab import mainnet, saved
 from agent.lab.accounts import TREASURY
 from agent.lab.anvil import STATES_KEPT
 from agent.lab.build import Built
-from agent.lab.feeds import FeedPublisher
 from agent.lab.mainnet import FEEDS, TOKENS
+from agent.lab.places import PLACES
 from agent.lab.pools import SEEDS, PoolSeed
 from agent.lab.puppet import Puppet, tx
-from agent.lab.saved import saved_world
-from agent.lab.world import World, open_world
+from agent.lab.saved import saved_world, saved_worlds
+from agent.lab.world import World
 from agent.wire.keccak import keccak256
 
 LAB = Path(saved.__file__).parent
@@ -121,25 +120,6 @@ def test_publish_makes_all_feeds_as_old_as_the_head(chain: World) -> None:
     assert now + 7 == chain.head()[1]
     ages = {read(chain, feed.address, *ROUND)[3] for feed in FEEDS.values()}
     assert {now + 7} == ages
-
-
-def test_publisher_keeps_feeds_fresh_until_it_is_told_to_stop(chain: World) -> None:
-    before = read(chain, FEEDS["DAI"].address, *ROUND)[0]
-    with FeedPublisher(chain, every_seconds=0.02) as publisher:
-        deadline = time.monotonic() + 20
-        while read(chain, FEEDS["DAI"].address, *ROUND)[0] < before + 3:
-            assert time.monotonic() < deadline
-    stopped_at = chain.head()[0]
-    time.sleep(0.1)
-    assert stopped_at == chain.head()[0]
-    assert publisher.fault is None
-
-
-def test_publisher_says_why_it_gave_up(lab_cache: Path) -> None:
-    with open_world(lab_cache) as lost, FeedPublisher(lost, every_seconds=0.02) as publisher:
-        lost.stop()
-        publisher._thread.join(20)
-        assert isinstance(publisher.fault, SetupFailed)
 
 
 @pytest.mark.parametrize(
@@ -296,14 +276,16 @@ def test_world_is_made_again_when_anything_that_it_is_made_by_changes() -> None:
 
 
 def test_world_built_again_is_the_same_world(lab_cache: Path, tmp_path: Path) -> None:
-    expected = saved_world(lab_cache)
+    expected = saved_worlds(lab_cache, PLACES)
     worlds = tmp_path / "lab/worlds"
     for number in range(saved.KEPT_VERSIONS + 1):
         (worlds / f"old{number}").mkdir(parents=True)
     for part in ("npm", "vyper"):
         (tmp_path / "lab" / part).symlink_to(lab_cache / "lab" / part)
-    built = saved_world(tmp_path)
-    assert replace(expected, state=built.state) == built
+    built = saved_worlds(tmp_path, PLACES)
+    assert {
+        chain: replace(found, state=built[chain].state) for chain, found in expected.items()
+    } == built
     assert saved.KEPT_VERSIONS + 2 == len(list(worlds.iterdir())), "kept, the new one, the lock"
 
 

@@ -14,7 +14,7 @@ from portfolios import CHAIN, ETH, OTHER, USDC, WETH
 from agent.core.agree import agree
 from agent.core.price import Opinion, Unpriced
 from agent.oracles.chainlink import Feed, Options, Sequencer, make
-from agent.wire.abi import functions
+from agent.wire.abi import Function, functions
 
 NOW = 1_800_000_000
 FEED = functions("chainlink_feed")
@@ -289,3 +289,45 @@ def test_chain_that_is_down_is_asked_once_and_the_first_reason_stays():
     said = make(Options(feeds), io(one, other)).opinions(asked, NOW)
     assert ["N101", "N101"] == [refusal.code for refusal in said]
     assert (1, 1) == (one.requests, other.requests)
+
+
+STAKED = "0x" + "57" * 20
+RATE = Function("stEthPerToken", (), ("uint256",))
+STETH_FEED = replace(ETH_FEED, rate=(STAKED, "stEthPerToken()"))
+
+
+def staked(*, rate, answer=3000 * 10**8):
+    node = healthy(ScriptedNode(), "ETH", answer)
+    if rate is not None:
+        node.answers(STAKED, RATE, (rate,))
+    (said,) = make(Options({"wstETH": (STETH_FEED,)}), io(node)).opinions({"wstETH": ()}, NOW)
+    return said, node.requests
+
+
+def test_token_that_counts_is_worth_what_it_stands_for_and_takes_no_request_more():
+    said, requests = staked(rate=1_234_567_890_123_456_789)
+    assert (Decimal("3703.703670370370367000"), NOW - 41, 2) == (said.value, said.at, requests)
+
+
+@pytest.mark.parametrize("rate", [None, 0])
+def test_token_that_counts_has_no_price_without_its_rate(rate):
+    said, _ = staked(rate=rate)
+    assert ("wstETH", "chainlink of wstETH has no rate: its contract does not tell one") == (
+        said.asset,
+        said.why,
+    )
+
+
+def test_rate_is_nothing_where_the_feed_is_refused():
+    said, _ = staked(rate=10**18, answer=-1)
+    assert "chainlink of wstETH says -1, which is no price" == said.why
+
+
+def test_rates_of_several_feeds_and_a_sequencer_are_not_mixed_up():
+    node = healthy(healthy(ScriptedNode(), "ETH", 3000 * 10**8), "USDC", 10**8 + 1)
+    node.answers(STAKED, RATE, (2 * 10**18,))
+    node.answers(UPTIME, ROUND, (1, 0, NOW - 9_000, NOW - 9_000, 1))
+    feeds = {"ETH": (ETH_FEED,), "wstETH": (STETH_FEED,), "USDC": (USDC_FEED,)}
+    options = Options(feeds, {CHAIN: Sequencer(UPTIME)})
+    said = make(options, io(node)).opinions(dict.fromkeys(feeds, ()), NOW)
+    assert [Decimal(3000), Decimal("1.00000001"), Decimal(6000)] == [one.value for one in said]

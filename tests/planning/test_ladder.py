@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from portfolios import USDC, WETH, edge
+from portfolios import USDC, USDC_BASE, WETH, edge
 
 from agent.core.market import Edge
-from agent.planning.ladder import bought, is_sound, largest
+from agent.planning.ladder import bought, fitting, is_sound
 
 
 def ladder(*points):
@@ -70,11 +70,31 @@ def test_growing_ladder_is_sound():
     assert is_sound(ladder((100, 90), (200, 90)))
 
 
-@given(st.integers(0, 10**30), st.integers(0, 10**30))
-def test_largest_finds_the_border(limit, border):
-    found = largest(limit, lambda number: number <= border)
-    assert min(limit, border) * 999 // 1_000 <= found <= min(limit, border)
+@pytest.mark.parametrize("raw", [1, 99, 401])
+def test_bridge_takes_nothing_beyond_either_end_of_its_ladder(raw):
+    over = replace(THREE, buy=USDC_BASE)
+    assert bought(over, raw) is None
+    assert [0, 90, 300] == [bought(over, inside) for inside in (0, 100, 400)]
 
 
-def test_largest_is_nothing_when_nothing_fits():
-    assert 0 == largest(100, lambda _: False)
+@given(st.integers(1, 10**30), st.integers(1, 10**30))
+def test_size_that_is_too_large_is_made_smaller_to_the_border(wish, border):
+    found = fitting(1, wish, wish, lambda number: number <= border)
+    if wish <= border * 2**9:
+        assert min(wish, border) * 998 // 1_000 <= found <= min(wish, border)
+    else:
+        assert found <= border
+
+
+@given(st.integers(1, 10**30), st.integers(1, 10**30))
+def test_size_that_is_too_small_is_made_larger_to_the_border(wish, border):
+    most = wish * 2**9
+    found = fitting(1, wish, most, lambda number: number >= border)
+    if border <= most:
+        assert max(wish, border) <= found <= max(wish, border) * 1_002 // 1_000 + 1
+    else:
+        assert 0 == found
+
+
+def test_no_size_fits_where_none_does():
+    assert 0 == fitting(1, 10, 100, lambda _: False)

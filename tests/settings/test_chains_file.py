@@ -28,6 +28,7 @@ FEEDS = {
     "USDC": ("0x8fFfFfd4AfB6115b954Bd326cbe7B4BA576818f6", 82_800, "USDC / USD"),
     "USDT": ("0x3E7d1eAB13ad0104d2750B8863b489D65364e32D", 86_400, "USDT / USD"),
     "DAI": ("0xAed0c38402a5d19df6E4c03F4E2DceD6e29c1ee9", 3_600, "DAI / USD"),
+    "wstETH": ("0xCfE54B5cD566aB89272946F602D76Ea879CAb4a8", 3_600, "STETH / USD"),
 }
 
 
@@ -63,6 +64,8 @@ def test_ethereum_has_a_feed_for_each_asset(ethereum):
     }
     assert FEEDS == feeds
     assert {(feed.decimals, feed.unbounded) for feed in ethereum.feeds.values()} == {(8, False)}
+    rates = {name: feed.rate for name, feed in ethereum.feeds.items() if feed.rate}
+    assert rates == {"wstETH": "stEthPerToken()"}
 
 
 def test_ethereum_has_the_contracts_that_the_router_works_with(ethereum):
@@ -273,6 +276,25 @@ MISTAKES = [
         + ".feeds.DAI.unbounded: true or false is wanted, not a whole number",
     ),
     (
+        'rate = "stEthPerToken()"',
+        'rate = "stEthPerToken"',
+        "C104 c.toml:{line}: "
+        + CHAIN
+        + '.feeds.wstETH.rate: a function without arguments is wanted, such as "stEthPerToken()"',
+    ),
+    (
+        'rate = "stEthPerToken()"\n',
+        "",
+        "C104 c.toml:{line-5}: " + CHAIN + ".feeds.wstETH: needs the key rate",
+    ),
+    (
+        'description = "BTC / USD"',
+        'description = "BTC / USD"\nrate = "rate()"',
+        "C104 c.toml:{line+1}: "
+        + CHAIN
+        + ".feeds.WBTC.rate: an asset is what its feed prices; only a counted token has a rate",
+    ),
+    (
         'role = "count"',
         'role = "hold"',
         "C104 c.toml:{line}: "
@@ -304,7 +326,8 @@ MISTAKES = [
 @pytest.mark.parametrize(("old", "new", "expected"), MISTAKES)
 def test_each_mistake_is_told_with_file_line_and_key(say, old, new, expected):
     line = REAL[: REAL.index(old)].count("\n") + 1
-    expected = expected.replace("{line-1}", str(line - 1)).replace("{line+1}", str(line + 1))
+    for away in (-5, -1, 1):
+        expected = expected.replace(f"{{line{away:+}}}", str(line + away))
     expected = expected.format(line=line)
     assert expected == say(REAL.replace(old, new, 1))
 

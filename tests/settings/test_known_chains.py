@@ -54,7 +54,7 @@ def test_usdc_is_listed_where_it_is_issued_and_on_bnb_chain():
 
 def test_feeds_are_those_that_two_sources_agree_on():
     assert {
-        1: {"ETH", "WBTC", "USDC", "USDT", "DAI"},
+        1: {"ETH", "WBTC", "USDC", "USDT", "DAI", "wstETH"},
         8453: {"ETH", "WBTC", "USDC", "USDT", "DAI"},
         42161: {"ETH", "WBTC", "USDC", "USDT", "DAI"},
         10: {"ETH", "WBTC", "USDC", "DAI"},

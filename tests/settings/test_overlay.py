@@ -265,6 +265,7 @@ def test_overlay_that_the_lab_writes_is_accepted(overlay):
     world = load_chains_only(overlay=overlay(text), environ={})
     facts = world.chains[ETHEREUM]
     assert world.generated == {KEY.lower()}
-    assert {feed.heartbeat_seconds for feed in facts.feeds.values()} == {HEARTBEAT_SECONDS}
+    beats = {feed.heartbeat_seconds for feed in facts.feeds.values()}
+    assert beats == {HEARTBEAT_SECONDS}
     assert list(facts.code_hashes) == [router]
     assert (facts.confirmations, facts.max_head_age_seconds) == (1, 600)

@@ -105,7 +105,7 @@ def test_nobody_there_is_an_error_without_the_secret() -> None:
         port = probe.getsockname()[1]
     with pytest.raises(NoticeUndelivered) as met:
         Webhook(f"http://127.0.0.1:{port}/{SECRET}", "HOOK").tell(NOTICE)
-    assert f"HOOK: 127.0.0.1:{port} gave no answer (ConnectionRefusedError)" == met.value.message
+    assert f"HOOK: 127.0.0.1:{port}: connection refused" == met.value.message
 
 
 def test_a_server_that_says_nothing_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_a_server_that_says_nothing_times_out(monkeypatch: pytest.MonkeyPatch) -
         port = mute.getsockname()[1]
         with pytest.raises(NoticeUndelivered) as met:
             Webhook(f"http://127.0.0.1:{port}/{SECRET}", "HOOK").tell(NOTICE)
-    assert f"HOOK: 127.0.0.1:{port} timed out" == met.value.message
+    assert f"HOOK: 127.0.0.1:{port}: timed out" == met.value.message
 
 
 def test_no_http_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_no_http_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.wire.webhook.Connection", Garbled)
     with pytest.raises(NoticeUndelivered) as met:
         Webhook(f"https://user:{SECRET}@hook.example/", "HOOK").tell(NOTICE)
-    assert "HOOK: hook.example:443 gave no answer (OSError)" == met.value.message
+    assert "HOOK: hook.example:443: network fault (OSError)" == met.value.message
 
 
 class Services:

@@ -1,0 +1,120 @@
+"""The demo does what it says, and leaves what it printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from cli_fixtures import Ended, passed_on
+
+DEMO_SECONDS = 240.0
+"""Far more than the demo takes: this only ends one that hangs."""
+
+
+def command(*arguments: str, home: Path, cache: Path, environ: dict[str, str] | None = None):
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", *arguments],
+        env={**passed_on(home, cache), **(environ or {})},
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEMO_SECONDS,
+        check=False,
+    )
+    return Ended(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+@pytest.fixture(scope="module")
+def told(lab_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """The demo of three chains, for programs."""
+    return command("demo", "--json", home=tmp_path_factory.mktemp("demo"), cache=lab_cache)
+
+
+def test_last_line_is_the_result_of_a_run_that_is_done(told: Ended) -> None:
+    last = told.lines[-1]
+    assert (0, "run.done", "done", 0) == (told.code, last["kind"], last["outcome"], last["exit"])
+    assert (1, 1, True) == (last["kills"], last["forged"], last["proof"])
+    assert Decimal(last["cost"]) <= Decimal(last["planned_cost"]) + Decimal(last["tolerance"])
+
+
+def test_swaps_on_two_chains_and_a_bridge_are_done(told: Ended) -> None:
+    signed = [line for line in told.lines if line["kind"] == "tx.signed"]
+    swaps = {line["chain"] for line in signed if line["purpose"] == "swap"}
+    assert 2 <= len(swaps)
+    assert ["deposit"] == [line["purpose"] for line in signed if line["purpose"] == "deposit"]
+
+
+def test_deposit_is_signed_once_and_its_bytes_are_sent_after_the_kill(told: Ended) -> None:
+    lines = told.lines
+    killed = next(i for i, line in enumerate(lines) if "killed" in line)
+    (signed,) = [
+        line["hash"]
+        for line in lines
+        if line["kind"] == "tx.signed" and line["purpose"] == "deposit"
+    ]
+    sent = [
+        i
+        for i, line in enumerate(lines)
+        if line["kind"] == "tx.submitted" and line["hash"] == signed
+    ]
+    assert sent
+    assert killed < min(sent)
+
+
+def test_proof_finds_nothing_unexplained(told: Ended) -> None:
+    (proof,) = [line for line in told.lines if "unexplained" in line and "nonces" in line]
+    assert (0, 0, 0, True) == tuple(
+        proof[name] for name in ("unexplained", "allowances", "undelivered", "inside_bands")
+    )
+    assert proof["transactions"] == proof["nonces"] > 0
+
+
+def test_refused_answer_names_the_rule(told: Ended) -> None:
+    (refused,) = [line for line in told.lines if line["kind"] == "leg.refused"]
+    assert "G109" in {refusal["code"] for refusal in refused["refusals"]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A demo that left its chains."""
+
+    told: Ended
+    home: Path
+    cache: Path
+    variables: dict[str, str]
+    pids: tuple[int, ...]
+
+
+@pytest.fixture(scope="module")
+def kept(lab_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    """A demo of two chains that goes on; ended by what the demo says ends it."""
+    home = tmp_path_factory.mktemp("kept")
+    told = command("demo", "--chains", "2", "--keep", home=home, cache=lab_cache)
+    exports = (line.strip() for line in told.stdout.splitlines())
+    pairs = (line.removeprefix("export ").split("=", 1) for line in exports if "export " in line)
+    found = re.search(r"end them with: kill ([\d ]+)", told.stdout)
+    pids = tuple(int(pid) for pid in found[1].split()) if found else ()
+    variables = {name: shlex.split(value)[0] for name, value in pairs}
+    yield Kept(told=told, home=home, cache=lab_cache, variables=variables, pids=pids)
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+
+
+def test_every_command_that_the_demo_prints_works_on_what_it_leaves(kept: Kept) -> None:
+    assert (0, 2) == (kept.told.code, len(kept.pids))
+    after = kept.told.stdout.partition("Use them with")[2]
+    lines = re.findall(r"^  rebalancer (.+)$", after, re.M)
+    assert {"balances", "drift", "simulate", "status"} <= {line.split()[0] for line in lines}
+    for line in lines:
+        done = command(*shlex.split(line), home=kept.home, cache=kept.cache, environ=kept.variables)
+        assert 0 == done.code, f"{line}: {done.stdout}{done.stderr}"

@@ -1,0 +1,88 @@
+"""What a simulation foretells is what the run does, on the same state, to the base unit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from three_chains import FUNDS, PASSWORD, new_key, settings_of, write_files
+
+from agent.compose import Account, open_account, rehearse
+from agent.compose.adapters import KeyAccess
+from agent.core.closing import native_of
+from agent.core.foresight import FEES, compare
+from agent.core.money import Token
+from agent.core.plan import Plan
+from agent.core.state import RunState, State
+from agent.engine.loop import Finished, session
+from agent.engine.survey import look, make_plan, read
+from agent.lab.worlds import Worlds
+
+
+class Turning:
+    """This machine's time; while anybody waits, blocks are mined and the relayer looks."""
+
+    def __init__(self, worlds: Worlds) -> None:
+        self._worlds = worlds
+
+    def now(self) -> int:
+        return int(time.time())
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(min(seconds, 0.3))
+        for world in self._worlds.values():
+            world.rpc.call("evm_mine")
+        self._worlds.turn()
+
+
+@pytest.fixture
+def signing(chains: Worlds, tmp_path: Path) -> Iterator[Account]:
+    """A wallet on three chains with its key."""
+    address = new_key(tmp_path)
+    chains.fund(address, FUNDS)
+    write_files(
+        chains, tmp_path, address, "keystore:demo", max_head_age_seconds=3600, confirmations=1
+    )
+    opened = open_account(settings_of(tmp_path), KeyAccess(ask=lambda: PASSWORD))
+    yield replace(opened, io=replace(opened.io, clock=Turning(chains)))
+    opened.close()
+
+
+def fees(run: RunState) -> dict[Token, int]:
+    """Wei that the run's own transactions paid, by gas coin."""
+    paid: dict[Token, int] = {}
+    for known in run.intents.values():
+        assert known.mined is not None
+        coin = native_of(run, known.intent.chain)
+        paid[coin] = paid.get(coin, 0) + known.mined.receipt.fee
+    return paid
+
+
+def test_run_ends_where_its_simulation_did_but_for_network_fees(signing: Account) -> None:
+    seen = look(signing.io, State(), asked=True)
+    plan = make_plan(signing.io, seen)
+    assert isinstance(plan, Plan)
+    assert {"swap", "bridge"} <= {leg.kind for leg in plan.legs}
+    foretold = rehearse(signing, plan, seen.snapshot)
+    assert foretold.ok
+    with session("worker", signing.io) as held:
+        held.start("r1", plan, seen.snapshot)
+        ended = held.advance(120)
+        run = held.state.runs["r1"]
+    assert Finished("done", "every leg arrived", final=False) == replace(ended, final=False)
+    after = read(signing.io, State()).balances
+    paid = fees(run)
+    told = {
+        row.token: -sum(part.raw for part in row.parts if part.what == FEES)
+        for row in foretold.rows
+    }
+    # Whole but for network fees, which move with each block's base fee.
+    assert {token: raw + told.get(token, 0) for token, raw in foretold.after.items()} == {
+        token: raw + paid.get(token, 0) for token, raw in after.items()
+    }
+    # And the run itself is what its plan foresaw, but for what has a name.
+    assert all(row.matches for row in compare(plan, run, seen.snapshot.balances, after))
+    assert 0 == foretold.allowances_left

@@ -1,0 +1,164 @@
+"""Each bridge with what the suite of the Bridge port needs to know of it.
+
+A new bridge joins with a rig of its own under its module's name: the suite asks nothing else.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from dataclasses import replace
+from typing import Protocol
+
+from bridge_rigs import FAR, NEAR, WALLET, Crossing, native
+from paper_world import BRIDGE, ETHER, ME, USDC_A, USDC_B, WBTC_B, WETH_A, WETH_B, A, World
+from sim.paper import granted, mined
+
+import agent.bridges
+from agent.core.intent import Receipt
+from agent.core.money import Address, ChainId, Token
+from agent.core.plan import Leg, Sell
+from agent.core.quote import Call
+from agent.ports import Bridge, Node
+
+ELSEWHERE = ChainId(424_242)
+RAW = 1_000 * 10**6
+
+
+def leg(bridge: Bridge, sell: Token, buy: Token, raw: int) -> Leg:
+    return Leg(
+        id="1",
+        kind="bridge",
+        via=bridge.name,
+        sell=Sell(sell, raw),
+        buy=buy,
+        expected_out=raw,
+        min_buy=1,
+    )
+
+
+class Rig(Protocol):
+    """One bridge between real or paper chains, and the people and machines around it.
+
+    `transfers` are (sell, buy, base units) that it can do, `unknown` pairs that it cannot.
+    """
+
+    bridge: Bridge
+    account: Address
+    transfers: tuple[tuple[Token, Token, int], ...]
+    unknown: tuple[tuple[Token, Token], ...]
+
+    def now(self) -> int:
+        """Time of the chain that is sent from."""
+
+    def node(self, chain: ChainId) -> Node:
+        """The node of a chain."""
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        """The wallet has what the leg sells, and deposits what its quote says."""
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        """Whoever delivers has done so, deep enough to count."""
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        """Nobody delivers, and the money has come back, deep enough to count."""
+
+    def held(self, token: Token) -> int:
+        """Base units that the wallet has."""
+
+
+class OnPaper:
+    """The bridge of the paper world."""
+
+    def __init__(self) -> None:
+        self.world = World("push")
+        self.bridge = self.world.bridge
+        self.account = ME
+        self.transfers = ((USDC_A, USDC_B, RAW), (WETH_A, WETH_B, ETHER))
+        self.unknown = ((USDC_A, USDC_A), (USDC_A, replace(WBTC_B, chain=ELSEWHERE)))
+        self._later = 0
+
+    def now(self) -> int:
+        return self.world.clock.now() + self._later
+
+    def node(self, chain: ChainId) -> Node:
+        return self.world.chains[chain]
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        self._later = 0
+        sold, node = wanted.planned_sell, self.world.chains[A]
+        node.ledger.mint(sold.token.address, ME, sold.raw)
+        node.ledger.approve(sold.token.address, ME, BRIDGE, 0)
+        quote = self.bridge.quote(wanted, sold.raw, ME, 1, self.now())
+        for allowance in quote.allowances:
+            assert mined(node, granted(allowance)).ok
+        assert isinstance(quote.payload, Call)
+        return mined(node, quote.payload)
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        self._later = 60
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        self.bridge.way = "refund"
+        self._later = 60
+
+    def held(self, token: Token) -> int:
+        return self.world.holds(token)
+
+
+class OnAcross:
+    """Across's real pools on two local chains."""
+
+    def __init__(self, crossing: Crossing) -> None:
+        self.crossing = crossing
+        self.bridge = crossing.bridge
+        self.account = WALLET
+
+        def both(symbol: str) -> tuple[Token, Token]:
+            return crossing.token(NEAR, symbol), crossing.token(FAR, symbol)
+
+        self.transfers = (
+            (*both("USDC"), RAW),
+            (*both("DAI"), ETHER),
+            (*both("ETH"), ETHER),
+            (crossing.token(NEAR, "WETH"), native(FAR), ETHER),
+        )
+        usdc, far_usdc = both("USDC")
+        self.unknown = (
+            (usdc, crossing.token(FAR, "USDT")),
+            (usdc, usdc),
+            (usdc, replace(far_usdc, chain=ELSEWHERE)),
+            both("WETH"),
+        )
+
+    def now(self) -> int:
+        return self.crossing.nodes[NEAR].block().timestamp
+
+    def node(self, chain: ChainId) -> Node:
+        return self.crossing.nodes[chain]
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        sold = wanted.planned_sell
+        self.crossing.worlds[NEAR].fund(WALLET, {sold.token.symbol: sold.raw})
+        return self.crossing.deposit(wanted)
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        self.crossing.fill(self.crossing.made(deposit))
+        self.crossing.mine()
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        self.crossing.expire(self.crossing.made(deposit))
+        sold = wanted.planned_sell
+        self.crossing.pay_back(
+            sold.raw, symbol="WETH" if sold.token.is_native else sold.token.symbol
+        )
+        self.crossing.mine(NEAR)
+
+    def held(self, token: Token) -> int:
+        node = self.crossing.nodes[token.chain]
+        return node.balances(WALLET, [token], node.block().number)[token]
+
+
+def bridge_names() -> list[str]:
+    """The modules of the folder that are bridges."""
+    found = pkgutil.iter_modules(agent.bridges.__path__)
+    return sorted(module.name for module in found if not module.name.startswith("_"))
