@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
 
 import pytest
 from cli.commands import Command, plain
@@ -22,8 +23,11 @@ ROUTER = f"eip155:1:{checksum(SWAP_ROUTER02)}"  # type: ignore[arg-type]
 def grant(wallet: CliWallet, token: str, spender: str, raw: int) -> None:
     """Approve as the wallet itself, without its key: the local chain lets us."""
     rpc, call = wallet.world.rpc, tx(token, erc20.APPROVE, spender, raw)
+    fields = {"from": wallet.address, "to": call.to, "data": call.input}
     rpc.call("anvil_impersonateAccount", wallet.address)
-    rpc.call("eth_sendTransaction", {"from": wallet.address, "to": call.to, "data": call.input})
+    sent = rpc.call("eth_sendTransaction", fields)
+    while rpc.call("eth_getTransactionReceipt", sent) is None:
+        time.sleep(0.01)
     rpc.call("anvil_stopImpersonatingAccount", wallet.address)
 
 

@@ -15,7 +15,7 @@ from cli_fixtures import CliWallet
 from agent.cli.events import Teller
 from agent.core import fact as f
 from agent.lab.mainnet import WETH
-from agent.lab.puppet import tx
+from agent.lab.puppet import Puppet, tx
 
 RUN = re.compile(r"[0-9a-f]{8}")
 
@@ -269,13 +269,8 @@ def test_resuming_a_run_that_is_done_does_nothing_again(
 
 def take(wallet: CliWallet, raw: int) -> None:
     """Somebody with an old allowance takes WETH."""
-    rpc = wallet.world.rpc
     call = tx(WETH, "transferFrom(address,address,uint256)", wallet.address, STRANGER, raw)
-    rpc.call("anvil_setBalance", STRANGER, hex(10**18))
-    rpc.call("anvil_impersonateAccount", STRANGER)
-    name = rpc.call("eth_sendTransaction", {"from": STRANGER, "to": call.to, "data": call.input})
-    while rpc.call("eth_getTransactionReceipt", name) is None:  # mined soon, not at once
-        pass
+    Puppet(wallet.world.rpc, STRANGER).send(call)
 
 
 def test_money_that_left_unexplained_needs_a_person_who_accepts_it(

@@ -80,9 +80,11 @@ class Process:
 
     def kill(self) -> str:
         """Kill it as a power switch would; what it had still said."""
+        assert self._popen.stdout
         self._popen.send_signal(signal.SIGKILL)
-        rest, _ = self._popen.communicate()
-        assert -signal.SIGKILL == self._popen.returncode
+        # Not `communicate`: it would skip what was read ahead of the last line that was heard.
+        rest = self._popen.stdout.read()
+        assert -signal.SIGKILL == self._popen.wait()
         return rest
 
 

@@ -4,11 +4,11 @@ import logging
 import os
 import socket
 import threading
-import time
 import traceback
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -599,11 +599,16 @@ def test_node_that_reads_nothing_is_left_at_the_deadline() -> None:
         assert "maybe" == fault.value.sent
 
 
-def test_pauses_count_towards_the_deadline() -> None:
+def test_pauses_count_towards_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(
+        "agent.wire.deadline.time", SimpleNamespace(monotonic=lambda: 1_000 + sum(pauses))
+    )
     with faulty_node(says("", status="500 Oops")) as node:
-        rpc = make(node, retries=10**6, timeout_seconds=0.5, sleep=time.sleep)
+        rpc = make(node, retries=10**6, timeout_seconds=60, sleep=pauses.append)
         assert 500 == unavailable(rpc).status
-        assert rpc.requests < 10
+    assert len(pauses) + 1 == rpc.requests
+    assert 0 < sum(pauses) < 60
 
 
 # Size
