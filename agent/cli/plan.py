@@ -209,9 +209,9 @@ def reasons(which: Plan, seen: Look | None) -> list[str]:
         f"target {row.target_bps / 100:g} %, band {row.low_bps / 100:g}–{row.high_bps / 100:g} %"
         for row in which.standings
     ]
+    if seen is not None:
+        lines += [f"  {drift.sentence}" for drift in getattr(seen.decision, "drifts", ())]
     if which.alternatives:
         lines += ["ALTERNATIVES"]
         lines += [f"  {what}: {money(cost)}" for what, cost in which.alternatives]
-    if seen is not None:
-        lines += [f"  {drift.sentence}" for drift in getattr(seen.decision, "drifts", ())]
     return lines
