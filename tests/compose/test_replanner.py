@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 
 from paper_world import (
     ETHER,
     ME,
     USDC_A,
     USDC_B,
+    WBTC_B,
     WETH_A,
+    WETH_B,
     A,
     World,
     address,
@@ -95,6 +98,21 @@ def test_the_only_way_is_tried_again() -> None:
     with started(world, ONE_SWAP, **fields(io)) as held:
         held.advance(600)
     assert ["venue"] * 3 == [fact.via for fact in facts(world, f.Refused)]
+
+
+def test_who_was_refused_is_asked_again_where_more_stays_outside_without_it() -> None:
+    world, io = worlds()
+    # The other one has no bitcoin, whose band needs some.
+    world.venue.rates |= {(WETH_B.address, WBTC_B.address): Fraction(5 * 10**8, 10**20)}
+    with started(world, ONE_SWAP) as held:
+        run = replace(held.state.runs["r1"], shunned=frozenset({"venue"}))
+        found = replanner(io)(run)
+        del io.venues["venue"]
+        alone = replanner(io)(run)
+    assert not isinstance(found, NoPlan)
+    assert not isinstance(alone, NoPlan)
+    assert "venue" in {each.via for each in found.legs}
+    assert found.missed < alone.missed
 
 
 def test_a_limit_that_refuses_is_not_the_fault_of_a_venue() -> None:
