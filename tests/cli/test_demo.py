@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,6 +109,7 @@ def kept(lab_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     yield Kept(told=told, home=home, cache=lab_cache, variables=variables, pids=pids)
     for pid in pids:
         os.kill(pid, signal.SIGTERM)
+    shutil.rmtree(variables["REBALANCER_HOME"])
 
 
 def test_every_command_that_the_demo_prints_works_on_what_it_leaves(kept: Kept) -> None:
