@@ -7,7 +7,7 @@ from typing import Any
 from lab.reading import ALICE
 from lab.trading import Call, ask
 
-from agent.lab.providers import kyberswap, oneinch, zerox
+from agent.lab.providers import kyberswap, oneinch, velora, zerox
 from agent.lab.worlds import Worlds
 
 EEE = "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
@@ -82,6 +82,27 @@ def ask_kyberswap(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
     return int(built["amountOut"]), call
 
 
+def ask_velora(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
+    pair = {
+        "srcToken": wish.token(worlds, wish.sell),
+        "destToken": wish.token(worlds, wish.buy),
+    }
+    query = {**pair, "amount": wish.amount, "network": wish.chain, "version": "6.2"}
+    priced = succeeded(ask(worlds, "velora", "/prices", query))["priceRoute"]
+    body = {
+        **pair,
+        "priceRoute": priced,
+        "srcAmount": str(wish.amount),
+        "slippage": wish.slippage_bps,
+        "userAddress": ALICE,
+    }
+    path = f"/transactions/{wish.chain}"
+    built = succeeded(ask(worlds, "velora", path, {"ignoreChecks": "true"}, body=body))
+    spender = priced["tokenTransferProxy"]
+    call = Call(built["to"], built["data"], int(built["value"]), spender, built["chainId"])
+    return int(priced["destAmount"]), call
+
+
 def ask_zerox(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
     query = {
         "chainId": wish.chain,
@@ -102,12 +123,19 @@ def ask_zerox(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
 ASKED: dict[str, Callable[[Worlds, Wish], tuple[int, Call]]] = {
     "kyberswap": ask_kyberswap,
     "oneinch": ask_oneinch,
+    "velora": ask_velora,
     "zerox": ask_zerox,
 }
-SELECTORS = {"kyberswap": "e21fd0e9", "oneinch": "07ed2379", "zerox": "2213bc0b"}
+SELECTORS = {
+    "kyberswap": "e21fd0e9",
+    "oneinch": "07ed2379",
+    "velora": "e3ead59e",
+    "zerox": "2213bc0b",
+}
 ROUTERS = {
     "kyberswap": kyberswap.ROUTER,
     "oneinch": oneinch.ROUTER,
+    "velora": velora.AUGUSTUS,
     "zerox": zerox.ALLOWANCE_HOLDER,
 }
 

@@ -103,10 +103,12 @@ def test_forgery_changes_the_next_offers_and_no_more(chains: Worlds, name: str, 
 
 
 HARMLESS = {
-    "kyberswap": {"chain"},
-    "oneinch": {"chain", "spender"},
+    # Fees are taken of tokens alone.
+    "kyberswap": {"chain", "fee"},
+    "oneinch": {"chain", "fee", "spender"},
+    "velora": set(),
     # It is asked for a sale of the gas coin: nobody may spend anything.
-    "zerox": {"chain", "spender", "sold"},
+    "zerox": {"chain", "fee", "spender", "sold"},
 }
 """Lies about what the answer does not say."""
 
