@@ -7,8 +7,10 @@ from typing import Any
 from lab.reading import ALICE
 from lab.trading import Call, ask
 
-from agent.lab.providers import kyberswap, oneinch, velora, zerox
+from agent.core.money import Address
+from agent.lab.providers import kyberswap, odos, oneinch, velora, zerox
 from agent.lab.worlds import Worlds
+from agent.wire.address import checksum
 
 EEE = "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
 
@@ -52,6 +54,26 @@ def ask_oneinch(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
         transaction["to"], transaction["data"], int(transaction["value"]), spender["address"]
     )
     return int(got["dstAmount"]), call
+
+
+def ask_odos(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
+    sold, bought = (
+        checksum(Address(wish.token(worlds, symbol, "0x" + "00" * 20)))
+        for symbol in (wish.sell, wish.buy)
+    )
+    body = {
+        "chainId": wish.chain,
+        "inputTokens": [{"tokenAddress": sold, "amount": str(wish.amount)}],
+        "outputTokens": [{"tokenAddress": bought, "proportion": 1}],
+        "userAddr": ALICE,
+        "slippageLimitPercent": wish.slippage_bps / 100,
+        "compact": False,
+    }
+    quoted = succeeded(ask(worlds, "odos", "/sor/quote/v3", body=body))
+    told = {"userAddr": ALICE, "pathId": quoted["pathId"], "simulate": False}
+    got = succeeded(ask(worlds, "odos", "/sor/assemble", body=told))["transaction"]
+    call = Call(got["to"], got["data"], int(got["value"]), got["to"], got["chainId"])
+    return int(quoted["outAmounts"][0]), call
 
 
 SLUGS = {1: "ethereum", 8453: "base", 42161: "arbitrum"}
@@ -122,18 +144,21 @@ def ask_zerox(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
 
 ASKED: dict[str, Callable[[Worlds, Wish], tuple[int, Call]]] = {
     "kyberswap": ask_kyberswap,
+    "odos": ask_odos,
     "oneinch": ask_oneinch,
     "velora": ask_velora,
     "zerox": ask_zerox,
 }
 SELECTORS = {
     "kyberswap": "e21fd0e9",
+    "odos": "30f80b4c",
     "oneinch": "07ed2379",
     "velora": "e3ead59e",
     "zerox": "2213bc0b",
 }
 ROUTERS = {
     "kyberswap": kyberswap.ROUTER,
+    "odos": odos.ROUTER,
     "oneinch": oneinch.ROUTER,
     "velora": velora.AUGUSTUS,
     "zerox": zerox.ALLOWANCE_HOLDER,
