@@ -8,7 +8,7 @@ from lab.reading import ALICE
 from lab.trading import Call, ask
 
 from agent.core.money import Address
-from agent.lab.providers import kyberswap, odos, oneinch, velora, zerox
+from agent.lab.providers import kyberswap, odos, oneinch, openocean, velora, zerox
 from agent.lab.worlds import Worlds
 from agent.wire.address import checksum
 
@@ -104,6 +104,20 @@ def ask_kyberswap(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
     return int(built["amountOut"]), call
 
 
+def ask_openocean(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
+    query = {
+        "inTokenAddress": wish.token(worlds, wish.sell),
+        "outTokenAddress": wish.token(worlds, wish.buy),
+        "amountDecimals": wish.amount,
+        "gasPriceDecimals": 10**9,
+        "slippage": wish.slippage_bps / 100,
+        "account": ALICE,
+    }
+    got = succeeded(ask(worlds, "openocean", f"/v4/{wish.chain}/swap", query))["data"]
+    call = Call(got["to"], got["data"], int(got["value"]), got["to"], got["chainId"])
+    return int(got["outAmount"]), call
+
+
 def ask_velora(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
     pair = {
         "srcToken": wish.token(worlds, wish.sell),
@@ -146,6 +160,7 @@ ASKED: dict[str, Callable[[Worlds, Wish], tuple[int, Call]]] = {
     "kyberswap": ask_kyberswap,
     "odos": ask_odos,
     "oneinch": ask_oneinch,
+    "openocean": ask_openocean,
     "velora": ask_velora,
     "zerox": ask_zerox,
 }
@@ -153,6 +168,7 @@ SELECTORS = {
     "kyberswap": "e21fd0e9",
     "odos": "30f80b4c",
     "oneinch": "07ed2379",
+    "openocean": "90411a32",
     "velora": "e3ead59e",
     "zerox": "2213bc0b",
 }
@@ -160,6 +176,7 @@ ROUTERS = {
     "kyberswap": kyberswap.ROUTER,
     "odos": odos.ROUTER,
     "oneinch": oneinch.ROUTER,
+    "openocean": openocean.EXCHANGE,
     "velora": velora.AUGUSTUS,
     "zerox": zerox.ALLOWANCE_HOLDER,
 }

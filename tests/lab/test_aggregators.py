@@ -110,6 +110,7 @@ HARMLESS = {
     # Who may spend is nowhere said: it is who is called.
     "odos": {"spender"},
     "oneinch": {"chain", "fee", "spender"},
+    "openocean": {"fee", "spender"},
     "velora": set(),
     # It is asked for a sale of the gas coin: nobody may spend anything.
     "zerox": {"chain", "fee", "spender", "sold"},
