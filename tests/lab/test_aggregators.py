@@ -1,0 +1,140 @@
+"""Every aggregator's stand-in gives what its server quoted, to the caller alone, or reverts."""
+
+import pytest
+from lab.aggregators import ASKED, ROUTERS, SELECTORS, Wish
+from lab.reading import BOB
+from lab.trading import Call, allow, ask, fund, held, trade
+
+from agent.errors import SetupFailed
+from agent.lab import providers
+from agent.lab.providers._executor import EXECUTOR
+from agent.lab.providers._mischief import FAILURES, FORGERIES, ROBBER
+from agent.lab.puppet import Puppet, Tx
+from agent.lab.worlds import Worlds
+
+WISHES = [
+    Wish(1, "USDC", "WETH", 20_000 * 10**6),
+    Wish(1, "USDT", "WBTC", 50_000 * 10**6),
+    Wish(1, "ETH", "USDC", 10**18),
+    Wish(42161, "USDC", "ETH", 3_000 * 10**6),
+    Wish(42161, "ETH", "WETH", 10**17),
+    Wish(8453, "DAI", "USDC", 500 * 10**18),
+]
+NAMES = sorted(ASKED)
+
+
+def send(worlds: Worlds, chain: int, sender: str, call: Call) -> None:
+    puppet = Puppet(worlds[chain].rpc, sender)
+    puppet.send(Tx(to=call.to, input=call.data, value=call.value, what="swapping"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("wish", WISHES, ids=lambda wish: f"{wish.sell}-{wish.buy}")
+def test_swap_gives_what_was_quoted_and_takes_what_was_asked(
+    chains: Worlds, name: str, wish: Wish
+) -> None:
+    promised, call = ASKED[name](chains, wish)
+    assert (ROUTERS[name], SELECTORS[name]) == (call.to.lower(), call.data[2:10])
+    expected = (wish.amount, promised)
+    assert expected == trade(chains[wish.chain], call, wish.sell, wish.amount, wish.buy)
+    for token in ("USDC", "USDT", "WETH", "WBTC", "ETH"):
+        assert (0, 0) == tuple(
+            held(chains[wish.chain], token, at) for at in (ROUTERS[name], EXECUTOR)
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("wish", WISHES[:4], ids=lambda wish: f"{wish.sell}-{wish.buy}")
+def test_minimum_above_what_the_pools_give_reverts(chains: Worlds, name: str, wish: Wish) -> None:
+    wish = Wish(wish.chain, wish.sell, wish.buy, wish.amount, slippage_bps=0)
+    promised, call = ASKED[name](chains, wish)
+    least, more = (f"{amount:064x}" for amount in (promised, promised + 1))
+    assert least in call.data
+    demanding = Call(call.to, call.data.replace(least, more), call.value, call.spender)
+    with pytest.raises(SetupFailed, match="reverted"):
+        trade(chains[wish.chain], demanding, wish.sell, wish.amount, wish.buy)
+    trade(chains[wish.chain], call, wish.sell, wish.amount, wish.buy)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_call_of_another_takes_nothing_from_whoever_allowed_it(chains: Worlds, name: str) -> None:
+    wish = WISHES[0]
+    _, call = ASKED[name](chains, wish)
+    fund(chains[1], wish.sell, wish.amount)
+    allow(chains[1], wish.sell, call.spender, wish.amount)
+    before = held(chains[1], wish.sell)
+    with pytest.raises(SetupFailed, match="reverted"):
+        send(chains, 1, BOB, call)
+    assert (before, 0) == (held(chains[1], wish.sell), held(chains[1], wish.buy, BOB))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("value", "wish"), [(1, WISHES[0]), (-1, WISHES[2]), (1, WISHES[2])])
+def test_value_that_does_not_fit_reverts(chains: Worlds, name: str, value: int, wish: Wish) -> None:
+    _, call = ASKED[name](chains, wish)
+    odd = Call(call.to, call.data, call.value + value, call.spender)
+    with pytest.raises(SetupFailed, match="reverted"):
+        trade(chains[wish.chain], odd, wish.sell, wish.amount, wish.buy)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_forged_recipient_would_get_the_money(chains: Worlds, name: str) -> None:
+    wish = WISHES[0]
+    chains.tell(name, "forge", "recipient")
+    promised, call = ASKED[name](chains, wish)
+    assert (wish.amount, 0) == trade(chains[1], call, wish.sell, wish.amount, wish.buy)
+    assert promised == held(chains[1], wish.buy, ROBBER)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("way", sorted(FORGERIES))
+def test_forgery_changes_the_next_offers_and_no_more(chains: Worlds, name: str, way: str) -> None:
+    wish = WISHES[2]
+    honest = ASKED[name](chains, wish)
+    chains.tell(name, "forge", way, 2)
+    assert (honest != ASKED[name](chains, wish)) == (way not in HARMLESS[name])
+    forged = ASKED[name](chains, wish)
+    assert (forged != honest) == (way not in HARMLESS[name])
+    if way == "inflated":
+        assert honest[0] * 11 // 10 == forged[0]
+    assert {"forgeries_left": 0, "failures_left": 0} == chains.tell(name, "left")
+    assert honest == ASKED[name](chains, wish)
+
+
+HARMLESS = {"oneinch": {"chain", "spender"}}
+"""Lies about what the answer does not say."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("how", sorted(set(FAILURES) - {"slow", "bulky"}))
+def test_failure_spoils_the_next_answer_and_no_more(chains: Worlds, name: str, how: str) -> None:
+    wish = WISHES[0]
+    honest = ASKED[name](chains, wish)
+    chains.tell(name, "fail", how)
+    try:
+        spoiled: object = ASKED[name](chains, wish)
+    except Exception as fault:  # noqa: BLE001 - whatever the client makes of it
+        spoiled = fault
+    assert honest != spoiled
+    assert honest == ASKED[name](chains, wish)
+
+
+def test_contracts_of_the_plug_ins_stand_everywhere(worlds: Worlds) -> None:
+    for world in worlds.values():
+        assert {EXECUTOR, *ROUTERS.values()} <= set(world.code_hashes)
+    assert set(ASKED) <= set(providers.desk_names())
+
+
+@pytest.mark.parametrize("told", [("forge", "kindness"), ("fail", "well"), ("forge",), ("sing",)])
+def test_order_that_makes_no_sense_is_an_error(worlds: Worlds, told: tuple[str, ...]) -> None:
+    with pytest.raises(SetupFailed, match="did not take the order provider"):
+        worlds.tell("oneinch", *told)
+
+
+def test_failure_may_wait_for_its_path_and_its_time(worlds: Worlds) -> None:
+    worlds.tell("oneinch", "fail", "slow", 1, "approve", 0.2)
+    headers = {"Authorization": "Bearer k"}
+    assert 400 == ask(worlds, "oneinch", "/1/quote", headers=headers)[0]
+    assert 1 == worlds.tell("oneinch", "left")["failures_left"]
+    assert 200 == ask(worlds, "oneinch", "/1/approve/spender", headers=headers)[0]
+    assert 0 == worlds.tell("oneinch", "left")["failures_left"]
