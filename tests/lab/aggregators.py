@@ -7,7 +7,7 @@ from typing import Any
 from lab.reading import ALICE
 from lab.trading import Call, ask
 
-from agent.lab.providers import oneinch
+from agent.lab.providers import kyberswap, oneinch
 from agent.lab.worlds import Worlds
 
 EEE = "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
@@ -54,6 +54,37 @@ def ask_oneinch(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
     return int(got["dstAmount"]), call
 
 
-ASKED: dict[str, Callable[[Worlds, Wish], tuple[int, Call]]] = {"oneinch": ask_oneinch}
-SELECTORS = {"oneinch": "07ed2379"}
-ROUTERS = {"oneinch": oneinch.ROUTER}
+SLUGS = {1: "ethereum", 8453: "base", 42161: "arbitrum"}
+
+
+def ask_kyberswap(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
+    path = f"/{SLUGS[wish.chain]}/api/v1"
+    query = {
+        "tokenIn": wish.token(worlds, wish.sell),
+        "tokenOut": wish.token(worlds, wish.buy),
+        "amountIn": wish.amount,
+    }
+    got = succeeded(ask(worlds, "kyberswap", f"{path}/routes", query))["data"]
+    body = {
+        "routeSummary": got["routeSummary"],
+        "sender": ALICE,
+        "recipient": ALICE,
+        "slippageTolerance": wish.slippage_bps,
+    }
+    built = succeeded(ask(worlds, "kyberswap", f"{path}/route/build", body=body))["data"]
+    assert got["routeSummary"]["amountOut"] == built["amountOut"]
+    call = Call(
+        built["routerAddress"],
+        built["data"],
+        int(built["transactionValue"]),
+        got["routerAddress"],
+    )
+    return int(built["amountOut"]), call
+
+
+ASKED: dict[str, Callable[[Worlds, Wish], tuple[int, Call]]] = {
+    "kyberswap": ask_kyberswap,
+    "oneinch": ask_oneinch,
+}
+SELECTORS = {"kyberswap": "e21fd0e9", "oneinch": "07ed2379"}
+ROUTERS = {"kyberswap": kyberswap.ROUTER, "oneinch": oneinch.ROUTER}

@@ -101,7 +101,7 @@ def test_forgery_changes_the_next_offers_and_no_more(chains: Worlds, name: str, 
     assert honest == ASKED[name](chains, wish)
 
 
-HARMLESS = {"oneinch": {"chain", "spender"}}
+HARMLESS = {"kyberswap": {"chain"}, "oneinch": {"chain", "spender"}}
 """Lies about what the answer does not say."""
 
 
