@@ -7,7 +7,7 @@ from typing import Any
 from lab.reading import ALICE
 from lab.trading import Call, ask
 
-from agent.lab.providers import kyberswap, oneinch
+from agent.lab.providers import kyberswap, oneinch, zerox
 from agent.lab.worlds import Worlds
 
 EEE = "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
@@ -82,9 +82,38 @@ def ask_kyberswap(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
     return int(built["amountOut"]), call
 
 
+def ask_zerox(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
+    query = {
+        "chainId": wish.chain,
+        "sellToken": wish.token(worlds, wish.sell),
+        "buyToken": wish.token(worlds, wish.buy),
+        "sellAmount": wish.amount,
+        "taker": ALICE,
+        "slippageBps": wish.slippage_bps,
+    }
+    headers = {"0x-api-key": "k", "0x-version": "v2"}
+    got = succeeded(ask(worlds, "zerox", "/swap/allowance-holder/quote", query, headers=headers))
+    transaction = got["transaction"]
+    spender = got["allowanceTarget"] or ALICE
+    call = Call(transaction["to"], transaction["data"], int(transaction["value"]), spender)
+    return int(got["buyAmount"]), call
+
+
 ASKED: dict[str, Callable[[Worlds, Wish], tuple[int, Call]]] = {
     "kyberswap": ask_kyberswap,
     "oneinch": ask_oneinch,
+    "zerox": ask_zerox,
 }
-SELECTORS = {"kyberswap": "e21fd0e9", "oneinch": "07ed2379"}
-ROUTERS = {"kyberswap": kyberswap.ROUTER, "oneinch": oneinch.ROUTER}
+SELECTORS = {"kyberswap": "e21fd0e9", "oneinch": "07ed2379", "zerox": "2213bc0b"}
+ROUTERS = {
+    "kyberswap": kyberswap.ROUTER,
+    "oneinch": oneinch.ROUTER,
+    "zerox": zerox.ALLOWANCE_HOLDER,
+}
+
+
+def expected_call(name: str, wish: Wish) -> tuple[str, str]:
+    """Who is to be called, and the function's selector."""
+    if name == "zerox" and wish.sell == "ETH":
+        return zerox.SETTLER, "1fff991f"
+    return ROUTERS[name], SELECTORS[name]
