@@ -1,5 +1,7 @@
 """Every aggregator's stand-in gives what its server quoted, to the caller alone, or reverts."""
 
+from dataclasses import replace
+
 import pytest
 from lab.aggregators import ASKED, ROUTERS, Wish, expected_call
 from lab.reading import ALICE, BOB, read
@@ -8,7 +10,7 @@ from lab.trading import Call, allow, ask, fund, held, trade
 from agent.errors import SetupFailed
 from agent.lab import providers
 from agent.lab.abi import call_bytes
-from agent.lab.providers import zerox
+from agent.lab.providers import odos, zerox
 from agent.lab.providers._executor import EXECUTOR
 from agent.lab.providers._mischief import FAILURES, FORGERIES, ROBBER
 from agent.lab.puppet import Puppet, Tx
@@ -47,11 +49,11 @@ def test_swap_gives_what_was_quoted_and_takes_what_was_asked(
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("wish", WISHES[:4], ids=lambda wish: f"{wish.sell}-{wish.buy}")
 def test_minimum_above_what_the_pools_give_reverts(chains: Worlds, name: str, wish: Wish) -> None:
-    wish = Wish(wish.chain, wish.sell, wish.buy, wish.amount, slippage_bps=0)
+    wish = replace(wish, slippage_bps=0)
     promised, call = ASKED[name](chains, wish)
     least, more = (f"{amount:064x}" for amount in (promised, promised + 1))
     assert least in call.data
-    demanding = Call(call.to, call.data.replace(least, more), call.value, call.spender)
+    demanding = replace(call, data=call.data.replace(least, more))
     with pytest.raises(SetupFailed, match="reverted"):
         trade(chains[wish.chain], demanding, wish.sell, wish.amount, wish.buy)
     trade(chains[wish.chain], call, wish.sell, wish.amount, wish.buy)
@@ -73,7 +75,7 @@ def test_call_of_another_takes_nothing_from_whoever_allowed_it(chains: Worlds, n
 @pytest.mark.parametrize(("value", "wish"), [(1, WISHES[0]), (-1, WISHES[2]), (1, WISHES[2])])
 def test_value_that_does_not_fit_reverts(chains: Worlds, name: str, value: int, wish: Wish) -> None:
     _, call = ASKED[name](chains, wish)
-    odd = Call(call.to, call.data, call.value + value, call.spender)
+    odd = replace(call, value=call.value + value)
     with pytest.raises(SetupFailed, match="reverted"):
         trade(chains[wish.chain], odd, wish.sell, wish.amount, wish.buy)
 
@@ -103,10 +105,15 @@ def test_forgery_changes_the_next_offers_and_no_more(chains: Worlds, name: str, 
 
 
 HARMLESS = {
-    "kyberswap": {"chain"},
-    "oneinch": {"chain", "spender"},
+    # Fees are taken of tokens alone.
+    "kyberswap": {"chain", "fee"},
+    # Who may spend is nowhere said: it is who is called.
+    "odos": {"spender"},
+    "oneinch": {"chain", "fee", "spender"},
+    "openocean": {"fee", "spender"},
+    "velora": set(),
     # It is asked for a sale of the gas coin: nobody may spend anything.
-    "zerox": {"chain", "spender", "sold"},
+    "zerox": {"chain", "fee", "spender", "sold"},
 }
 """Lies about what the answer does not say."""
 
@@ -123,6 +130,24 @@ def test_failure_spoils_the_next_answer_and_no_more(chains: Worlds, name: str, h
         spoiled = fault
     assert honest != spoiled
     assert honest == ASKED[name](chains, wish)
+
+
+def test_odos_keeps_what_exceeds_its_quote(chains: Worlds) -> None:
+    wish = replace(WISHES[0], slippage_bps=0)
+    promised, call = ASKED["odos"](chains, wish)
+    told, less = (f"{amount:064x}" for amount in (promised, promised - 1000))
+    modest = replace(call, data=call.data.replace(told, less))
+    got = trade(chains[1], modest, wish.sell, wish.amount, wish.buy)
+    assert (wish.amount, promised - 1000) == got
+    assert 1000 == held(chains[1], wish.buy, ROUTERS["odos"])
+
+
+def test_odos_path_is_for_who_asked_and_for_a_minute(
+    chains: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(odos, "PATH_SECONDS", -1)
+    with pytest.raises(AssertionError, match="expired"):
+        ASKED["odos"](chains, WISHES[0])
 
 
 def test_settlers_are_told_by_the_registry(chains: Worlds) -> None:
