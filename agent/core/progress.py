@@ -334,8 +334,7 @@ REVOKE_INDEX = 1_000
 def _revoke_step(run: RunState, leg: LegState) -> Reserve | None:
     """Take an allowance back that the act will not use up any more.
 
-    Without it nobody can fill a signed order: that is how one is taken back that the owner does
-    not want any more. Whether it was filled before is still seen until its time is over.
+    Without it nobody fills a signed order: so one is taken back that the owner does not want.
     """
     if leg.quoted is None or leg.quoted.revoke is None or not _allowance_open(run, leg):
         return None
@@ -343,9 +342,7 @@ def _revoke_step(run: RunState, leg: LegState) -> Reserve | None:
     if done is None or done.voided:
         if ends_because(run) is None:
             return None
-    elif done.can_be_filled and run.cancel is not None:
-        pass
-    elif not done.quiet or done.succeeded:
+    elif not (done.can_be_filled and run.cancel) and (not done.quiet or done.succeeded):
         return None
     slot = free_slot(run, leg, REVOKE_INDEX)
     if slot is None:

@@ -37,8 +37,8 @@ FIELDS = (
 )
 """All fields of an order, in the order in which they are hashed."""
 
-TYPE_HASH = keccak256(f"Order({','.join(f'{kind} {name}' for name, kind in FIELDS)})".encode())
-"""0xd5a25ba2…, `GPv2Order.TYPE_HASH`."""
+TYPE_HASH = bytes.fromhex("d5a25ba2e97094ad7d83dc28a6572da797d6b3e7fc6663bd93efb789fc17e489")
+"""`GPv2Order.TYPE_HASH`: the hash of ``Order(address sellToken,…)`` with all `FIELDS`."""
 
 BUY_COIN = Address("0x" + "ee" * 20)
 """Bought instead of a token, it is the gas coin (`GPv2Transfer.BUY_ETH_ADDRESS`)."""
@@ -46,7 +46,8 @@ BUY_COIN = Address("0x" + "ee" * 20)
 APP_DATA = '{"appCode":"rebalancer","metadata":{},"version":"1.3.0"}'
 """What our orders say about themselves; they ask for no hooks and pay no partner."""
 
-APP_DATA_HASH = "0x" + keccak256(APP_DATA.encode()).hex()
+APP_DATA_HASH = "0xe622d7296d01e3a47fef904160987482cda6d3c58ea814644cd120f2d19c5489"
+"""Its Keccak-256: what is signed in its stead."""
 
 MAX_AMOUNT, MAX_VALID_TO = 2**256 - 1, 2**32 - 1
 
