@@ -158,14 +158,18 @@ def order_meaning(message: TypedMessage) -> Meaning | Refusal:
 
 def order_digest(order: Order) -> str:
     """What is signed, as hex with prefix: EIP-712 over the order, for one chain's settlement."""
-    fields = order_fields(order)
+    return fields_digest(order.chain, order.settlement, order_fields(order))
+
+
+def fields_digest(chain: ChainId, settlement: Address, fields: Mapping[str, JSON]) -> str:
+    """The same of any order, ours or not, as the order book's JSON writes it."""
     words = [
         keccak256(str(fields[name]).encode()) if kind == "string" else _word(fields[name], kind)
         for name, kind in FIELDS
     ]
     kinds = ["bytes32" if kind == "string" else kind for _, kind in FIELDS]
     struct = keccak256(TYPE_HASH + encode(kinds, words))
-    separator = _domain_separator(order.chain, order.settlement)
+    separator = _domain_separator(chain, settlement)
     return "0x" + keccak256(b"\x19\x01" + separator + struct).hex()
 
 
