@@ -12,6 +12,7 @@ from agent.wire.abi import canonical_type, interface
 
 ORIGINS = {
     "across_spoke_pool": "Ethereum_SpokePool",
+    "cow_settlement": "GPv2Settlement",
     "erc20": "FiatTokenV2_2",
     "multicall3": "Multicall3",
     "quoter_v2": "QuoterV2",
