@@ -17,6 +17,7 @@ def body(each: Awaited) -> dict[str, Any]:
     from agent.wire.address import chain_name
 
     return {
+        "run": each.run,
         "leg": each.leg,
         "via": each.via,
         "holder": each.via,

@@ -50,13 +50,14 @@ class Look:
 
 def history(state: State) -> History:
     """What earlier runs leave for the next decision."""
-    if state.ended is None:
-        return History()
-    outcome = state.ended.outcome
-    if outcome == "needs_human" and state.unreconciled is None:
+    acted = state.acted
+    outcome = None if acted is None else acted.outcome
+    if state.unreconciled is not None:
+        outcome = "needs_human"
+    elif outcome == "needs_human":
         # A person has looked and accepted the balances: what ended is an aborted run like others.
         outcome = "aborted"
-    return History(state.ended.at, outcome)
+    return History(None if acted is None else acted.at, outcome)
 
 
 def read(io: Io, state: State) -> Snapshot:

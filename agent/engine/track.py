@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import assert_never
 
-from agent.core.fact import Arrived, Due, Fact, Lost, Refunded, Unlanded
-from agent.core.intent import Draft
+from agent.core.fact import Arrived, Deferred, Due, Fact, Lost, Refunded, Unlanded
+from agent.core.intent import Draft, Receipt
 from agent.core.money import Token
-from agent.core.progress import Track, act, free_slot
+from agent.core.movement import act
+from agent.core.plan import Leg
+from agent.core.progress import Track, free_slot
 from agent.core.quote import Call
-from agent.core.state import LegState, RunState, State
+from agent.core.state import IntentState, LegState, RunState, State
 from agent.core.verdict import Refusal
 from agent.engine.io import Io, Later
 from agent.errors import WrongValue
@@ -20,13 +24,19 @@ MAX_FAILED_CLAIMS = 3
 """Claims of one transfer that may fail before a person looks: each one costs its gas."""
 
 
+PATIENCE_SECONDS = 3_600
+"""A run does not wait longer than this for something of which the bridge says when it can be."""
+
+MOST_PATIENCE_SECONDS = 86_400
+"""Nor so long for what the bridge believes to come any moment."""
+
+
 def track(step: Track, state: State, io: Io) -> tuple[Fact, ...] | Later:
     """One look at a transfer: what it needs of us, that it arrived, or when to look again."""
     run = state.runs[step.run]
     leg = run.legs[step.leg]
     now = io.clock.now()
-    deposit = act(run, leg)
-    if deposit is None or deposit.mined is None or leg.quoted is None:
+    if leg.leg.kind != "claim" and departure(run, leg, io) is None:
         raise ValueError(f"leg {step.leg} has no mined deposit to track")
     if _unfinished(run, leg):
         return Later(now + _poll(leg, io), "our own transaction for it is on its way")
@@ -41,12 +51,14 @@ def track(step: Track, state: State, io: Io) -> tuple[Fact, ...] | Later:
             f"leg {step.leg} of run {step.run} waits at {leg.leg.via}, which is not allowed now",
             fix="put it back under [bridges] until the run has ended",
         )
+    receipt = departure(run, leg, io)
+    if receipt is None:
+        return _nowhere(run, leg, io)
     done = sum(known.succeeded for known in claims)
-    found = bridge.track(leg.leg, deposit.mined.receipt, leg.quoted.sell_raw, done, now)
+    found = bridge.track(leg.leg, receipt, _sold(leg), done, now)
     match found:
         case Waiting():
-            until = max(now + _poll(leg, io), found.until)
-            return Later(until, found.why, news=True, id=found.id, due=found.due)
+            return _wait(found, run, leg, io)
         case Act():
             refusal = _refusal(found.draft, leg, bridge, io)
             if refusal is not None:
@@ -56,13 +68,70 @@ def track(step: Track, state: State, io: Io) -> tuple[Fact, ...] | Later:
             why = f"it ended as {found.amount.token.symbol}, whose balance was not read before"
             return (Lost(step.run, step.leg, why, now),)
         case Delivered():
-            return (Arrived(step.run, step.leg, found.amount, now),)
+            block = _landed_in(found.block, claims)
+            return (Arrived(step.run, step.leg, found.amount, now, block),)
         case Returned():
-            return (Refunded(step.run, step.leg, found.amount, now),)
+            return (Refunded(step.run, step.leg, found.amount, now, found.block or 0),)
         case Gone():
             return (Lost(step.run, step.leg, found.why, now),)
         case _:
             assert_never(found)
+
+
+def departure(run: RunState, leg: LegState, io: Io) -> Receipt | None:
+    """The receipt of a transfer's deposit; None while it is in no block. Raises Unavailable.
+
+    That of a claim is asked of the chain, because no intent of its run made it.
+    """
+    if leg.leg.kind == "claim":
+        return receipt_of(leg.leg, io)
+    done = act(run, leg)
+    return None if done is None or done.mined is None else done.mined.receipt
+
+
+def receipt_of(claim: Leg, io: Io) -> Receipt | None:
+    """What the chain says of the deposit that a claim follows; raises Unavailable."""
+    (receipt,) = io.nodes[claim.sell.token.chain].sight(io.account, (claim.detail,)).receipts
+    return receipt if receipt is not None and receipt.ok else None
+
+
+def _sold(leg: LegState) -> int:
+    return leg.leg.planned_sell.raw if leg.quoted is None else leg.quoted.sell_raw
+
+
+def _landed_in(block: int | None, claims: Sequence[IntentState]) -> int:
+    """The block of an arrival, 0 where nobody tells: what a claim brought is in its own block."""
+    own = [known.mined.receipt.block_number for known in claims if known.mined and known.succeeded]
+    return block or max(own, default=0)
+
+
+def _nowhere(run: RunState, leg: LegState, io: Io) -> tuple[Lost, ...] | Later:
+    """A deposit that was found once and is in no block now: it may come back for a day."""
+    now = io.clock.now()
+    why = f"its deposit {leg.leg.detail} is in no block"
+    if now - run.started.at > MOST_PATIENCE_SECONDS:
+        return (Lost(run.id, leg.leg.id, why, now),)
+    return Later(now + _poll(leg, io), why, news=True)
+
+
+def _wait(found: Waiting, run: RunState, leg: LegState, io: Io) -> tuple[Deferred, ...] | Later:
+    """When to look again; what takes long is written down, so that the run can end without it."""
+    now = io.clock.now()
+    until = max(now + _poll(leg, io), found.until)
+    done = act(run, leg)
+    since = run.started.at if done is None or done.mined is None else done.mined.at
+    if until - now <= PATIENCE_SECONDS and now - since <= MOST_PATIENCE_SECONDS:
+        return Later(until, found.why, news=True, id=found.id, due=found.due)
+    deferred = Deferred(
+        run=run.id,
+        leg=leg.leg.id,
+        until=max(math.ceil(until), now + PATIENCE_SECONDS),
+        why=found.why,
+        id=found.id,
+        due=found.due,
+        at=now,
+    )
+    return (deferred,)
 
 
 def unlanded(run: RunState, io: Io) -> tuple[Unlanded, ...]:
@@ -72,17 +141,17 @@ def unlanded(run: RunState, io: Io) -> tuple[Unlanded, ...]:
     """
     found = []
     for leg in run.legs.values():
-        deposit, bridge = act(run, leg), io.bridges.get(leg.leg.via)
+        bridge = io.bridges.get(leg.leg.via)
         landed = leg.arrived is not None or leg.refunded is not None
-        if not landed or deposit is None or deposit.mined is None or leg.quoted is None:
+        receipt = departure(run, leg, io) if landed and bridge is not None else None
+        if bridge is None or receipt is None:
             continue
         now = io.clock.now()
         claims = sum(
             known.succeeded and known.intent.draft.purpose == "claim"
             for known in run.of_leg(leg.leg.id)
         )
-        receipt, sold = deposit.mined.receipt, leg.quoted.sell_raw
-        told = None if bridge is None else bridge.track(leg.leg, receipt, sold, claims, now)
+        told = bridge.track(leg.leg, receipt, _sold(leg), claims, now)
         if isinstance(told, Waiting):
             found.append(Unlanded(run.id, leg.leg.id, told.why, now))
     return tuple(found)
