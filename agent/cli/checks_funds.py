@@ -25,7 +25,8 @@ ALLOW = "put {via} under [bridges] allow in portfolio.toml, then: rebalancer res
 
 def funds(account: Account, days: int) -> Iterator[Finding]:
     """Unfinished transfers of the last *days* by any bridge, also by one that is not in use now."""
-    bridges = all_bridges(account.settings, account.io.nodes)
+    # Those that are in use may ask their servers what a transfer waits for.
+    bridges = {**all_bridges(account.settings, account.io.nodes), **account.io.bridges}
     io = replace(account.io, bridges=bridges)
     for searched in search(account, bridges, days):
         about = f"{account.settings.chains[searched.chain].name} {searched.bridge}"

@@ -158,11 +158,15 @@ def _fees(io: Io, seen: Look) -> dict[ChainId, FeeQuote]:
 
 
 def survey(io: Io, pairs: Pairs, sizes: Mapping[Token, int]) -> tuple[Edge, ...]:
-    """Indicative edges of all venues on all chains, and of all bridges between them."""
+    """Indicative edges of all venues on all chains, and of all bridges between them.
+
+    Transfers that take longer than the policy waits are left out.
+    """
     edges: list[Edge] = []
     routes = [both for both in pairs if both[0].chain != both[1].chain]
     for bridge in io.bridges.values() if routes else ():
-        edges += bridge.survey(routes, sizes)
+        found = bridge.survey(routes, sizes)
+        edges += [edge for edge in found if edge.seconds <= io.policy.max_wait_seconds]
     for chain in dict.fromkeys(sell.chain for sell, _ in pairs):
         here = [both for both in pairs if both[0].chain == both[1].chain == chain]
         for venue in io.venues.values():

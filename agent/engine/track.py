@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import assert_never
 
 from agent.core.fact import Arrived, Deferred, Due, Fact, Lost, Refunded, Unlanded
@@ -18,6 +17,7 @@ from agent.core.verdict import Refusal
 from agent.engine.io import Io, Later
 from agent.errors import WrongValue
 from agent.ports import Act, Bridge, Delivered, Gone, Returned, Waiting
+from agent.ports import Track as Said
 from agent.wire import calldata
 
 MAX_FAILED_CLAIMS = 3
@@ -40,7 +40,7 @@ def track(step: Track, state: State, io: Io) -> tuple[Fact, ...] | Later:
         raise ValueError(f"leg {step.leg} has no mined deposit to track")
     if _unfinished(run, leg):
         return Later(now + _poll(leg, io), "our own transaction for it is on its way")
-    claims = [known for known in run.of_leg(step.leg) if known.intent.draft.purpose == "claim"]
+    claims = _claims(run, leg)
     failed = sum(known.quiet and not known.voided and not known.succeeded for known in claims)
     if not (failed < MAX_FAILED_CLAIMS):
         why = f"{failed} claims failed; its money waits at {leg.leg.via}"
@@ -56,6 +56,14 @@ def track(step: Track, state: State, io: Io) -> tuple[Fact, ...] | Later:
         return _nowhere(run, leg, io)
     done = sum(known.succeeded for known in claims)
     found = bridge.track(leg.leg, receipt, _sold(leg), done, now)
+    return _written(found, run, leg, bridge, io)
+
+
+def _written(
+    found: Said, run: RunState, leg: LegState, bridge: Bridge, io: Io
+) -> tuple[Fact, ...] | Later:
+    """What a bridge says as a fact, or when to look again."""
+    now, ids = io.clock.now(), (run.id, leg.leg.id)
     match found:
         case Waiting():
             return _wait(found, run, leg, io)
@@ -63,17 +71,16 @@ def track(step: Track, state: State, io: Io) -> tuple[Fact, ...] | Later:
             refusal = _refusal(found.draft, leg, bridge, io)
             if refusal is not None:
                 return Later(now + _poll(leg, io), f"the claim was refused: {refusal.why}")
-            return (Due(step.run, step.leg, found.draft, found.why, now),)
+            return (Due(*ids, found.draft, found.why, now),)
         case Delivered() | Returned() if found.amount.token not in _read(run):
             why = f"it ended as {found.amount.token.symbol}, whose balance was not read before"
-            return (Lost(step.run, step.leg, why, now),)
+            return (Lost(*ids, why, now),)
         case Delivered():
-            block = _landed_in(found.block, claims)
-            return (Arrived(step.run, step.leg, found.amount, now, block),)
+            return (Arrived(*ids, found.amount, now, found.block or _claimed_in(run, leg)),)
         case Returned():
-            return (Refunded(step.run, step.leg, found.amount, now, found.block or 0),)
+            return (Refunded(*ids, found.amount, now, found.block or 0),)
         case Gone():
-            return (Lost(step.run, step.leg, found.why, now),)
+            return (Lost(*ids, found.why, now),)
         case _:
             assert_never(found)
 
@@ -99,10 +106,14 @@ def _sold(leg: LegState) -> int:
     return leg.leg.planned_sell.raw if leg.quoted is None else leg.quoted.sell_raw
 
 
-def _landed_in(block: int | None, claims: Sequence[IntentState]) -> int:
-    """The block of an arrival, 0 where nobody tells: what a claim brought is in its own block."""
-    own = [known.mined.receipt.block_number for known in claims if known.mined and known.succeeded]
-    return block or max(own, default=0)
+def _claims(run: RunState, leg: LegState) -> list[IntentState]:
+    return [known for known in run.of_leg(leg.leg.id) if known.intent.draft.purpose == "claim"]
+
+
+def _claimed_in(run: RunState, leg: LegState) -> int:
+    """The block of our own last claim that went through, 0 where there is none."""
+    mined = [known.mined for known in _claims(run, leg) if known.succeeded]
+    return max((each.receipt.block_number for each in mined if each is not None), default=0)
 
 
 def _nowhere(run: RunState, leg: LegState, io: Io) -> tuple[Lost, ...] | Later:
@@ -147,10 +158,7 @@ def unlanded(run: RunState, io: Io) -> tuple[Unlanded, ...]:
         if bridge is None or receipt is None:
             continue
         now = io.clock.now()
-        claims = sum(
-            known.succeeded and known.intent.draft.purpose == "claim"
-            for known in run.of_leg(leg.leg.id)
-        )
+        claims = sum(known.succeeded for known in _claims(run, leg))
         told = bridge.track(leg.leg, receipt, _sold(leg), claims, now)
         if isinstance(told, Waiting):
             found.append(Unlanded(run.id, leg.leg.id, told.why, now))
