@@ -172,16 +172,18 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The money is on the far chain, measured."""
+    """The money is on the far chain, measured, since `block`; None: since its run began."""
 
     amount: Amount
+    block: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The money came back, measured."""
+    """The money came back, measured, since `block`; None: since its run began."""
 
     amount: Amount
+    block: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
