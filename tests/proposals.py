@@ -280,6 +280,13 @@ def with_data(p: Proposal, data: str) -> Proposal:
     return with_payload(p, replace(payload, data=data))
 
 
+def with_meaning(p: Proposal, **changes: Any) -> Proposal:
+    """The proposal whose act, read as one, means something else, as if its bytes said so."""
+    last = p.act
+    assert isinstance(last, Meaning)
+    return replace(p, meanings=(*p.meanings[:-1], replace(last, **changes)))
+
+
 def with_approvals(p: Proposal, *approvals: Draft) -> Proposal:
     """The proposal with other approvals, each simulated and used up."""
     drafts = (*approvals, p.drafts[-1])

@@ -41,11 +41,14 @@ def understood(p: Proposal) -> tuple[Refusal, ...]:
 
 
 def target_allowed(p: Proposal) -> tuple[Refusal, ...]:
-    """The act goes to an address of the venue's list and to no other."""
+    """The act goes to addresses of the venue's list and to no other."""
+    m = p.act
+    if isinstance(m, Refusal):
+        return ()
     return tuple(
-        Refusal("G102", f"{m.target} is not a contract of {p.leg.via}")
-        for m in (p.act,)
-        if isinstance(m, Meaning) and m.target not in p.targets
+        Refusal("G102", f"{target} is not a contract of {p.leg.via}")
+        for target in dict.fromkeys((m.target, *(part.target for part in m.inner)))
+        if target not in p.targets
     )
 
 
@@ -76,6 +79,7 @@ def code_pinned(p: Proposal) -> tuple[Refusal, ...]:
             refusals.append(Refusal("G104", why))
     needed = {draft.payload.to for draft in p.drafts if isinstance(draft.payload, Call)}
     needed |= {m.spender for _, m in p.approvals if isinstance(m, Meaning) and m.spender}
+    needed |= set() if isinstance(p.act, Refusal) else {part.target for part in p.act.inner}
     unseen = sorted(needed - set(p.code_hashes))
     return (*refusals, *(Refusal("G104", f"the code of {each} was not read") for each in unseen))
 
@@ -116,18 +120,19 @@ def amount_matches(p: Proposal) -> tuple[Refusal, ...]:
     if isinstance(m, Refusal):
         return ()
     sold = p.leg.sell.token
-    said = {m.value, m.amount_in} - {None} if sold.is_native else {m.amount_in}
+    paid = m.value - m.fee
+    said = {paid, m.amount_in} - {None} if sold.is_native else {m.amount_in}
     if said == {p.sell_raw} and p.quote.sell == Amount(sold, p.sell_raw) and p.sell_raw > 0:
         return ()
-    sent = m.value if sold.is_native else m.amount_in
+    sent = paid if sold.is_native else m.amount_in
     return (Refusal("G107", f"the call sells {sent} base units, the leg {p.sell_raw}"),)
 
 
 def value_matches(p: Proposal) -> tuple[Refusal, ...]:
-    """Native coin goes along only when the leg sells it."""
+    """Native coin goes along only when the leg sells it, or as the message fee of the quote."""
     m = p.act
-    wanted = p.sell_raw if p.leg.sell.token.is_native else 0
-    if isinstance(m, Refusal) or m.value == wanted:
+    wanted = p.quote.fee + (p.sell_raw if p.leg.sell.token.is_native else 0)
+    if isinstance(m, Refusal) or (m.value == wanted and m.fee == p.quote.fee >= 0):
         return ()
     sent = Amount(p.native, m.value).whole
     why = f"the call sends {sent} {p.native.symbol} along, {wanted} base units belong to the leg"
@@ -146,18 +151,23 @@ def minimum_enforced(p: Proposal) -> tuple[Refusal, ...]:
 
 
 def deadline_short(p: Proposal) -> tuple[Refusal, ...]:
-    """A swap carries a deadline that is near, and the quote does not outlive it."""
+    """A swap carries a deadline that is near, and the quote does not outlive it.
+
+    A function that knows none is bound by its quote's end instead: what is not mined by then is
+    cancelled.
+    """
     m = p.act
     if isinstance(m, Refusal) or p.leg.kind != "swap":
         return ()
-    if m.deadline is None:
+    deadline = p.quote.expires if m.undated else m.deadline
+    if deadline is None:
         return (Refusal("G110", "the call has no deadline"),)
     longest = MAX_ORDER_SECONDS if p.is_order else MAX_DEADLINE_SECONDS
-    ahead = m.deadline - p.chain_time
+    ahead = deadline - p.chain_time
     if not (0 < ahead <= longest):
         return (Refusal("G110", f"the deadline is {ahead} s away, not 1 to {longest} s"),)
-    if not (p.quote.expires <= m.deadline):
-        late = p.quote.expires - m.deadline
+    if not (p.quote.expires <= deadline):
+        late = p.quote.expires - deadline
         return (Refusal("G110", f"the quote outlives the deadline of its call by {late} s"),)
     return ()
 
@@ -225,7 +235,8 @@ def simulation_matches(p: Proposal) -> tuple[Refusal, ...]:
     """Exactly the leg's amount leaves, at least the minimum comes, nothing else goes.
 
     An order is executed by others, and a bridge delivers elsewhere: what they bring cannot
-    be simulated here, their bytes must guarantee it.
+    be simulated here, their bytes must guarantee it. Up to a message fee of the gas coin may go
+    as well: some of it comes back at once where less is needed.
     """
     if not p.simulated.ok or p.is_order:
         return ()
@@ -233,14 +244,16 @@ def simulation_matches(p: Proposal) -> tuple[Refusal, ...]:
     sell, buy = p.leg.sell.token, p.leg.buy
     sold = -p.simulated.deltas.get(sell, 0)
     got = p.simulated.deltas.get(buy, 0)
-    if sold != p.sell_raw:
+    spare = p.quote.fee if sell.is_native else 0
+    if not (p.sell_raw <= sold <= p.sell_raw + spare):
         why = f"{sold} base units of {sell.symbol} leave instead of {p.sell_raw}"
         refusals.append(Refusal("S102", why))
     if p.leg.kind != "bridge" and not (got >= p.guaranteed):
         why = f"only {got} base units of {buy.symbol} arrive in the simulation"
         refusals.append(Refusal("S102", why))
     for token, raw in p.simulated.deltas.items():
-        if token not in {sell, buy} and not (raw >= 0):
+        allowed = p.quote.fee if token.is_native else 0
+        if token not in {sell, buy} and not (raw >= -allowed):
             refusals.append(Refusal("S102", f"{-raw} base units of {token.symbol} leave too"))
     return tuple(refusals)
 
@@ -271,7 +284,7 @@ def gas_sane(p: Proposal) -> tuple[Refusal, ...]:
 
 
 def fee_capped(p: Proposal) -> tuple[Refusal, ...]:
-    """No transaction may cost more than the policy says, what data costs included."""
+    """No transaction may cost more than the policy says, data and messages included."""
     limits = [draft.gas_limit for draft in p.drafts if isinstance(draft.payload, Call)]
     coin, cap = p.prices.of(p.native), p.limits.max_fee_per_tx
     if len(p.l1_fees) != len(limits):
@@ -280,15 +293,30 @@ def fee_capped(p: Proposal) -> tuple[Refusal, ...]:
         return (Refusal("G307", f"{p.native.symbol} has no price, so no fee can be limited"),)
     if not p.simulated.ok:
         return ()
+    wei = [most(offer(p.fees), limit, data) for limit, data in zip(limits, p.l1_fees, strict=True)]
+    # The act comes last, and it alone carries a message fee.
     fees = [
-        money(most(offer(p.fees), limit, data), coin.high)
-        for limit, data in zip(limits, p.l1_fees, strict=True)
+        money(each, coin.high) for each in (*wei[:-1], *(last + p.quote.fee for last in wei[-1:]))
     ]
     return tuple(
         Refusal("G304", f"the network fee could reach {fee:,.2f} (limit max_fee_per_tx {cap:,.2f})")
         for fee in fees
         if not (fee <= cap)
     )
+
+
+def unread_protected(p: Proposal) -> tuple[Refusal, ...]:
+    """Bytes that nobody read are there only where the call as a whole was seen to do its work.
+
+    Then the contract itself enforces the minimum, and the simulation shows all that leaves.
+    """
+    m = p.act
+    if isinstance(m, Refusal) or not m.unread:
+        return ()
+    if p.leg.kind == "swap" and not p.is_order and p.simulated.ok and m.min_out:
+        return ()
+    why = f"{m.name} carries bytes that nobody can read, and nothing else binds them"
+    return (Refusal("G116", why),)
 
 
 def canary_first(p: Proposal) -> tuple[Refusal, ...]:
@@ -328,6 +356,7 @@ RULES: tuple[Rule, ...] = (
     allowance_used_up,
     gas_sane,
     fee_capped,
+    unread_protected,
     canary_first,
 )
 

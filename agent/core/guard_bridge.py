@@ -23,17 +23,22 @@ def destination_matches(p: Proposal) -> tuple[Refusal, ...]:
 
 
 def refund_is_wallet(p: Proposal) -> tuple[Refusal, ...]:
-    """A transfer that is not delivered is paid back to the wallet itself."""
+    """A transfer that is not delivered is paid back to the wallet itself, or stays claimable."""
     m = p.act
     if isinstance(m, Refusal) or p.leg.kind != "bridge" or m.refund == p.account:
+        return ()
+    if m.lasting and m.refund is None:
         return ()
     return (Refusal("G114", f"an undelivered transfer would go back to {m.refund}"),)
 
 
 def fill_deadline_sane(p: Proposal) -> tuple[Refusal, ...]:
-    """A transfer can be delivered for a while, and is paid back within hours if it is not."""
+    """A transfer can be delivered for a while, and is paid back within hours if it is not.
+
+    One that stays claimable for its recipient for ever needs neither.
+    """
     m = p.act
-    if isinstance(m, Refusal) or p.leg.kind != "bridge":
+    if isinstance(m, Refusal) or p.leg.kind != "bridge" or m.lasting:
         return ()
     if m.fill_deadline is None:
         return (Refusal("G115", "the call does not say when an undelivered transfer ends"),)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Literal
 
 from agent.core.frozen import empty
+from agent.core.money import Address, ChainId
 
 Path = tuple[int, ...]
 """Indices into the decoded arguments, outermost first: (0, 3) is the fourth field of the
@@ -15,6 +16,19 @@ first argument, a struct."""
 
 Stand = Literal["sender", "target"]
 """What a router's pseudo address stands for: who calls, or the router itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a called contract itself implies, where the bytes of the call do not say it.
+
+    `sell` is the token of a pool and `to_chain` the far chain of a canonical bridge. `buys` is what
+    comes out on which chain for what is sold here, by (far chain, token sold).
+    """
+
+    sell: Address | None = None
+    to_chain: ChainId | None = None
+    buys: Mapping[tuple[ChainId, Address], Address] = field(default_factory=empty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +46,19 @@ class Layout:
     whom an undelivered transfer is paid back to (`refund`) and until when it may be delivered
     there (`fill_deadline`, unix seconds); with `wraps` they name the wrapped coin where the gas
     coin is meant: it is taken as value where value goes along, and always paid out unwrapped.
+
+    `coins` are pseudo addresses (lower-case hex) that mean the gas coin as a token. Pairs of fields
+    in `equal` must be the same, in `ordered` the first must not be above the second, and of each in
+    `masks` (path, mask, wanted) the bits under the mask must be as wanted. `unread` points to bytes
+    for contracts of others, which nobody decodes. `undated` says that the function has no deadline
+    at all, `paid` that what is sold is the value sent along. With `passes`, `inner` is the one call
+    that goes on to the address at that path, which does what the outer call pays for.
+
+    Of bridges: `numbers` translates their own numbers of chains, `places` says by (chain, target)
+    what the contract implies. The minimum is the amount less the field `fee_in`, or all of it with
+    `one_to_one`. `lasting` says that what is not delivered stays claimable for its recipient for
+    ever, so that neither refund nor deadline exist. `fee` is a message fee in the gas coin that
+    goes along on top; with `value_is_fee` all value is that.
     """
 
     signature: str
@@ -53,6 +80,21 @@ class Layout:
     refund: Path | None = None
     fill_deadline: Path | None = None
     wraps: bool = False
+    coins: frozenset[str] = frozenset()
+    equal: tuple[tuple[Path, Path], ...] = ()
+    ordered: tuple[tuple[Path, Path], ...] = ()
+    masks: tuple[tuple[Path, int, int], ...] = ()
+    unread: tuple[Path, ...] = ()
+    undated: bool = False
+    paid: bool = False
+    passes: Path | None = None
+    numbers: Mapping[int, ChainId] = field(default_factory=empty)
+    places: Mapping[tuple[ChainId, Address], Place] = field(default_factory=empty)
+    fee_in: Path | None = None
+    one_to_one: bool = False
+    lasting: bool = False
+    fee: Path | None = None
+    value_is_fee: bool = False
 
     @property
     def name(self) -> str:
@@ -67,6 +109,17 @@ class Layout:
         ('(address,uint24)', 'bytes[]')
         """
         return _arguments(self.signature)
+
+    def type_at(self, path: Path) -> str:
+        """The canonical type of the argument at *path*, which leads through structs only.
+
+        >>> Layout(signature="f((address,uint24),bytes[])").type_at((0, 1))
+        'uint24'
+        """
+        kind = self.signature
+        for index in path:
+            kind = _arguments(kind)[index]
+        return kind
 
 
 @cache

@@ -27,3 +27,5 @@ class Edge:
     pools: frozenset[str] = frozenset()
     detail: str = ""
     data_bytes: int = 0
+    fee: int = 0
+    far_gas: int = 0

@@ -127,10 +127,11 @@ class Proposal:
 
 
 def whole(meaning: Meaning) -> Meaning | Refusal:
-    """One meaning for a row of nested calls that hand their output on to each other.
+    """One meaning for nested calls: those of one router in a row, or one that goes on elsewhere.
 
-    Each call but the last must keep its output in the router, and the next must sell just
-    that, all of it (amount 0 means the router's own balance); otherwise G111.
+    Each call of a row but the last must keep its output in the router, and the next must sell just
+    that, all of it (amount 0 means the router's own balance); otherwise G111. Of a call that goes
+    on to another contract the outer one says what is sold, the inner one what comes out.
     """
     if not meaning.inner:
         return meaning
@@ -143,21 +144,28 @@ def whole(meaning: Meaning) -> Meaning | Refusal:
             return Refusal("G111", f"{part.name} does not continue {done[-1].name}")
         done.append(part)
     first, last = done[0], done[-1]
+    passed_on = first.target != meaning.target
+    outer = meaning if passed_on else first
     return Meaning(
         target=meaning.target,
         selector=meaning.selector,
         name=" + ".join(part.name for part in done),
         recipient=last.recipient,
-        sell=first.sell,
-        amount_in=first.amount_in,
+        sell=outer.sell,
+        amount_in=outer.amount_in,
         buy=last.buy,
         min_out=last.min_out,
         value=meaning.value,
-        deadline=meaning.deadline,
+        deadline=last.deadline if meaning.deadline is None else meaning.deadline,
         to_chain=last.to_chain,
         refund=last.refund,
         fill_deadline=last.fill_deadline,
         wraps=last.wraps,
+        fee=last.fee,
+        unread=meaning.unread or any(part.unread for part in done),
+        undated=last.undated,
+        lasting=last.lasting,
+        inner=meaning.inner if passed_on else (),
     )
 
 

@@ -41,7 +41,8 @@ class Quote:
     """A firm offer: this payload, this minimum, until then.
 
     Amounts are base units; `expires` is unix seconds of chain time; `gas` is gas units
-    for the call alone; `route` names the hops for people.
+    for the call alone; `route` names the hops for people. `fee` is what a bridge wants in the gas
+    coin on top (base units), sent along as value.
     """
 
     via: str
@@ -54,6 +55,7 @@ class Quote:
     expires: int
     gas: int
     route: str = ""
+    fee: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,9 @@ class Meaning:
     None stands for what the bytes do not say. `inner` holds nested calls. `deadline` is
     unix seconds after which the call reverts. `to_chain` is where a bridge delivers, until
     `fill_deadline` (unix seconds); after that `refund` gets the money back. `wraps` says that
-    its wrapped coins stand for the gas coin (`Layout`).
+    its wrapped coins stand for the gas coin (`Layout`). `fee` is wei of the value that pay for a
+    message. `unread` says that it carries bytes that nobody decoded, `undated` that the function
+    knows no deadline, `lasting` that an undelivered transfer stays claimable for ever.
     """
 
     target: Address
@@ -81,4 +85,8 @@ class Meaning:
     refund: Address | None = None
     fill_deadline: int | None = None
     wraps: bool = False
+    fee: int = 0
+    unread: bool = False
+    undated: bool = False
+    lasting: bool = False
     inner: tuple[Meaning, ...] = ()

@@ -1,4 +1,4 @@
-"""The process that keeps local chains alive: blocks, base fees, feeds, the relayer, its fee API.
+"""The process that keeps local chains alive: blocks, base fees, feeds, the relayer, the servers.
 
 Run as ``python -m agent.lab.attendant CONFIG``; `agent.lab.worlds` starts it.
 """
@@ -18,6 +18,7 @@ from agent.errors import SetupFailed
 from agent.lab.branch import Branch, make_branch
 from agent.lab.desk import Desk
 from agent.lab.fee_api import FeeApi
+from agent.lab.providers import Ordered, Turning, open_desks
 from agent.lab.relayer import MODES, Relayer, Terms
 from agent.wire.rpc import Rpc
 
@@ -34,8 +35,8 @@ MISSES_TO_GONE: Final = 5
 class Attendant:
     """Attends to *branches*; in a process of its own, or in ours for chains whose time stands.
 
-    `serving` answers the fee API and what `agent.lab.worlds` orders; `work` does the rest until
-    all chains are gone.
+    `serving` answers the fee API, the providers' APIs and what `agent.lab.worlds` orders; `work`
+    does the rest until all chains are gone.
     """
 
     def __init__(
@@ -45,30 +46,33 @@ class Attendant:
         self.terms = terms
         self.relayer = Relayer(branches, terms)
         self.fees = FeeApi(branches, terms)
+        self.providers = open_desks(branches)
         self._block_seconds = block_seconds
-        self._orders: Mapping[str, Callable[..., None]] = {
+        self._orders: Mapping[str, Callable[..., Any]] = {
             "relay": self._relay,
             "forge": self.fees.forge,
             "halt": lambda chain: self._halt(chain, halted=True),
             "go_on": lambda chain: self._halt(chain, halted=False),
+            "provider": self._provider,
         }
 
     @contextmanager
     def serving(self, port: int = 0) -> Iterator[Desk]:
         """Answer HTTP on loopback for the time of the block; raises PortInUse."""
-        with Desk(self.fees, self.obey, port) as desk:
+        with Desk(self.fees, self.providers, self.obey, port) as desk:
             yield desk
 
     def obey(self, order: str, arguments: list[Any]) -> dict[str, Any]:
         """Do what the owner of the chains says, and answer how things stand.
 
-        Orders are ``relay MODE``, ``forge WAY ANSWERS``, ``halt CHAIN``, ``go_on CHAIN`` and
-        ``state``. Raises KeyError, TypeError and ValueError for what is none.
+        Orders are ``relay MODE``, ``forge WAY ANSWERS``, ``halt CHAIN``, ``go_on CHAIN``,
+        ``provider NAME ORDER ARGUMENTS…`` and ``state``; what a provider answers is ``told``.
+        Raises KeyError, TypeError and ValueError for what is none.
         """
-        if order != "state":
-            self._orders[order](*arguments)
+        told = None if order == "state" else self._orders[order](*arguments)
         return {
             **asdict(self.terms),
+            "told": told,
             "forgeries_left": self.fees.forgeries_left,
             "halted": [chain for chain, branch in self.branches.items() if branch.halted],
             "fault": self.relayer.fault,
@@ -87,8 +91,18 @@ class Attendant:
             if time.monotonic() >= published + PUBLISH_SECONDS:
                 self._publish()
                 published = time.monotonic()
-            self.relayer.turn()
+            self.turn()
             time.sleep(TURN_SECONDS)
+
+    def turn(self) -> None:
+        """One turn of the relayer and of everybody else who acts by himself; raises nothing."""
+        self.relayer.turn()
+        for desk in self.providers.values():
+            if isinstance(desk, Turning):
+                try:
+                    desk.turn()
+                except SetupFailed as fault:
+                    self.relayer.fault = fault.message
 
     def _mine(self, branch: Branch) -> None:
         due = time.monotonic()
@@ -116,6 +130,12 @@ class Attendant:
         if mode not in MODES:
             raise ValueError(mode)
         self.terms.mode = mode
+
+    def _provider(self, name: str, order: str, *arguments: Any) -> Any:
+        desk = self.providers[name]
+        if not isinstance(desk, Ordered):
+            raise KeyError(order)
+        return desk.order(order, *arguments)
 
     def _halt(self, chain: int, *, halted: bool) -> None:
         self.branches[chain].halted = halted

@@ -54,17 +54,23 @@ def overlay_text(
     confirmations: int | None = None,
     max_head_age_seconds: int | None = None,
 ) -> str:
-    """The overlay as TOML; between several chains there is a bridge with a fee API."""
+    """The overlay as TOML; between several chains there is a bridge with a fee API.
+
+    One chain alone has nobody who attends to it, and so none of the providers' servers.
+    """
     chains = list(world.values()) if isinstance(world, Worlds) else [world]
-    bridges: list[str] = []
-    if isinstance(world, Worlds) and len(chains) > 1:
-        bridges = _table("bridges.across", {"api": world.fee_api})
+    servers: list[str] = []
+    if isinstance(world, Worlds):
+        if len(chains) > 1:
+            servers += _table("bridges.across", {"api": world.fee_api})
+        for name, api in world.provider_apis.items():
+            servers += _table(f"providers.{name}", {"api": api})
     told = {"confirmations": confirmations, "max_head_age_seconds": max_head_age_seconds}
     return "\n".join(
         [
             "# LOCAL: private chains of this machine. Written by the lab, not for real money.",
             *_lines({"schema": 1, "local": True}),
-            *bridges,
+            *servers,
             *(line for chain in chains for line in _chain(chain, told)),
             *_table("keys", {"generated": [key.lower() for key in keys]}),
             "",

@@ -45,11 +45,12 @@ class Puppet:
 
     With *mines* it mines the blocks itself, for nodes that do not. *tip* is its priority fee in
     wei per gas: wallets learn from others what is usual. All methods raise SetupFailed when the
-    node does not do what it is told.
+    node does not do what it is told. ``placed`` are the addresses that `deploy_at` put code at.
     """
 
     def __init__(self, rpc: Rpc, account: str, *, tip: int = 1, mines: bool = False) -> None:
         self.account = account
+        self.placed: list[str] = []
         self._rpc = rpc
         self._tip = tip
         self._mines = mines
@@ -91,6 +92,7 @@ class Puppet:
         runtime = self.rpc("eth_call", call, "latest")
         self.send(Tx(to=address, input="0x", what=f"constructing {artifact.name}"))
         self.rpc("anvil_setCode", address, runtime)
+        self.placed.append(address)
 
     def rpc(self, method: str, *parameters: Any) -> JSON:
         """Ask the node one thing."""

@@ -20,21 +20,24 @@ from agent.lab.contracts import Artifact
 from agent.lab.packages import artifacts, fetch_packages, node_binary
 from agent.lab.pins import contract_pins, node_pin
 from agent.lab.places import GENESIS_TIME, PLACES, Place
+from agent.lab.providers import put_providers
 from agent.lab.puppet import Puppet
 from agent.lab.rollups import rollup_addresses
 from agent.lab.sealed import is_sealed, only_one, read_sealed, seal
 from agent.lab.spoke_pool import let_spend
 from agent.wire.keccak import keccak256
 
-KEPT_VERSIONS: Final = 4
-"""Saved worlds of other versions of this package that are kept; each chain has a few megabytes."""
+KEPT_VERSIONS: Final = 12
+"""Saved worlds of other versions of this package that are kept; each chain has a few megabytes,
+and checkouts side by side must not remove each other's."""
 
 INGREDIENTS: Final = (
     *("abi.py", "accounts.py", "anvil.py", "build.py", "child.py", "compiled.py", "contracts.py"),
     *("homes.py", "npm.py", "packages.py", "packages.toml", "pins.py", "places.py", "pools.py"),
     *("puppet.py", "rollups.py", "saved.py", "sealed.py", "spoke_pool.py"),
 )
-"""Files of this folder that a saved chain is made by or of; a change of another builds nothing."""
+"""Files of this folder that a saved chain is made by or of, beside what is in the folders of the
+providers and of our contracts; a change of another builds nothing."""
 
 _STATE: Final = "state.json"
 _FACTS: Final = "facts.json"
@@ -114,7 +117,7 @@ def _origin() -> str:
     here = Path(__file__).parent
     files = [file for name in INGREDIENTS if (file := here / name).is_file()]
     digest = hashlib.sha256()
-    for file in sorted([*files, *here.glob("vyper/*.vy")]):
+    for file in sorted([*files, *here.glob("providers/*.py"), *here.glob("vyper/*.vy")]):
         digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -132,6 +135,7 @@ def _build(
     try:
         treasury = Puppet(node.rpc, TREASURY, tip=place.tip, mines=True)
         built = build_world(treasury, place, third, own)
+        put_providers(treasury, place, third, own)
         let_spend(Puppet(node.rpc, ATTENDANT, tip=place.tip, mines=True), place)
         facts = _facts(treasury, place, built)
         state = str(treasury.rpc("anvil_dumpState"))
@@ -146,7 +150,8 @@ def _build(
 def _facts(treasury: Puppet, place: Place, built: Built) -> dict[str, Any]:
     addresses = _addresses(place, built)
     genesis = treasury.rpc("eth_getBlockByNumber", "0x0", False)  # noqa: FBT003 - the RPC's own parameter
-    watched = [*addresses.values(), *(pool.address for pool in built.pools)]
+    pools = [pool.address for pool in built.pools]
+    watched = sorted({*addresses.values(), *pools, *treasury.placed})
     codes = treasury.batch([("eth_getCode", [address, "latest"]) for address in watched])
     if not isinstance(genesis, dict) or "0x" in codes:
         raise SetupFailed(

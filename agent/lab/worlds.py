@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from agent.lab.attendance import Attendance, order, start_attendant
 from agent.lab.attendant import Attendant
 from agent.lab.branch import make_branch
+from agent.lab.providers import desk_names
 from agent.lab.relayer import Mode, Terms
 from agent.lab.saved import saved_worlds
 from agent.lab.world import World, start_world
@@ -48,6 +49,11 @@ class Worlds(Mapping[int, World]):
         """Where the bridge's fee API stands, as `[bridges.across] api` says it."""
         return f"{self.desk_url}/api"
 
+    @property
+    def provider_apis(self) -> Mapping[str, str]:
+        """Where the providers' APIs stand, by name, as `[providers.NAME] api` says it."""
+        return {name: f"{self.desk_url}/providers/{name}" for name in desk_names()}
+
     def relay(self, mode: Mode) -> None:
         """Let the relayer fill promptly, late or never from now on."""
         order(self.desk_url, "relay", mode)
@@ -55,6 +61,10 @@ class Worlds(Mapping[int, World]):
     def forge(self, way: str, answers: int = 1) -> None:
         """Let the next *answers* of the fee API lie, in a way of `agent.lab.fee_api.FORGERIES`."""
         order(self.desk_url, "forge", way, answers)
+
+    def tell(self, provider: str, what: str, *arguments: Any) -> Any:
+        """Give a provider's desk an order, in words of its own; returns what it answers."""
+        return order(self.desk_url, "provider", provider, what, *arguments)["told"]
 
     def state(self) -> dict[str, Any]:
         """How the attendant stands: its terms, forgeries left, halted chains, the last fault."""
@@ -93,9 +103,9 @@ class Worlds(Mapping[int, World]):
         self.set_time(max(world.head()[1] for world in self.values()) + seconds)
 
     def turn(self) -> None:
-        """One turn of the relayer, where no attendant takes them."""
+        """One turn of the relayer and the providers, where no attendant takes them."""
         if self._attendant is not None:
-            self._attendant.relayer.turn()
+            self._attendant.turn()
 
     @contextmanager
     def relaying(self, every_seconds: float = 0.05) -> Iterator[None]:

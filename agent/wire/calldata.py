@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.core.layout import Layout, Path
-from agent.core.money import NATIVE, Address
+from agent.core.layout import Layout, Path, Place
+from agent.core.money import NATIVE, Address, ChainId
 from agent.core.quote import Call, Meaning
 from agent.core.verdict import Refusal
 from agent.wire.abi import AbiError, decode, encode
@@ -31,8 +31,14 @@ _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 _ADDRESS_BYTES, _FEE_BYTES = 20, 3
 """A V3 path packs 20 bytes of token and 3 bytes of fee in turn (Uniswap v3-periphery Path)."""
 
-_EMPTY = (0, "0x" + "00" * 20, b"")
-"""What an argument holds that says nothing: no number, no address, no bytes."""
+_PADDING_BYTES = 12
+"""What stands before an address in 32 bytes."""
+
+_EMPTY = (0, "0x" + "00" * 20, b"", ())
+"""What an argument holds that says nothing: no number, no address, no bytes, no items."""
+
+_NOWHERE = Place()
+"""A contract that implies nothing."""
 
 APPROVAL = Layout(signature=APPROVE, spender=(0,), amount_in=(1,))
 
@@ -55,7 +61,7 @@ def meaning(call: Call, layouts: Mapping[str, Layout], *, account: Address) -> M
         return Refusal("G101", "the call has no address or is far too long")
     if not _CALLDATA.fullmatch(call.data):
         return Refusal("G101", f"the call to {call.to} has no calldata that could be read")
-    reader = _Reader(call.to, layouts, account)
+    reader = _Reader(call.chain, call.to, layouts, account)
     return reader.read(call.data, value=call.value, depth=1)
 
 
@@ -63,6 +69,7 @@ def meaning(call: Call, layouts: Mapping[str, Layout], *, account: Address) -> M
 class _Reader:
     """Reads calls of one contract that one account sends."""
 
+    chain: ChainId
     to: Address
     layouts: Mapping[str, Layout]
     account: Address
@@ -77,33 +84,51 @@ class _Reader:
             return Refusal(code, f"the {what} to {self.to} has the unknown selector {four}")
         try:
             values = _exact(layout, bytes.fromhex(calldata[10:]))
-            sell, buy = self._tokens(values, layout)
-            inner = self._inner(values, layout, depth)
+            inner = self._inner(values, layout, value, depth)
+            if isinstance(inner, Refusal):
+                return inner
+            return self._meaning(four, layout, values, value=value, inner=inner)
         except AbiError as error:
             return Refusal("G101", f"{layout.name} on {self.to} cannot be decoded: {error}")
-        if isinstance(inner, Refusal):
-            return inner
+
+    def _meaning(
+        self,
+        four: str,
+        layout: Layout,
+        values: tuple[Any, ...],
+        *,
+        value: int,
+        inner: tuple[Meaning, ...],
+    ) -> Meaning:
+        place = layout.places.get((self.chain, self.to), _NOWHERE)
+        to_chain = _far_chain(values, layout, place)
+        sell, buy = self._tokens(values, layout, place, to_chain)
+        amount_in = _at(values, layout.amount_in)
         return Meaning(
             target=self.to,
             selector=four,
             name=layout.name,
             recipient=self._recipient(values, layout),
             sell=sell,
-            amount_in=_at(values, layout.amount_in),
+            amount_in=amount_in,
             buy=buy,
-            min_out=_at(values, layout.min_out),
+            min_out=_minimum(values, layout, amount_in),
             value=value,
             spender=_at(values, layout.spender),
             deadline=_at(values, layout.deadline),
-            to_chain=_at(values, layout.to_chain),
-            refund=_at(values, layout.refund),
+            to_chain=to_chain,
+            refund=_address(_at(values, layout.refund)),
             fill_deadline=_at(values, layout.fill_deadline),
             wraps=layout.wraps,
+            fee=value if layout.value_is_fee else _at(values, layout.fee) or 0,
+            unread=any(_at(values, path) not in _EMPTY for path in layout.unread),
+            undated=layout.undated,
+            lasting=layout.lasting,
             inner=inner,
         )
 
     def _inner(
-        self, values: tuple[Any, ...], layout: Layout, depth: int
+        self, values: tuple[Any, ...], layout: Layout, value: int, depth: int
     ) -> tuple[Meaning, ...] | Refusal:
         if layout.inner is None:
             return ()
@@ -112,9 +137,14 @@ class _Reader:
             raise AbiError("it nests no calls")
         if depth >= MAX_DEPTH:
             return Refusal("G111", f"calls on {self.to} are nested deeper than {MAX_DEPTH}")
+        reader, sent = self, 0
+        if layout.passes is not None:
+            # The whole call goes on to another contract, with what was sent along.
+            reader, sent = replace(self, to=Address(_at(values, layout.passes))), value
+            calls = (calls,)
         found = []
         for item in calls:
-            nested = self.read("0x" + item.hex(), value=0, depth=depth + 1)
+            nested = reader.read("0x" + item.hex(), value=sent, depth=depth + 1)
             if isinstance(nested, Refusal):
                 return nested
             found.append(nested)
@@ -123,24 +153,31 @@ class _Reader:
     def _recipient(self, values: tuple[Any, ...], layout: Layout) -> Address | None:
         if layout.wallet_only:
             return self.account
-        said = _at(values, layout.recipient)
-        stand = layout.stands.get(said)
+        said = _address(_at(values, layout.recipient))
+        stand = None if said is None else layout.stands.get(said)
         if stand is not None:
             return self.account if stand == "sender" else self.to
-        return None if said is None else Address(said)
+        return said
 
     def _tokens(
-        self, values: tuple[Any, ...], layout: Layout
+        self, values: tuple[Any, ...], layout: Layout, place: Place, to_chain: ChainId | None
     ) -> tuple[Address | None, Address | None]:
         if layout.target_is:
             return (self.to, NATIVE) if layout.target_is == "sell" else (NATIVE, self.to)
         if layout.hops is None:
-            return _at(values, layout.sell), _at(values, layout.buy)
-        route = _at(values, layout.hops)
-        tokens = _unpacked(route) if layout.hops_form == "packed" else route
-        if len(tokens) < 2:
-            raise AbiError("its route has no two tokens")
-        return Address(tokens[0]), Address(tokens[-1])
+            sell, buy = _address(_at(values, layout.sell)), _address(_at(values, layout.buy))
+        else:
+            route = _at(values, layout.hops)
+            tokens = _unpacked(route) if layout.hops_form == "packed" else route
+            if len(tokens) < 2:
+                raise AbiError("its route has no two tokens")
+            sell, buy = Address(tokens[0]), Address(tokens[-1])
+        sell = NATIVE if layout.paid or sell in layout.coins else sell
+        sell = place.sell if sell is None else sell
+        buy = NATIVE if buy in layout.coins else buy
+        if buy is None and sell is not None and to_chain is not None:
+            buy = place.buys.get((to_chain, sell))
+        return sell, buy
 
 
 def _exact(layout: Layout, body: bytes) -> tuple[Any, ...]:
@@ -148,9 +185,52 @@ def _exact(layout: Layout, body: bytes) -> tuple[Any, ...]:
     values = decode(layout.types, body)
     if encode(layout.types, values) != body:
         raise AbiError("it carries bytes that no field explains")
-    if any(_at(values, path) not in _EMPTY for path in layout.zeros):
+    if not all(_is_empty(values, layout, path) for path in layout.zeros):
         raise AbiError("a field that must be empty is not")
+    if any(_at(values, one) != _at(values, other) for one, other in layout.equal):
+        raise AbiError("two fields that must be equal are not")
+    if not all(_at(values, low) <= _at(values, high) for low, high in layout.ordered):
+        raise AbiError("a field is above what bounds it")
+    if any(_at(values, path) & mask != wanted for path, mask, wanted in layout.masks):
+        raise AbiError("a field has bits that must not be set")
     return values
+
+
+def _is_empty(values: tuple[Any, ...], layout: Layout, path: Path) -> bool:
+    """Whether an argument says nothing; a word of bytes is never shorter than its zeros."""
+    said = _at(values, path)
+    return said in _EMPTY or (layout.type_at(path) == "bytes32" and not any(said))
+
+
+def _far_chain(values: tuple[Any, ...], layout: Layout, place: Place) -> ChainId | None:
+    said = _at(values, layout.to_chain)
+    if said is None:
+        return place.to_chain
+    if not layout.numbers:
+        return ChainId(said)
+    if said not in layout.numbers:
+        raise AbiError(f"nobody knows a chain of the number {said}")
+    return layout.numbers[said]
+
+
+def _minimum(values: tuple[Any, ...], layout: Layout, amount_in: int | None) -> int | None:
+    """The least that comes out, as the function itself guarantees it."""
+    if layout.one_to_one:
+        return amount_in
+    least: int | None = _at(values, layout.min_out)
+    if layout.fee_in is None or amount_in is None:
+        return least
+    kept: int = _at(values, layout.fee_in)
+    return max(0, amount_in - kept)
+
+
+def _address(said: Any) -> Address | None:
+    """An address; of 32 bytes the first twelve must be zero, or it is none of this kind."""
+    if isinstance(said, bytes):
+        if any(said[:_PADDING_BYTES]):
+            raise AbiError("an address has more than twenty bytes")
+        return Address("0x" + said[_PADDING_BYTES:].hex())
+    return None if said is None else Address(said)
 
 
 def _at(values: Any, path: Path | None) -> Any:

@@ -42,6 +42,7 @@ from proposals import (
     swap_data,
     with_approvals,
     with_data,
+    with_meaning,
     with_payload,
 )
 
@@ -745,6 +746,7 @@ BAD: dict[str, tuple[str, Proposal]] = {
     "allowance_used_up": ("S103", with_simulated(honest(), allowances=(1,))),
     "gas_sane": ("G306", with_gas(honest(), 2**63)),
     "fee_capped": ("G304", with_l1_fees(honest(), L1Fee(wei=10**16))),
+    "unread_protected": ("G116", with_meaning(honest("bridge"), unread=True)),
     "canary_first": ("G501", replace(honest(), canary=Decimal(50))),
 }
 

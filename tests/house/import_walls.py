@@ -21,8 +21,9 @@ PURE_ROOMS = {
 }
 ADAPTER_ROOMS = ("venues", "bridges", "signers", "oracles", "stores")
 ADAPTERS = ("chain", *ADAPTER_ROOMS, "sim")
-# Where a module may be chosen by name at run time: compose by configuration, cli by command.
-DYNAMIC = ("compose", "cli")
+# Where a module may be chosen by name at run time: compose by configuration, cli by command, the
+# lab's providers by being there.
+DYNAMIC = ("compose", "cli", "lab.providers")
 _COMPUTED = {"__import__", "importlib.import_module", "runpy.run_module", "runpy.run_path"}
 
 

@@ -210,5 +210,5 @@ def test_chain_that_does_not_answer_makes_the_api_fail(
 def test_desk_on_a_taken_port_is_an_error_with_a_fix(worlds: Worlds) -> None:
     attendant = Attendant({}, Terms())
     with pytest.raises(PortInUse, match="is in use") as problem:
-        Desk(attendant.fees, attendant.obey, int(worlds.desk_url.rpartition(":")[2]))
+        Desk(attendant.fees, {}, attendant.obey, int(worlds.desk_url.rpartition(":")[2]))
     assert "choose another port" in problem.value.fix
