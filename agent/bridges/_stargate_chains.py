@@ -46,7 +46,8 @@ class StargateChain:
 
     `eid` is LayerZero's number for it, `messaging` Stargate's contract on LayerZero's `endpoint`.
     `pools` are by asset, `tokens` what each takes and pays. `verify_seconds` is how long those who
-    verify messages let the chain settle; a block counts after `confirmations`.
+    verify messages let the chain settle; a block counts after `confirmations`. `targets` are
+    called, and may spend, with the code that must stand there ('' where it is not pinned).
     """
 
     chain: ChainId
@@ -57,7 +58,7 @@ class StargateChain:
     tokens: Mapping[str, Token]
     verify_seconds: int
     confirmations: int
-    code_hashes: Mapping[Address, str]
+    targets: Mapping[Address, str]
 
     def asset_of(self, token: Token) -> str | None:
         """The asset that a token is here; None for one that no pool takes."""
@@ -66,12 +67,6 @@ class StargateChain:
     def unit(self, asset: str) -> int:
         """Base units of which only whole multiples cross."""
         return int(10 ** (self.tokens[asset].decimals - SHARED_DECIMALS))
-
-    @property
-    def targets(self) -> dict[Address, str]:
-        """What is called, and may spend, with the code that it must have ('' if not pinned)."""
-        found = (*self.pools.values(), self.endpoint)
-        return {address: self.code_hashes.get(address, "") for address in found}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,30 +105,27 @@ class Route:
 
 def stargate_chain(known: ProviderChain) -> StargateChain:
     """Stargate's table of one chain; pools of assets that are not known here are left out."""
-    facts = known.facts
     coin = next((asset for asset, token in known.tokens.items() if token == known.wrapped), None)
     pools: dict[str, Address] = {}
     tokens: dict[str, Token] = {}
-    for name, pool in _table(facts["pools"]).items():
+    for name, pool in known.table("pools").items():
         asset = coin if name == COIN else name
         token = known.native if name == COIN else known.tokens.get(name)
-        if asset is not None and token is not None and token.decimals >= SHARED_DECIMALS:
-            pools[asset], tokens[asset] = Address(str(pool)), token
+        if asset is None or token is None or token.decimals < SHARED_DECIMALS:
+            continue
+        pools[asset], tokens[asset] = Address(str(pool)), token
+    endpoint = known.address("endpoint")
     return StargateChain(
         chain=known.chain,
-        eid=int(str(facts["eid"])),
-        endpoint=Address(str(facts["endpoint"])),
-        messaging=Address(str(facts["messaging"])),
+        eid=known.number("eid"),
+        endpoint=endpoint,
+        messaging=known.address("messaging"),
         pools=pools,
         tokens=tokens,
-        verify_seconds=int(str(facts["verify_seconds"])),
+        verify_seconds=known.number("verify_seconds"),
         confirmations=known.confirmations,
-        code_hashes=known.code_hashes,
+        targets=known.pinned(*pools.values(), endpoint),
     )
-
-
-def _table(fact: object) -> Mapping[str, object]:
-    return fact if isinstance(fact, Mapping) else {}
 
 
 def route(chains: Mapping[ChainId, StargateChain], sell: Token, buy: Token) -> Route | None:

@@ -24,7 +24,7 @@ from agent.errors import NoRoute, Unavailable
 from agent.ports import AdapterIo, Delivery, Track, Transfer
 from agent.provider import About, ProviderOptions
 
-ABOUT = About("Stargate v2")
+ABOUT = About(title="Stargate v2")
 
 SEND_GAS, COIN_GAS = 183_900, 155_600
 """Gas of a transfer of USDC and of the gas coin, measured on local chains."""
