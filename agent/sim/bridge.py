@@ -29,6 +29,7 @@ SEND = Layout(
     recipient=(5,),
     refund=(6,),
     fill_deadline=(7,),
+    value_is_fee=True,
 )
 CLAIM = Layout(signature="claim(bytes32,address,uint256,address)", recipient=(3,))
 
@@ -42,8 +43,8 @@ class PaperBridge:
     """Takes money on one chain and gives it out on another, `seconds` later.
 
     `way` says how it ends: pushed to the wallet, to be claimed, refunded at the start, gone,
-    or never. A fill happens once per deposit, whatever restarts in between: it is kept in
-    the far chain's own state, by the deposit's transaction.
+    or never. A fill happens once per deposit, whatever restarts in between: it is kept in the far
+    chain's own state, by the deposit's transaction. `message_fee` is wei that it wants on top.
     """
 
     name = "paper-bridge"
@@ -53,6 +54,7 @@ class PaperBridge:
         self.way = way
         self.seconds = 10
         self.fee_bps = 5
+        self.message_fee = 0
         self._chains = chains
 
     @property
@@ -124,9 +126,10 @@ class PaperBridge:
             amount_out=out,
             min_amount_out=out,
             allowances=(Allowance(self.address, Amount(sell, sell_raw)),),
-            payload=call(sell.chain, self.address, SEND, values),
+            payload=call(sell.chain, self.address, SEND, values, self.message_fee),
             expires=now + QUOTE_SECONDS,
             gas=50_000,
+            fee=self.message_fee,
         )
 
     def __call__(self, ledger: Ledger, sender: Address, _value: int, data: str, _time: int) -> None:
