@@ -25,6 +25,7 @@ from agent.wire.clock import SystemClock
 NEAR, FAR, OTHER = ChainId(1), ChainId(8453), ChainId(42161)
 WALLET = Address("0x" + "a11e7" * 8)
 CONFIRMATIONS = 2
+FEE_MODELS: Any = {"ethereum": "eip1559", "op_stack": "op_stack", "arbitrum": "arbitrum"}
 
 ENDPOINT = Address("0x1a44076050125825900e736c501f859c50fe728c")
 FACTS: dict[ChainId, dict[str, Any]] = {
@@ -162,6 +163,7 @@ def open_passing(worlds: Worlds) -> Iterator[Passing]:
             multicall3=Address(world.addresses["multicall3"]),
             max_head_age_seconds=None,
             clock=SystemClock(),
+            fee_model=FEE_MODELS[world.place.kind],
         )
         for chain, world in worlds.items()
     }

@@ -16,13 +16,14 @@ from agent.core.quote import Call
 from agent.core.wording import span, whole
 from agent.ports import Act, Delivered, Delivery, Gone, Node, Track, Transfer, Waiting
 
-LATE_SECONDS = 1_800
-"""Beyond the usual time, from the transfer on: from then on it is worth a word, and a message that
-is verified and that nobody executes is executed by the wallet itself. Executors are paid to do it
+LATE_SECONDS, IDLE_SECONDS = 600, 1_800
+"""Beyond the usual time, from the transfer on: when it is worth a word, and when a message that is
+verified and that nobody executes is executed by the wallet itself. Executors are paid to do it
 within seconds; one that has not in half an hour may never."""
 
-SOON_SECONDS, SELDOM_SECONDS = 2, 15
-"""Pauses between looks: while it may come any moment, and while there is only waiting."""
+SOON_SECONDS, SELDOM_SECONDS, PATIENCE = 2, 15, 8
+"""Pauses between looks: while it may come any moment, at most, and which part of the time that has
+passed already."""
 
 EXECUTE_GAS, RETRY_GAS = 400_000, 250_000
 """Gas limits of the two ways to finish a transfer: three times what they take on local chains,
@@ -78,24 +79,26 @@ class Tracker:
     ) -> Waiting | Act:
         """Who has to do what next, and what we do where nobody does."""
         amount = whole(Amount(far.tokens[made.asset], self._evidence.far_raw(made)))
-        late = now - self._evidence.sent_at(made) > near.verify_seconds + LATE_SECONDS
+        since = now - self._evidence.sent_at(made)
+        beyond = since - near.verify_seconds
         if stand.kept:
             why = f"Stargate's pool on chain {far.chain} could not pay {amount} out"
             return self._finish(made, far, now, f"{why} (message {made.id})", retry=True)
         if stand.verified:
             why = f"the message that pays {amount} out on chain {far.chain} is verified"
-            if late:
+            if beyond > IDLE_SECONDS:
                 told = f"{why} and nobody has executed it ({made.id})"
                 return self._finish(made, far, now, told, retry=False)
-            return self._wait(made, now, f"{why}, and is executed any moment ({made.id})")
-        state = "is late" if late else "is on its way"
+            why = f"{why}, and is executed any moment ({made.id})"
+            return self._wait(made, now, why, since=since)
+        state = "is late" if beyond > LATE_SECONDS else "is on its way"
         usual = span(near.verify_seconds)
         what = "must be verified anew" if stand.taken_back else f"is verified after about {usual}"
         why = (
             f"{amount} {state} to chain {far.chain}: its message {made.id} {what}; it can neither "
             f"be taken back nor paid to anybody else"
         )
-        return self._wait(made, now, why, late=late)
+        return self._wait(made, now, why, since=since)
 
     def _finish(
         self, made: Passage, far: StargateChain, now: int, told: str, *, retry: bool
@@ -105,14 +108,16 @@ class Tracker:
         data = made.retry_data(self._evidence.far_raw(made)) if retry else made.execute_data()
         if not self._evidence.would_pass(made, to, data):
             why = "it cannot be paid out now, by anybody, and is tried again"
-            return self._wait(made, now, f"{told}; {why}", late=True)
+            return self._wait(made, now, f"{told}; {why}", since=IDLE_SECONDS)
         call = Call(far.chain, to, 0, data)
         gas = RETRY_GAS if retry else EXECUTE_GAS
         draft = Draft(purpose="claim", chain=far.chain, payload=call, gas_limit=gas)
         return Act(draft, f"{told}; your wallet does, which costs gas there")
 
-    def _wait(self, made: Passage, now: int, why: str, *, late: bool = False) -> Waiting:
-        return Waiting(now + (SELDOM_SECONDS if late else SOON_SECONDS), why, made.id)
+    def _wait(self, made: Passage, now: int, why: str, *, since: int = 0) -> Waiting:
+        """Look again the later the longer it takes: it is *since* so many seconds on its way."""
+        pause = max(SOON_SECONDS, min(SELDOM_SECONDS, since // PATIENCE))
+        return Waiting(now + pause, why, made.id)
 
     def find(self, account: Address, since: Mapping[ChainId, int]) -> tuple[Transfer, ...]:
         """Transfers of *account* to itself that have not arrived; raises Unavailable."""

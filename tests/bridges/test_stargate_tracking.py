@@ -19,7 +19,7 @@ from stargate_rigs import (
 )
 
 from agent.bridges import _stargate_evidence
-from agent.bridges._stargate_tracking import LATE_SECONDS
+from agent.bridges._stargate_tracking import IDLE_SECONDS, LATE_SECONDS
 from agent.bridges.stargate import make
 from agent.core.intent import Draft, Receipt
 from agent.core.money import Address, Amount, ChainId
@@ -38,7 +38,7 @@ OUT = 4_147_509_999
 ETHER = 10**18
 NOWHERE = "0x" + "77" * 32
 STRANGER = Address("0x" + "57a6e" * 8)
-LATE = 180 + LATE_SECONDS + 1
+LATE, IDLE = 180 + LATE_SECONDS + 1, 180 + IDLE_SECONDS + 1
 
 
 @pytest.fixture
@@ -223,7 +223,8 @@ def test_verified_message_that_nobody_executes_is_executed_by_the_wallet(
     turn(passing)
     why = waits(passing, leg, deposit)
     assert "on chain 8453 is verified, and is executed any moment (0xid)" in why
-    draft, why = acts(passing, leg, deposit, LATE)
+    assert "is executed any moment" in waits(passing, leg, deposit, IDLE - 60)
+    draft, why = acts(passing, leg, deposit, IDLE)
     assert why.endswith("; your wallet does, which costs gas there")
     assert ("claim", FAR, None) == (draft.purpose, draft.chain, draft.moves)
     said = meaning(draft.payload, passing.bridge.layouts, account=WALLET)  # type: ignore[arg-type]
@@ -246,7 +247,7 @@ def test_message_that_waits_for_an_earlier_one_is_waited_for(passing: Passing) -
     _, (library, verification) = delivery.played
     sender = passing.puppet(FAR, library)
     sender.send(Tx(to=verification.to, input=verification.data, what="verifying"))
-    why = waits(passing, leg, second, LATE)
+    why = waits(passing, leg, second, IDLE)
     assert "nobody has executed it (0xid); it cannot be paid out now, by anybody" in why
     assert "executed any moment" in waits(passing, leg, second)
 
@@ -292,6 +293,18 @@ def test_message_that_was_taken_back_must_be_verified_anew(passing: Passing) -> 
         )
     )
     assert "its message 0xid must be verified anew" in waits(passing, leg, deposit, LATE)
+
+
+def test_looks_become_fewer_the_longer_it_takes(passing: Passing) -> None:
+    passing.tell("mode", "never")
+    leg, deposit = sent(passing)
+    at = passing.now()
+    pauses = []
+    for later in (0, 40, 160, LATE):
+        found = tracked(passing, leg, deposit, later)
+        assert isinstance(found, Waiting)
+        pauses.append(found.until - at - later)
+    assert [2, 5, 15, 15] == pauses
 
 
 # Transfers that are not what the leg says.
