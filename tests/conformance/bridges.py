@@ -12,6 +12,7 @@ from typing import Protocol
 from bridge_rigs import FAR, NEAR, WALLET, Crossing, native
 from paper_world import BRIDGE, ETHER, ME, USDC_A, USDC_B, WBTC_B, WETH_A, WETH_B, A, World
 from sim.paper import granted, mined
+from stargate_rigs import Passing
 
 import agent.bridges
 from agent.core.intent import Receipt
@@ -156,6 +157,48 @@ class OnAcross:
     def held(self, token: Token) -> int:
         node = self.crossing.nodes[token.chain]
         return node.balances(WALLET, [token], node.block().number)[token]
+
+
+class OnStargate:
+    """Stargate's real pools on local chains, with those who verify and execute its messages."""
+
+    def __init__(self, passing: Passing) -> None:
+        self.passing = passing
+        self.bridge = passing.bridge
+        self.account = WALLET
+
+        def both(symbol: str) -> tuple[Token, Token]:
+            return passing.token(NEAR, symbol), passing.token(FAR, symbol)
+
+        usdc, far_usdc = both("USDC")
+        self.transfers = ((usdc, far_usdc, RAW), (*both("ETH"), ETHER + 7))
+        self.unknown = (
+            (usdc, passing.token(FAR, "USDT")),
+            (usdc, usdc),
+            (usdc, replace(far_usdc, chain=ELSEWHERE)),
+            both("WETH"),
+            both("DAI"),
+        )
+
+    def now(self) -> int:
+        return self.passing.now()
+
+    def node(self, chain: ChainId) -> Node:
+        return self.passing.nodes[chain]
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        sold = wanted.planned_sell
+        self.passing.worlds[NEAR].fund(WALLET, {sold.token.symbol: sold.raw})
+        return self.passing.deposit(wanted)
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        self.passing.deliver()
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        raise AssertionError("a message cannot be taken back")
+
+    def held(self, token: Token) -> int:
+        return self.passing.held(token.chain, token.symbol)
 
 
 def bridge_names() -> list[str]:
