@@ -201,9 +201,13 @@ class WrongChain(Unavailable):
 
 
 class RateLimited(Unavailable):
-    """A node or provider asks to wait."""
+    """A node or provider asks to wait, perhaps for so many `seconds`."""
 
     code = "N103"
+
+    def __init__(self, message: str, *, fix: str, seconds: float = 0.0) -> None:
+        super().__init__(message, fix=fix)
+        self.seconds = seconds
 
 
 class NoSimulator(Unavailable):
@@ -237,9 +241,18 @@ class ProviderSilent(Unavailable):
 
 
 class Rejected(Unavailable):
-    """A provider understood a question and says no."""
+    """A provider understood a question and says no.
+
+    `status` is that of HTTP and `reply` what its body holds as JSON, None where that is none: it
+    is foreign, so it decides what is asked next and is never shown.
+    """
 
     code = "N110"
+
+    def __init__(self, message: str, *, fix: str, status: int = 0, reply: object = None) -> None:
+        super().__init__(message, fix=fix)
+        self.status = status
+        self.reply = reply
 
 
 class NoticeUndelivered(Unavailable):

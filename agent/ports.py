@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from agent.core.fact import Fact, Reserved
 from agent.core.fees import FeeQuote, L1Fee
@@ -23,10 +22,7 @@ from agent.core.quote import Allowance, Call, Quote
 from agent.core.sighting import Sighting
 from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
-from agent.errors import Unreachable
-
-JSON: TypeAlias = bool | int | Decimal | str | list["JSON"] | dict[str, "JSON"] | None
-"""What a provider's answer is made of: numbers with a fraction are Decimal, never float."""
+from agent.provider import Http, Offline
 
 BlockTag = int | Literal["latest", "finalized"]
 
@@ -360,30 +356,6 @@ class Notifier(Protocol):
 
     def tell(self, notice: Notice) -> None:
         """Hand *notice* on once; raises AgentError, whose text holds no secret, when it cannot."""
-
-
-class Http(Protocol):
-    """Asks providers' servers; reads only."""
-
-    def get(self, url: str, query: Mapping[str, str], *, headers: Mapping[str, str] = ...) -> JSON:
-        """The answer to one question; raises RateLimited, Unreachable, Rejected or BadReply.
-
-        Errors name the host and nothing else of the address, the query or the headers.
-        """
-
-
-class Offline:
-    """Implements the Http port where nobody is to be asked."""
-
-    def get(
-        self,
-        _url: str,
-        _query: Mapping[str, str],
-        *,
-        headers: Mapping[str, str] | None = None,  # noqa: ARG002  it carries none
-    ) -> JSON:
-        """Raise Unreachable, whatever is asked."""
-        raise Unreachable("no provider is asked here", fix="ask outside of the rehearsal")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from agent.bridges._routes import ChainOptions, Route
 from agent.core.money import Bps, ChainId, Token
 from agent.core.rounding import mul_div_up
 from agent.errors import BadReply, Contradicted, NoRoute, ProviderSilent, RateLimited, Unreachable
-from agent.ports import JSON, Http
+from agent.provider import JSON, Http
 from agent.wire.address import checksum
 
 SECONDS = 60

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from agent.chain.node import RpcNode
+from agent.compose.providers import make_provider, provider_names
 from agent.core.agree import agree
 from agent.core.money import Address, Token
 from agent.core.price import Opinion, Prices
@@ -148,9 +149,17 @@ class PriceDesk:
 
 
 def make_venues(settings: Settings, io: AdapterIo) -> dict[str, Venue]:
-    """The allowed venues that this version has, and wraps, which nobody needs to allow."""
-    names = [name for name in settings.venues if name in _BUILT]
-    return {name: _BUILT[name](settings, io) for name in ("wrap", *names)}
+    """The allowed venues that are on, and wraps, which nobody needs to allow."""
+    known = provider_names("venues")
+    found: dict[str, Venue] = {}
+    for name in ("wrap", *settings.venues):
+        if name in _BUILT:
+            found[name] = _BUILT[name](settings, io)
+        elif name in known:
+            venue = make_provider("venues", name, settings, io)
+            if venue is not None:
+                found[name] = venue
+    return found
 
 
 def _router(settings: Settings, io: AdapterIo) -> Venue:

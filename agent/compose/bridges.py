@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from agent.bridges import across
+from agent.compose.providers import crossing_tokens, make_provider, provider_names
 from agent.core.money import ChainId, Token, raw_up
 from agent.core.price import Prices
 from agent.ports import AdapterIo, Bridge, Node
@@ -32,14 +33,24 @@ def make_bridges(
 ) -> dict[str, Bridge]:
     """The allowed bridges that this version has; *prices* turn a fee in money into tokens."""
     made = _Making(settings=settings, io=io, prices=prices, on_forks=on_forks)
-    return {name: _BUILT[name](made) for name in settings.bridges if name in _BUILT}
+    known = provider_names("bridges")
+    found: dict[str, Bridge] = {}
+    for name in settings.bridges:
+        if name in _BUILT:
+            found[name] = _BUILT[name](made)
+        elif name in known:
+            depth = FORK_CONFIRMATIONS if on_forks else None
+            bridge = make_provider("bridges", name, settings, io, confirmations=depth)
+            if bridge is not None:
+                found[name] = bridge
+    return found
 
 
 def all_bridges(
     settings: Settings, nodes: Mapping[ChainId, Node] | None = None
 ) -> dict[str, Bridge]:
     """All bridges that this version has, allowed or not, to look at; they ask no server."""
-    every = replace(settings, bridges=tuple(_BUILT))
+    every = replace(settings, bridges=(*_BUILT, *provider_names("bridges")))
     return make_bridges(every, AdapterIo(nodes or {}, SystemClock()), lambda: Prices({}))
 
 
@@ -71,28 +82,10 @@ def _across_chain(facts: ChainFacts, made: _Making) -> across.ChainOptions:
         spoke_pool=pool,
         native=facts.native,
         wrapped=facts.wrapped,
-        tokens=_by_asset(facts),
+        tokens=crossing_tokens(facts),
         confirmations=FORK_CONFIRMATIONS if made.on_forks else facts.confirmations,
         code_hash=facts.code_hashes.get(pool, ""),
     )
-
-
-def _by_asset(facts: ChainFacts) -> dict[str, Token]:
-    """The one ERC-20 by which each asset crosses: an asset's own, before what stands for it.
-
-    An asset with several forms of which none has its name does not cross: they are not equal.
-    """
-    forms: dict[str, list[Token]] = {}
-    for listing in facts.listings[1:]:
-        if listing.role == "spend":
-            forms.setdefault(listing.asset, []).append(listing.token)
-    found: dict[str, Token] = {}
-    for asset, tokens in forms.items():
-        own = [token for token in tokens if token.symbol == asset]
-        chosen = own or [token for token in tokens if token == facts.wrapped] or tokens
-        if len(chosen) == 1:
-            found[asset] = chosen[0]
-    return found
 
 
 _BUILT: Mapping[str, Callable[[_Making], Bridge]] = {"across": _across}

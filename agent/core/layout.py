@@ -95,6 +95,7 @@ class Layout:
     lasting: bool = False
     fee: Path | None = None
     value_is_fee: bool = False
+    tag: int = 0
 
     @property
     def name(self) -> str:

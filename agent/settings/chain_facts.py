@@ -12,6 +12,7 @@ from typing import Literal
 
 from agent.core.money import Address, ChainId, Token
 from agent.core.policy import Role
+from agent.provider import FactValue
 from agent.wire.address import chain_name
 from agent.wire.endpoint import is_loopback, parse_endpoint
 
@@ -122,6 +123,19 @@ class Sequencer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """What is known of a venue or bridge on one chain: its adapter knows what its facts mean.
+
+    Addresses are lower-case hex.
+    """
+
+    facts: Mapping[str, FactValue]
+    place: str
+    source: str
+    checked: Checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainFacts:
     """One chain. `rpc` may hold keys and is in no repr; `genesis` is the hash of block 0.
 
@@ -151,6 +165,7 @@ class ChainFacts:
     across: Across | None
     cctp: Cctp | None
     sequencer: Sequencer | None
+    providers: Mapping[str, Provider]
     code_hashes: Mapping[Address, str]
     place: str
     source: str

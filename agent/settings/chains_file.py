@@ -25,6 +25,7 @@ from agent.settings.chain_facts import (
 from agent.settings.environment import Environment
 from agent.settings.keys import CHAINS, refuse_unknown_keys
 from agent.settings.overlay import LocalChain, Overlay
+from agent.settings.provider_facts import read_providers
 from agent.settings.toml_file import TomlFile
 from agent.settings.value import Value, did_you_mean
 from agent.wire.endpoint import parse_endpoint
@@ -73,7 +74,7 @@ def read_across_api(root: Value, overlay: Overlay | None) -> str:
         return ""
     _source(across)
     _checked(across)
-    return _https(across.need("api"))
+    return kinds.https(across.need("api"))
 
 
 def read_chains(
@@ -109,7 +110,7 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
         slip44=_coin_type(table.need("native").need("slip44")),
         wrapped=kinds.one_of(by_symbol)(table.need("wrapped")),
         multicall3=kinds.checksummed(table.need("multicall3")),
-        explorer=_https(table.need("explorer")),
+        explorer=kinds.https(table.need("explorer")),
         fee_model=kinds.one_of(_FEE_MODELS)(table.need("fee_model")),
         finality=kinds.one_of(_FINALITY)(table.need("finality")),
         confirmations=kinds.whole(1, 10_000)(table.need("confirmations")),
@@ -124,6 +125,7 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
         across=None if across is None else _across(across),
         cctp=None if cctp is None else _cctp(cctp),
         sequencer=None if sequencer is None else _sequencer(sequencer),
+        providers=read_providers(table),
         code_hashes=_code_hashes(table),
         place=_named_place(table),
         source=_source(table),
@@ -285,13 +287,6 @@ def _source(row: Value) -> str:
 
 def _checked(row: Value) -> Checked:
     return kinds.one_of(_CHECKED)(row.need("checked"))
-
-
-def _https(value: Value) -> str:
-    url = kinds.text(value)
-    if not url.startswith("https://") or url.endswith("/"):
-        raise value.wrong("must start with https:// and not end with /")
-    return url
 
 
 def _urls(value: Value, environment: Environment) -> tuple[str, ...]:

@@ -304,12 +304,22 @@ CHAINS: Sequence[Key] = (
     ),
     Key(_CHAIN + "sequencer.source", "text", _SOURCED, needed=True),
     Key(_CHAIN + "sequencer.checked", '"live" or "document"', _CHECKED, needed=True),
+    Key(
+        _CHAIN + "providers.<provider>.<fact>",
+        "address, number, text or table",
+        "What the adapter of a venue or bridge must know of it here.",
+    ),
+    Key(_CHAIN + "providers.<provider>.source", "text", _SOURCED, needed=True),
+    Key(_CHAIN + "providers.<provider>.checked", '"live" or "document"', _CHECKED, needed=True),
     Key(_CHAIN + "code_hashes.<address>", "hash", "Keccak-256 of the runtime code there."),
     Key(_CHAIN + "code_hashes.source", "text", _SOURCED, needed=True),
     Key(_CHAIN + "code_hashes.checked", '"live" or "document"', _CHECKED, needed=True),
     Key("bridges.across.api", "URL", "Where fees of Across are asked for.", needed=True),
     Key("bridges.across.source", "text", _SOURCED, needed=True),
     Key("bridges.across.checked", '"live" or "document"', _CHECKED, needed=True),
+    Key("providers.<provider>.api", "URL", "Where its server is asked.", needed=True),
+    Key("providers.<provider>.source", "text", _SOURCED, needed=True),
+    Key("providers.<provider>.checked", '"live" or "document"', _CHECKED, needed=True),
 )
 
 OVERLAY: Sequence[Key] = (
@@ -327,6 +337,11 @@ OVERLAY: Sequence[Key] = (
         "bridges.across.api",
         "loopback URL",
         "The local stand-in of Across's fee API; without it nobody is asked.",
+    ),
+    Key(
+        "providers.<provider>.api",
+        "loopback URL",
+        "The local stand-in of a provider's server; without it nobody is asked.",
     ),
     Key("keys.generated", "addresses", "The only accounts that may sign here.", needed=True),
 )

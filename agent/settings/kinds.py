@@ -187,6 +187,14 @@ def checksummed(value: Value) -> Address:
     return found
 
 
+def https(value: Value) -> str:
+    """The URL of a public server."""
+    url = text(value)
+    if not url.startswith("https://") or url.endswith("/"):
+        raise value.wrong("must start with https:// and not end with /")
+    return url
+
+
 def hash32(value: Value) -> str:
     """A hash of 32 bytes."""
     written = _quoted(value, "a hash in quotes")

@@ -18,6 +18,7 @@ from agent.settings.model import Settings, World
 from agent.settings.origin import world_origins
 from agent.settings.overlay import read_overlay
 from agent.settings.portfolio import read_portfolio
+from agent.settings.provider_facts import read_apis
 from agent.settings.toml_file import TomlFile, parse_toml, read_toml
 from agent.settings.value import Value
 
@@ -117,6 +118,7 @@ def _world(
     return World(
         chains=found,
         across_api=read_across_api(root, says),
+        apis=read_apis(root, says),
         local=says is not None,
         generated=frozenset() if says is None else says.generated,
         paths=paths,

@@ -64,11 +64,13 @@ class World:
 
     `local` means that an overlay is in force: then `chains` has local chains only, and
     only `generated` accounts may sign. `across_api` is where fees of Across are asked for,
-    empty where nobody is to be asked. `files` are all files that were read.
+    empty where nobody is to be asked, and `apis` where other providers are, by name. `files` are
+    all files that were read.
     """
 
     chains: Mapping[ChainId, ChainFacts]
     across_api: str
+    apis: Mapping[str, str]
     local: bool
     generated: frozenset[Address]
     paths: Paths

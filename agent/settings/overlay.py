@@ -36,12 +36,14 @@ class LocalChain:
 class Overlay:
     """Local chains by chain, and the only accounts that may sign on them.
 
-    `across_api` is the local stand-in of Across's fee API, empty where there is none.
+    `across_api` is the local stand-in of Across's fee API, empty where there is none, and `apis`
+    those of other providers' servers by name.
     """
 
     chains: Mapping[ChainId, LocalChain]
     generated: frozenset[Address]
     across_api: str
+    apis: Mapping[str, str]
 
     def refuse_beyond(self, known: Collection[ChainId]) -> None:
         """Raises WrongValue for a chain that chains.toml does not have."""
@@ -71,6 +73,7 @@ def read_overlay(file: TomlFile) -> Overlay:
         chains=chains,
         generated=frozenset(kinds.address(item) for item in generated),
         across_api=_across_api(root),
+        apis=_apis(root),
     )
 
 
@@ -78,6 +81,12 @@ def _across_api(root: Value) -> str:
     bridges = root.get("bridges")
     across = None if bridges is None else bridges.get("across")
     return "" if across is None else _loopback_url(across.need("api"))
+
+
+def _apis(root: Value) -> dict[str, str]:
+    providers = root.get("providers")
+    rows = {} if providers is None else providers.table()
+    return {name: _loopback_url(row.need("api")) for name, row in rows.items()}
 
 
 def _local_chain(table: Value) -> LocalChain:

@@ -183,7 +183,8 @@ class _Reader:
 def _exact(layout: Layout, body: bytes) -> tuple[Any, ...]:
     """The arguments, if *body* is just what they encode to: no other bytes, no other order."""
     values = decode(layout.types, body)
-    if encode(layout.types, values) != body:
+    said = encode(layout.types, values)
+    if not (body.startswith(said) and len(body) - len(said) <= layout.tag):
         raise AbiError("it carries bytes that no field explains")
     if not all(_is_empty(values, layout, path) for path in layout.zeros):
         raise AbiError("a field that must be empty is not")

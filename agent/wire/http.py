@@ -1,4 +1,4 @@
-"""The one HTTP client for providers' servers: questions only, strict, capped, under a deadline."""
+"""The one HTTP client for providers' servers: strict, capped, under a deadline."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from agent.wire.response import (
     TooLongError,
     retry_after_seconds,
 )
-from agent.wire.strict_json import JSON, StrictJsonError, loads
+from agent.wire.strict_json import JSON, StrictJsonError, dumps, loads
 
 TIMEOUT_SECONDS = 10.0
 """Time for one question and its repetitions together; a quote that takes longer is old."""
@@ -39,13 +39,16 @@ MAX_SAID_CHARS = 200
 
 _FIRST_PAUSE_SECONDS = 0.2
 
+_WORDS = ("message", "description", "error", "detail", "reason")
+"""Where providers' errors say what is wrong: the first of these fields is read."""
+
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 _CHECK = "check the network; the provider may be out of order"
 
 
 class HttpClient:
-    """The port `Http`: GET over https, or plain http to this machine; safe to share.
+    """The port `Http`: GET and POST over https, or plain http to this machine; safe to share.
 
     It is built on our own connections: `requests` restarts its time limit with every byte, and
     takes proxies and keys from the environment unless told otherwise. Redirects are not followed,
@@ -73,7 +76,17 @@ class HttpClient:
         Errors name the host and nothing else of the URL; ``ValueError`` for a URL that cannot be.
         """
         endpoint = parse_endpoint(f"{url}?{urlencode(query)}" if query else url)
-        request = _request(endpoint, headers)
+        return self._asked(endpoint, _request(endpoint, "GET", headers, None), headers)
+
+    def post(self, url: str, body: JSON, *, headers: Mapping[str, str] = _NO_HEADERS) -> JSON:
+        """The answer to a question with a *body*, raising as `get`.
+
+        It may arrive more than once, so it must be one that does no harm twice.
+        """
+        endpoint = parse_endpoint(url)
+        return self._asked(endpoint, _request(endpoint, "POST", headers, dumps(body)), headers)
+
+    def _asked(self, endpoint: Endpoint, request: bytes, headers: Mapping[str, str]) -> JSON:
         secrets = tuple(headers.values())
         deadline = Deadline(self._timeout_seconds)
         repetition = 0
@@ -125,13 +138,15 @@ class _Passing(Exception):  # noqa: N818  never leaves this file
         self.wish_seconds = wish_seconds
 
 
-def _request(endpoint: Endpoint, headers: Mapping[str, str]) -> bytes:
+def _request(
+    endpoint: Endpoint, method: str, headers: Mapping[str, str], body: bytes | None
+) -> bytes:
     """The whole request; raises ``ValueError`` for a header that could begin another line."""
     for name, text in headers.items():
         if not (name.isascii() and name.isprintable() and text.isascii() and text.isprintable()):
             raise ValueError(f"the header {plain(name, at_most=40)} cannot be sent")
     lines = [
-        f"GET {endpoint.target} HTTP/1.1",
+        f"{method} {endpoint.target} HTTP/1.1",
         f"Host: {endpoint.authority}",
         f"User-Agent: rebalancer/{__version__}",
         "Accept: application/json",
@@ -140,7 +155,9 @@ def _request(endpoint: Endpoint, headers: Mapping[str, str]) -> bytes:
         *([f"Authorization: {endpoint.authorization}"] if endpoint.authorization else []),
         *(f"{name}: {text}" for name, text in headers.items()),
     ]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+    if body is not None:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii") + (body or b"")
 
 
 def _silence(what: str, fault: PostError) -> Unavailable:
@@ -162,23 +179,33 @@ def _refusal(
     wish = retry_after_seconds(reply) or 0.0
     if reply.status == 429:
         pause = f"wait {wish:.0f} seconds" if wish else "wait a little"
-        return _Passing(RateLimited(what, fix=pause), wish)
+        return _Passing(RateLimited(what, fix=pause, seconds=wish), wish)
     if reply.status >= 500:
         return _Passing(Unreachable(what, fix=_CHECK), wish)
     if reply.status < 400:
         return BadReply(f"{what}, which is not followed", fix=_CHECK)
-    said = _said(endpoint, reply, secrets)
-    return Rejected(f"{what}: {said}" if said else what, fix="see what it says")
+    body = _body(reply)
+    said = _said(endpoint, body, secrets)
+    return Rejected(
+        f"{what}: {said}" if said else what,
+        fix="see what it says",
+        status=reply.status,
+        reply=body,
+    )
 
 
-def _said(endpoint: Endpoint, reply: Response, secrets: tuple[str, ...]) -> str:
-    """The provider's own words, from the usual fields of an error; without what may be a key."""
+def _body(reply: Response) -> JSON:
+    """What a refusal's body holds, None when that is no JSON."""
     try:
-        body = loads(reply.body)
+        return loads(reply.body)
     except StrictJsonError:
-        return ""
+        return None
+
+
+def _said(endpoint: Endpoint, body: JSON, secrets: tuple[str, ...]) -> str:
+    """The provider's own words, from the usual fields of an error; without what may be a key."""
     words = body if isinstance(body, dict) else {}
-    found = next((words[k] for k in ("message", "error", "reason") if k in words), "")
+    found = next((words[k] for k in _WORDS if k in words), "")
     text = endpoint.redact(found) if isinstance(found, str) else ""
     for secret in secrets:
         text = text.replace(secret, "[redacted]")

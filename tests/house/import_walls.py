@@ -17,7 +17,10 @@ PURE_ROOMS = {
     "errors": frozenset({"agent.errors"}),
     "core": frozenset({"agent.core", "agent.errors"}),
     "planning": frozenset({"agent.planning", "agent.core", "agent.errors", "numpy", "highspy"}),
-    "ports": frozenset({"agent.ports", "agent.planning", "agent.core", "agent.errors"}),
+    "ports": frozenset(
+        {"agent.ports", "agent.provider", "agent.planning", "agent.core", "agent.errors"}
+    ),
+    "provider": frozenset({"agent.provider", "agent.core", "agent.errors"}),
 }
 ADAPTER_ROOMS = ("venues", "bridges", "signers", "oracles", "stores")
 ADAPTERS = ("chain", *ADAPTER_ROOMS, "sim")
