@@ -217,11 +217,13 @@ class Transfer:
 class Delivery:
     """Calls that anybody may send, in a row, to pay a transfer out: for rehearsals on forks.
 
-    `needs` is what the sender must have; the allowances are among the `calls`.
+    `needs` is what the sender must have; the allowances are among the `calls`. Where the bridge's
+    own contracts cannot be brought to it on a fork, the calls only pay the same: `brings` is it.
     """
 
     calls: tuple[Call, ...]
     needs: Amount
+    brings: Amount | None = None
 
 
 class Bridge(Protocol):
