@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge_rigs import as_receipt, native
+from eth_account import Account as EthAccount
 
 from agent.bridges.canonical_arbitrum import CanonicalArbitrum, make
 from agent.chain.node import RpcNode
@@ -31,7 +32,8 @@ from agent.provider import ProviderChain, ProviderOptions
 from agent.wire.clock import SystemClock
 
 NEAR, FAR = ChainId(1), ChainId(42161)
-WALLET = Address("0x" + "a11e7" * 8)
+KEY = "0x" + "a4b1" * 16
+WALLET = Address(str(EthAccount.from_key(KEY).address).lower())
 STRANGER = Address("0x" + "57a6e" * 8)
 CONFIRMATIONS = 2
 ETHER = 10**18
@@ -73,6 +75,14 @@ class Rollup:
     @property
     def io(self) -> AdapterIo:
         return AdapterIo(dict(self.nodes), SystemClock())
+
+    def made(self) -> CanonicalArbitrum:
+        """The bridge as another process makes it."""
+        return make(self.options(), self.io)
+
+    def token(self, chain: ChainId, symbol: str) -> Token:
+        known = self.worlds[chain].place.tokens[symbol]
+        return Token(chain, Address(known.address), known.decimals, symbol)
 
     def leg(self, *, inward: bool, raw: int = ETHER) -> Leg:
         sold, bought = (NEAR, FAR) if inward else (FAR, NEAR)
@@ -146,7 +156,7 @@ def open_rollup(cache: Path) -> Iterator[Rollup]:
             for chain, world in worlds.items()
         }
         rollup = Rollup(worlds, dict(nodes), bridge=None)  # type: ignore[arg-type]
-        rollup.bridge = make(rollup.options(), rollup.io)
+        rollup.bridge = rollup.made()
         yield rollup
         for node in nodes.values():
             node.close()
@@ -160,7 +170,7 @@ def clean_rollup(rollup: Rollup) -> Iterator[Rollup]:
     heads = [world.head()[1] for world in worlds.values()]
     worlds.set_time(max(SystemClock().now(), *heads) + 1)
     worlds.fund(WALLET, {NEAR: {"ETH": 3 * ETHER}, FAR: {"ETH": 3 * ETHER}})
-    rollup.bridge = make(rollup.options(), rollup.io)
+    rollup.bridge = rollup.made()
     yield rollup
     worlds.revert(snapshot)
     worlds.tell(ME, "sequence", "prompt")

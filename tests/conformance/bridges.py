@@ -9,6 +9,7 @@ import pkgutil
 from dataclasses import replace
 from typing import Protocol
 
+import arbitrum_rigs
 from arbitrum_rigs import Rollup
 from bridge_rigs import FAR, NEAR, STRANGER, WALLET, Crossing, native
 from paper_world import BRIDGE, ETHER, ME, USDC_A, USDC_B, WBTC_B, WETH_A, WETH_B, A, World
@@ -165,7 +166,7 @@ class OnArbitrum:
     def __init__(self, rollup: Rollup) -> None:
         self.rollup = rollup
         self.bridge = rollup.bridge
-        self.account = WALLET
+        self.account = arbitrum_rigs.WALLET
         inward, outward = rollup.leg(inward=True), rollup.leg(inward=False)
         near, far = inward.sell.token, outward.sell.token
         self.transfers = ((near, far, ETHER), (far, near, ETHER))
