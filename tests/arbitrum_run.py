@@ -22,7 +22,7 @@ from agent.core.snapshot import Snapshot
 from agent.engine.io import ChainRules, Io
 from agent.engine.loop import Finished, Session, Wait, session
 from agent.planning.problem import NoPlan
-from agent.ports import Signer
+from agent.ports import Bridge, Signer
 from agent.signers import env_key
 from agent.stores.memory import MemoryJournal
 
@@ -51,6 +51,7 @@ class ArbitrumRun:
         self.clock = RollupClock(rollup)
         self.journal = MemoryJournal()
         self.react: Callable[[f.Fact], None] = lambda _fact: None
+        self.wrapped: Callable[[Bridge], Bridge] = lambda bridge: bridge
         self.tokens = {
             chain: (native(chain), rollup.token(chain, "WETH"), rollup.token(chain, "USDC"))
             for chain in (NEAR, FAR)
@@ -91,7 +92,7 @@ class ArbitrumRun:
             )
             for chain, tokens in self.tokens.items()
         }
-        bridge = self.rollup.made()
+        bridge = self.wrapped(self.rollup.made())
         return Io(
             account=WALLET,
             policy=replace(policy(), account=WALLET, chains=(NEAR, FAR)),

@@ -8,11 +8,13 @@ import pytest
 from arbitrum_rigs import ETHER, FAR, ME, NEAR, STRANGER, Rollup
 from arbitrum_run import ArbitrumRun
 
+from agent.compose.delivery import DeliveredBridge
 from agent.core import fact as f
-from agent.core.money import Amount
+from agent.core.money import Amount, ChainId
 from agent.core.quote import Call
 from agent.engine.loop import Finished, Wait
-from agent.ports import Act, Delivered
+from agent.lab.sandbox import DELIVERER, deliver
+from agent.ports import Act, Delivered, Delivery
 
 
 def refused(run: ArbitrumRun) -> list[str]:
@@ -180,3 +182,22 @@ def test_orphaned_withdrawal_is_found_without_a_journal_and_finished(rollup: Rol
     assert Delivered(Amount(leg.buy, ETHER)) == told
     assert before + ETHER == rollup.held(NEAR)
     assert () == bridge.find(account, {NEAR: 0, FAR: 0})
+
+
+@pytest.mark.parametrize("inward", [True, False])
+def test_rehearsal_pays_the_wallet_and_ends_although_nobody_works(
+    rollup: Rollup, inward: bool
+) -> None:
+    rollup.worlds.tell(ME, "sequence", "never")
+    rollup.worlds.tell(ME, "confirm", "never")
+    run, leg = ArbitrumRun(rollup), rollup.leg(inward=inward)
+    before = rollup.held(leg.buy.chain)
+
+    def paid(chain: ChainId, delivery: Delivery) -> None:
+        deliver(rollup.worlds[chain].url, delivery)
+
+    run.wrapped = lambda bridge: DeliveredBridge(bridge, DELIVERER, paid)
+    ended = run.begin(leg, budget=60)
+    assert isinstance(ended, Finished)
+    assert ("done", ["deposit"]) == (ended.outcome, run.purposes())
+    assert before + ETHER == rollup.held(leg.buy.chain)
