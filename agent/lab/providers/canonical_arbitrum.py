@@ -79,11 +79,11 @@ class Desk:
 
     def answer(
         self,
-        method: str,  # noqa: ARG002 - it has no API
+        method: str,
         path: str,
-        query: dict[str, str],  # noqa: ARG002
-        headers: dict[str, str],  # noqa: ARG002
-        body: Any,  # noqa: ARG002
+        query: dict[str, str],
+        headers: dict[str, str],
+        body: Any,
     ) -> tuple[int, Any]:
         """There is nothing to ask."""
         return 404, {"message": f"there is no {path}"}
