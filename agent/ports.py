@@ -220,12 +220,14 @@ class Delivery:
     """Calls that anybody may send, in a row, to pay a transfer out: for rehearsals on forks.
 
     `needs` is what the sender must have; the allowances are among the `calls`. `played` are calls
-    before them that only these accounts may send: on a fork they do, without their keys.
+    before them that only these accounts may send: on a fork they do, without their keys. Where the
+    bridge's own contracts cannot be brought to it on a fork, the calls only pay the same: `brings`.
     """
 
     calls: tuple[Call, ...]
     needs: Amount
     played: tuple[tuple[Address, Call], ...] = ()
+    brings: Amount | None = None
 
 
 class Bridge(Protocol):
