@@ -217,11 +217,13 @@ class Transfer:
 class Delivery:
     """Calls that anybody may send, in a row, to pay a transfer out: for rehearsals on forks.
 
-    `needs` is what the sender must have; the allowances are among the `calls`.
+    `needs` is what the sender must have; the allowances are among the `calls`. `played` are calls
+    before them that only these accounts may send: on a fork they do, without their keys.
     """
 
     calls: tuple[Call, ...]
     needs: Amount
+    played: tuple[tuple[Address, Call], ...] = ()
 
 
 class Bridge(Protocol):
