@@ -68,7 +68,7 @@ def described(settings: Settings) -> list[dict[str, Any]]:
         {
             "name": bridge.name,
             "allowed": bridge.name in settings.bridges,
-            "fee": fee_of(settings),
+            "fee": fee_of(settings, bridge.name),
             "chains": [
                 {"chain": chain_name(chain), "contract": checksum(address), "pinned": bool(pin)}
                 for chain in settings.chains
@@ -79,10 +79,13 @@ def described(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def fee_of(settings: Settings) -> str:
-    """Who tells the relayer fee of Across, in words."""
+def fee_of(settings: Settings, name: str) -> str:
+    """Who tells the fee of a bridge, in words."""
     from agent.wire.endpoint import parse_endpoint
 
+    if name != "across":
+        server = settings.world.apis.get(name)
+        return "no server" if server is None else parse_endpoint(server).name
     wish, api = settings.across, settings.world.across_api
     own = None if wish.fee is None else f"portfolio.toml ({wish.fee.bps} bps and {wish.fee.fixed})"
     if not (wish.ask_api and api):
