@@ -7,8 +7,10 @@ from typing import Any
 from lab.reading import ALICE
 from lab.trading import Call, ask
 
-from agent.lab.providers import kyberswap, oneinch
+from agent.core.money import Address
+from agent.lab.providers import kyberswap, odos, oneinch, openocean, velora, zerox
 from agent.lab.worlds import Worlds
+from agent.wire.address import checksum
 
 EEE = "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
 
@@ -54,6 +56,26 @@ def ask_oneinch(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
     return int(got["dstAmount"]), call
 
 
+def ask_odos(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
+    sold, bought = (
+        checksum(Address(wish.token(worlds, symbol, "0x" + "00" * 20)))
+        for symbol in (wish.sell, wish.buy)
+    )
+    body = {
+        "chainId": wish.chain,
+        "inputTokens": [{"tokenAddress": sold, "amount": str(wish.amount)}],
+        "outputTokens": [{"tokenAddress": bought, "proportion": 1}],
+        "userAddr": ALICE,
+        "slippageLimitPercent": wish.slippage_bps / 100,
+        "compact": False,
+    }
+    quoted = succeeded(ask(worlds, "odos", "/sor/quote/v3", body=body))
+    told = {"userAddr": ALICE, "pathId": quoted["pathId"], "simulate": False}
+    got = succeeded(ask(worlds, "odos", "/sor/assemble", body=told))["transaction"]
+    call = Call(got["to"], got["data"], int(got["value"]), got["to"], got["chainId"])
+    return int(quoted["outAmounts"][0]), call
+
+
 SLUGS = {1: "ethereum", 8453: "base", 42161: "arbitrum"}
 
 
@@ -82,9 +104,86 @@ def ask_kyberswap(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
     return int(built["amountOut"]), call
 
 
+def ask_openocean(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
+    query = {
+        "inTokenAddress": wish.token(worlds, wish.sell),
+        "outTokenAddress": wish.token(worlds, wish.buy),
+        "amountDecimals": wish.amount,
+        "gasPriceDecimals": 10**9,
+        "slippage": wish.slippage_bps / 100,
+        "account": ALICE,
+    }
+    got = succeeded(ask(worlds, "openocean", f"/v4/{wish.chain}/swap", query))["data"]
+    call = Call(got["to"], got["data"], int(got["value"]), got["to"], got["chainId"])
+    return int(got["outAmount"]), call
+
+
+def ask_velora(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
+    pair = {
+        "srcToken": wish.token(worlds, wish.sell),
+        "destToken": wish.token(worlds, wish.buy),
+    }
+    query = {**pair, "amount": wish.amount, "network": wish.chain, "version": "6.2"}
+    priced = succeeded(ask(worlds, "velora", "/prices", query))["priceRoute"]
+    body = {
+        **pair,
+        "priceRoute": priced,
+        "srcAmount": str(wish.amount),
+        "slippage": wish.slippage_bps,
+        "userAddress": ALICE,
+    }
+    path = f"/transactions/{wish.chain}"
+    built = succeeded(ask(worlds, "velora", path, {"ignoreChecks": "true"}, body=body))
+    spender = priced["tokenTransferProxy"]
+    call = Call(built["to"], built["data"], int(built["value"]), spender, built["chainId"])
+    return int(priced["destAmount"]), call
+
+
+def ask_zerox(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
+    query = {
+        "chainId": wish.chain,
+        "sellToken": wish.token(worlds, wish.sell),
+        "buyToken": wish.token(worlds, wish.buy),
+        "sellAmount": wish.amount,
+        "taker": ALICE,
+        "slippageBps": wish.slippage_bps,
+    }
+    headers = {"0x-api-key": "k", "0x-version": "v2"}
+    got = succeeded(ask(worlds, "zerox", "/swap/allowance-holder/quote", query, headers=headers))
+    transaction = got["transaction"]
+    spender = got["allowanceTarget"] or ALICE
+    call = Call(transaction["to"], transaction["data"], int(transaction["value"]), spender)
+    return int(got["buyAmount"]), call
+
+
 ASKED: dict[str, Callable[[Worlds, Wish], tuple[int, Call]]] = {
     "kyberswap": ask_kyberswap,
+    "odos": ask_odos,
     "oneinch": ask_oneinch,
+    "openocean": ask_openocean,
+    "velora": ask_velora,
+    "zerox": ask_zerox,
 }
-SELECTORS = {"kyberswap": "e21fd0e9", "oneinch": "07ed2379"}
-ROUTERS = {"kyberswap": kyberswap.ROUTER, "oneinch": oneinch.ROUTER}
+SELECTORS = {
+    "kyberswap": "e21fd0e9",
+    "odos": "30f80b4c",
+    "oneinch": "07ed2379",
+    "openocean": "90411a32",
+    "velora": "e3ead59e",
+    "zerox": "2213bc0b",
+}
+ROUTERS = {
+    "kyberswap": kyberswap.ROUTER,
+    "odos": odos.ROUTER,
+    "oneinch": oneinch.ROUTER,
+    "openocean": openocean.EXCHANGE,
+    "velora": velora.AUGUSTUS,
+    "zerox": zerox.ALLOWANCE_HOLDER,
+}
+
+
+def expected_call(name: str, wish: Wish) -> tuple[str, str]:
+    """Who is to be called, and the function's selector."""
+    if name == "zerox" and wish.sell == "ETH":
+        return zerox.SETTLER, "1fff991f"
+    return ROUTERS[name], SELECTORS[name]

@@ -36,12 +36,13 @@ def ask(
 
 @dataclass(frozen=True)
 class Call:
-    """A provider's transaction, and who may spend for it."""
+    """A provider's transaction, who may spend for it, and the chain that its answer names."""
 
     to: str
     data: str
     value: int
     spender: str
+    chain: int | None = None
 
 
 def held(world: World, symbol: str, holder: str = ALICE) -> int:

@@ -14,6 +14,8 @@ from agent.lab.reply import Reply
 ROBBER: Final = "0xbad0000000000000000000000000000000000b0b"
 """Who gets what a forged offer takes; nobody has its key."""
 
+FORGED_FEE_BPS: Final = 50
+
 SLOW_SECONDS: Final = 30.0
 """How late a slow answer comes, unless the order says otherwise."""
 
@@ -27,7 +29,8 @@ class Offer:
     """What a provider offers to do, before it is written in its own way.
 
     ``sell`` and ``buy`` are addresses as it writes them, ``target`` is who is called, ``spender``
-    who may take what is sold, ``promised`` what its answer says that is bought.
+    who may take what is sold, ``promised`` what its answer says that is bought. ``fee_bps`` of
+    what is traded goes to the robber, where the provider's calldata has fees.
     """
 
     chain_id: int
@@ -41,6 +44,7 @@ class Offer:
     target: str
     spender: str
     route: Route
+    fee_bps: int = 0
 
 
 def make_offer(
@@ -79,10 +83,11 @@ FORGERIES: Final[Mapping[str, Callable[[Offer], Offer]]] = MappingProxyType(
         "sold": lambda offer: replace(offer, sell=_other_token(offer)),
         "value": lambda offer: replace(offer, value=offer.value + 10**18),
         "inflated": lambda offer: replace(offer, promised=offer.promised * 11 // 10),
+        "fee": lambda offer: replace(offer, fee_bps=FORGED_FEE_BPS),
         "chain": lambda offer: replace(offer, chain_id=10),
     }
 )
-"""The ways in which an offer can lie; in an answer that does not name the chain "chain" is none."""
+"""The ways in which an offer can lie; about what a provider does not say it tells no lie."""
 
 
 @dataclass(slots=True)
