@@ -31,8 +31,9 @@ APPROVAL_GAS = 100_000
 """Gas limit of an approval that was not simulated (a revocation): a proxied token with a
 blacklist check takes about 60 000 (USDC, measured on the local chain)."""
 
-GAS_MARGIN = Fraction(5, 4)
-"""Gas limit over simulated gas: prices and ticks move between simulation and block."""
+GAS_MARGIN = Fraction(3, 2)
+"""Gas limit over simulated gas: refunds of up to a fifth are given only at the end (EIP-3529), so
+what is used may have needed five fourths; and prices and ticks move until the block."""
 
 NO_OFFER = (NoRoute, Contradicted, ProviderSilent, Rejected)
 """What a place says when it has no offer to make: the leg is refused, and the run plans again a
@@ -86,7 +87,8 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
     simulated = simulate(io, step.chain, drafts)
     drafts = _with_gas(drafts, simulated)
     calls = [(each.payload, each.gas_limit) for each in drafts if isinstance(each.payload, Call)]
-    hashes = node.code_hashes((*_addresses(drafts), io.account))
+    meanings = _meanings(drafts, place, io.account)
+    hashes = node.code_hashes((*_addresses(drafts, meanings), io.account))
     verdict = check(
         Proposal(
             account=io.account,
@@ -94,7 +96,7 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
             sell_raw=step.sell_raw,
             quote=quote,
             drafts=drafts,
-            meanings=tuple(_meanings(drafts, place, io.account)),
+            meanings=tuple(meanings),
             simulated=simulated,
             prices=prices,
             limits=io.policy.limits,
@@ -287,12 +289,15 @@ def _meanings(
     ]
 
 
-def _addresses(drafts: tuple[Draft, ...]) -> tuple[Address, ...]:
-    """Everything that is called or may spend."""
+def _addresses(drafts: tuple[Draft, ...], meanings: list[Meaning | Refusal]) -> tuple[Address, ...]:
+    """Everything that is called, also by what is called, or may spend."""
     found: dict[Address, None] = {}
     for draft in drafts:
         if isinstance(draft.payload, Call):
             found[draft.payload.to] = None
         if draft.allowance is not None:
             found[draft.allowance.spender] = None
+    for meaning in meanings:
+        if isinstance(meaning, Meaning):
+            found |= dict.fromkeys(part.target for part in meaning.inner)
     return tuple(found)
