@@ -189,6 +189,7 @@ def test_guard_has_nothing_against_the_bytes_of_a_quote(rig: Rig) -> None:
         act = Draft(purpose="swap", chain=rig.chain, payload=quote.payload, gas_limit=10**6)
         drafts = (*approvals, act)
         called = [draft.payload.to for draft in drafts if isinstance(draft.payload, Call)]
+        called += [part.target for part in meaning(rig, quote).inner]
         verdict = check(
             Proposal(
                 account=ACCOUNT,
