@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from swap_runs import WALLET, swap_run
+from swap_runs import BY_CALL, WALLET, swap_run
 from venue_rigs import api_token, api_worth
 
-from agent.compose.providers import provider_names
 from agent.core.fact import Closed, Mined, Quoted, Refused
 from agent.core.money import Amount
 from agent.core.quote import Allowance
@@ -21,7 +20,7 @@ SWAPS = [
 ]
 
 
-@pytest.mark.parametrize("name", provider_names("venues"))
+@pytest.mark.parametrize("name", BY_CALL)
 @pytest.mark.parametrize(("sell", "buy", "usd", "purposes"), SWAPS)
 def test_swap_runs_to_its_end_with_every_base_unit_explained(
     chains: Worlds, name: str, sell: str, buy: str, usd: int, purposes: list[str]
