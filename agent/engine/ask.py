@@ -288,11 +288,13 @@ def _meanings(
 
 
 def _addresses(drafts: tuple[Draft, ...]) -> tuple[Address, ...]:
-    """Everything that is called or may spend."""
+    """Everything that is called or may spend, and what an order is signed for."""
     found: dict[Address, None] = {}
     for draft in drafts:
         if isinstance(draft.payload, Call):
             found[draft.payload.to] = None
+        elif isinstance(said := calldata.order_meaning(draft.payload), Meaning):
+            found[said.target] = None
         if draft.allowance is not None:
             found[draft.allowance.spender] = None
     return tuple(found)
