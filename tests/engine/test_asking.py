@@ -179,7 +179,7 @@ def test_an_order_that_cannot_be_read_is_refused_and_its_contract_not_guessed():
         return replace(firm, payload=replace(firm.payload, content=content))
 
     world.book.quote = garbled
-    ended = start(world, ORDER)
+    ended = start(world, ORDER, world.io(venues={"book": world.book}))
     assert "aborted" == ended.outcome
     assert ("G101", 'the order\'s kind is not "sell"') in refusals(world)
     assert [] == facts(world, f.Signed)

@@ -199,7 +199,7 @@ def posted(world: World) -> tuple[TypedMessage, SignedMessage]:
 
 
 def test_order_s_quote_is_a_message_with_the_swap_s_minimum() -> None:
-    quote = World().book.quote(SWAP_A, RAW, ME, 1, START)
+    quote = World().book.quote(replace(SWAP_A, via="book"), RAW, ME, 1, START)
     assert isinstance(quote.payload, TypedMessage)
     assert ("cow_order", A, quote.expires) == (
         quote.payload.kind,

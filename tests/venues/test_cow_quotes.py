@@ -261,9 +261,9 @@ def test_answer_to_another_question_is_contradicted(forge: Any, book: Book) -> N
         in_quote(buyAmount=float("nan")),
     ],
 )
-def test_answer_that_cannot_be_meant_is_a_bad_reply(forge: Any, book: Book) -> None:
+def test_answer_that_cannot_be_meant_is_as_good_as_none(forge: Any, book: Book) -> None:
     book.forge = forge
-    with pytest.raises(BadReply):
+    with pytest.raises((BadReply, ProviderSilent)):
         quote(venue(book))
 
 
@@ -296,7 +296,7 @@ def test_broken_or_silent_server_gives_no_offer(
 
 
 def test_where_nobody_is_to_be_asked_it_says_so(book: Book) -> None:
-    with pytest.raises(ProviderSilent, match="CoW Protocol is not asked here"):
+    with pytest.raises(NoRoute, match="CoW Protocol is not asked here"):
         quote(venue(book, api=""))
 
 
@@ -359,7 +359,7 @@ def test_whatever_the_book_says_the_order_is_ours_or_there_is_none(
     book.forge = in_quote(**changes)
     try:
         found = quote(venue(book), min_out=OUT * 99 // 100)
-    except (BadReply, Contradicted, NoRoute):
+    except (ProviderSilent, Contradicted, NoRoute):
         return
     assert isinstance(found.payload, TypedMessage)
     order = read_order(found.payload)
