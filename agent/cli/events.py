@@ -68,7 +68,7 @@ class Teller:
             case f.TookOver():
                 return [("run.resumed", {"worker": fact.worker})]
             case f.Quoted():
-                return [("leg.quoted", self._quoted(fact))]
+                return [*_better_refused(fact), ("leg.quoted", self._quoted(fact))]
             case f.Refused():
                 refusals = [{"code": no.code, "why": no.why} for no in fact.refusals]
                 return [("leg.refused", {"leg": fact.leg, "via": fact.via, "refusals": refusals})]
@@ -112,6 +112,8 @@ class Teller:
                 "min_amount": least["amount"],
             },
             "route": quote.route,
+            "net": str(fact.net),
+            "rivals": [present.rival(each, quote.buy) for each in fact.rivals],
         }
 
     def _tx(self, intent: str, attempt: int) -> dict[str, Any]:
@@ -150,6 +152,18 @@ class Teller:
                 assert_never(fact)
 
 
+def _better_refused(fact: f.Quoted) -> list[tuple[str, dict[str, Any]]]:
+    """Offers that would have gone before the one that was taken, had they passed the guard."""
+    return [
+        (
+            "leg.refused",
+            {"leg": fact.leg, "via": each.via, "refusals": [{"code": each.code, "why": each.why}]},
+        )
+        for each in fact.rivals
+        if each.answer == "refused" and each.net > fact.net
+    ]
+
+
 def _newest(known: IntentState) -> int:
     return known.hashes[-1][0] if known.hashes else 0
 
@@ -170,9 +184,10 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "leg.quoted": lambda b: (
         f"  {b['leg']}   quoted    {_amount(b['sell'])} → {_amount(b['buy'])}  {b['route']}"
+        + _beaten(b)
     ),
     "leg.refused": lambda b: "\n".join(
-        f"  {b['leg']} ✗ refused   [{no['code']}] {no['why']} · nothing was signed"
+        f"  {b['leg']} ✗ refused   {b['via']} [{no['code']}] {no['why']} · nothing was signed"
         for no in b["refusals"]
     ),
     "tx.replaced": lambda b: f"  {b['leg']}   replaced  nonce {b['nonce']} is offered dearer fees",
@@ -217,6 +232,22 @@ def _waiting(body: dict[str, Any]) -> str:
 
     told = [line for each in body["transfers"] for line in lines(each)]
     return "\n".join(told) or f"  … {body['why']}: asking again, the rest goes on"
+
+
+def _beaten(body: dict[str, Any]) -> str:
+    """Who came second, and by how much; who did not answer; empty where nobody else was asked."""
+    offered = [each for each in body["rivals"] if each["answer"] == "offered"]
+    silent = [each["via"] for each in body["rivals"] if each["answer"] in {"down", "limited"}]
+    said = ""
+    if offered:
+        second = max(offered, key=lambda each: int(each["net"]))
+        more = int(body["net"]) - int(second["net"])
+        said = f"  best of {len(offered) + 1}, {second['via']} {_less(body['buy'], more)}"
+    return said + (f"  no answer: {', '.join(silent)}" if silent else "")
+
+
+def _less(buy: dict[str, Any], raw: int) -> str:
+    return f"−{_amount({**buy, 'amount': str(raw)})}"
 
 
 def _amount(body: dict[str, Any]) -> str:

@@ -19,10 +19,10 @@ from agent.core.intent import (
 )
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Plan
-from agent.core.quote import Quote
+from agent.core.quote import Quote, Rival
 from agent.core.verdict import Refusal
 
-VERSION = 2
+VERSION = 3
 """Version of the facts' JSON form; a journal with another one is refused, never guessed."""
 
 Outcome = Literal["done", "nothing", "aborted", "waiting", "needs_human"]
@@ -70,7 +70,9 @@ class TookOver:
 class Quoted:
     """A leg has a firm quote that the guard accepted; `drafts` in order do it.
 
-    `revoke` takes an allowance back if the act does not use it up.
+    `revoke` takes an allowance back if the act does not use it up. `rivals` are the answers of
+    the other venues that were asked; `net` is the quote's output less what its gas and fee are
+    worth, to compare with theirs.
     """
 
     run: str
@@ -81,6 +83,8 @@ class Quoted:
     drafts: tuple[Draft, ...]
     revoke: Draft | None
     at: int
+    net: int = 0
+    rivals: tuple[Rival, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,7 +277,8 @@ def _told(run: RunState, leg: LegState, fact: LegFact) -> LegState:
         case f.Quoted():
             if fact.round != leg.rounds + 1:
                 raise Contradiction(f"quote round {fact.round} after {leg.rounds}")
-            return replace(leg, quoted=fact)
+            # Whoever made the best offer does it, whatever the plan thought.
+            return replace(leg, quoted=fact, leg=replace(leg.leg, via=fact.quote.via))
         case f.Due():
             return replace(leg, dues=(*leg.dues, fact))
         case f.Deferred():

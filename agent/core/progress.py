@@ -59,7 +59,7 @@ class Reserve:
 class OnIntent:
     """Go on with an intent: sign its newest attempt, submit it, or look where it is.
 
-    A posted order is executed by others, perhaps hours later: it does not hold up its chain.
+    A signed order is executed by others, perhaps hours later: it does not hold up its chain.
     """
 
     what: Literal["sign", "submit", "follow"]
@@ -120,7 +120,7 @@ def lane(step: Step) -> tuple[str, ...]:
     The account is the journal's, so a lane (chain, account) is named by its chain here.
     """
     match step:
-        case OnIntent() if step.is_order and step.what == "follow":
+        case OnIntent() if step.is_order and step.what != "sign":
             return ("order", step.intent)
         case Ask() | Reserve() | OnIntent():
             return ("chain", str(step.chain))
@@ -304,14 +304,17 @@ REVOKE_INDEX = 1_000
 
 
 def _revoke_step(run: RunState, leg: LegState) -> Reserve | None:
-    """Take an allowance back that the act will not use up any more."""
+    """Take an allowance back that the act will not use up any more.
+
+    Without it nobody fills a signed order: so one is taken back that the owner does not want.
+    """
     if leg.quoted is None or leg.quoted.revoke is None or not _allowance_open(run, leg):
         return None
     done = act(run, leg)
     if done is None or done.voided:
         if ends_because(run) is None:
             return None
-    elif not done.quiet or done.succeeded:
+    elif not (done.can_be_filled and run.cancel) and (not done.quiet or done.succeeded):
         return None
     slot = free_slot(run, leg, REVOKE_INDEX)
     if slot is None:

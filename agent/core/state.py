@@ -58,6 +58,11 @@ class IntentState:
         return self.voided or self.displaced or self.expired or self.mined is not None
 
     @property
+    def can_be_filled(self) -> bool:
+        """Whether it is a signed order that others may still execute."""
+        return self.intent.nonce is None and not self.quiet and self.live[-1].signed is not None
+
+    @property
     def holds_nonce(self) -> bool:
         """Whether its nonce is spoken for: something is signed on it, or may yet be."""
         return bool(self.hashes) or not (self.voided or self.displaced)

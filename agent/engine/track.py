@@ -187,6 +187,8 @@ def _refusal(draft: Draft, leg: LegState, bridge: Bridge, io: Io) -> Refusal | N
         return Refusal("G104", f"{meant.target} has no code, or other code than it must have")
     if meant.recipient not in {None, io.account}:
         return Refusal("G105", f"the recipient {meant.recipient} is not your wallet")
+    if meant.to_chain not in {None, draft.chain}:
+        return Refusal("G113", f"the claim pays out on chain {meant.to_chain}")
     return None
 
 

@@ -29,6 +29,7 @@ SEND = Layout(
     recipient=(5,),
     refund=(6,),
     fill_deadline=(7,),
+    value_is_fee=True,
 )
 CLAIM = Layout(signature="claim(bytes32,address,uint256,address)", recipient=(3,))
 
@@ -44,7 +45,7 @@ class PaperBridge:
     `way` says how it ends: pushed to the wallet, to be claimed, refunded at the start, gone,
     or never. A fill happens once per deposit, whatever restarts in between: it is kept in
     the far chain's own state, by the deposit's transaction. `known` are its tokens: to the far
-    one of the same symbol goes what is deposited.
+    one of the same symbol goes what is deposited. `message_fee` is wei that it wants on top.
     """
 
     name = "paper-bridge"
@@ -55,6 +56,7 @@ class PaperBridge:
         self.seconds = 10
         self.fee_bps = 5
         self.known: tuple[Token, ...] = ()
+        self.message_fee = 0
         self._chains = chains
 
     @property
@@ -134,9 +136,10 @@ class PaperBridge:
             amount_out=out,
             min_amount_out=out,
             allowances=(Allowance(self.address, Amount(sell, sell_raw)),),
-            payload=call(sell.chain, self.address, SEND, values),
+            payload=call(sell.chain, self.address, SEND, values, self.message_fee),
             expires=now + QUOTE_SECONDS,
             gas=50_000,
+            fee=self.message_fee,
         )
 
     def __call__(self, ledger: Ledger, sender: Address, _value: int, data: str, _time: int) -> None:
