@@ -101,6 +101,8 @@ def test_what_was_there_before_the_run_changes_nothing_in_it():
     assert {} == explained(run)
     assert {FAR_USDC: 99} == explained(told(recovery(number=59), arrived()).runs["r2"])
     assert {FAR_USDC: 99} == explained(told(recovery(), arrived(block=0)).runs["r2"])
+    there = recovery("r2", replace(claim(), expected_out=0))
+    assert {} == explained(told(there, arrived(block=0)).runs["r2"])
 
 
 def test_a_run_waits_for_what_is_short_and_ends_without_what_is_long():
