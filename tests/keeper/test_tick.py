@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 from crash_rig import Fuse
-from paper_week import EVERY, Week
+from paper_week import EVERY, Remembering, Week
 from paper_world import ME, USDC_B, WBTC_B, B
 
 from agent.core.transit import awaited
 from agent.engine.loop import session
-from agent.engine.recover import begin, due
+from agent.engine.recover import begin, due, known, left
 from agent.errors import Broken, DiskFull, Fenced, JournalCorrupt, KeyMissing
 from agent.keeper import tick as keeper_tick
 from agent.keeper.begin import signs_next
 from agent.keeper.memory import Memory
 from agent.keeper.tick import Wallet, advance
 from agent.keeper.ticked import Ticked
+from agent.stores.memory import MemoryJournal
 
 
 class Calm(Week):
@@ -270,3 +271,28 @@ def test_a_paused_wallet_is_signed_for_only_where_a_claim_comes_next() -> None:
         held._tail.append = react  # type: ignore[method-assign]
         held.advance(240)
     assert True in seen
+
+
+def test_what_a_search_finds_is_followed_before_anything_is_planned() -> None:
+    week = calm()
+    week.world.bridge.way, week.world.bridge.seconds = "claim", 3_700
+    assert "waiting" == look(week).outcome
+    with session("person", week.io(Fuse(None))) as held:
+        (stray,) = [known(each, held._io) for each in left(held.state)]
+    week.world.journal = Remembering(MemoryJournal())
+    found = replace(stray, ours=False)
+    searched: list[int] = []
+
+    def search(state: Any) -> tuple[Any, ...]:
+        searched.append(state.seq)
+        return () if state.seq else (found,)
+
+    week._sleep(7_200)
+    ticked = look(week, search=search, io=week.io(Fuse(None)))
+    assert ("done", True, ["claim"]) == (
+        ticked.outcome,
+        ticked.began,
+        [leg.kind for leg in ticked.run.plan.legs],
+    )
+    assert not look(week, search=search).began
+    assert 0 == searched[0] < searched[1]
