@@ -175,7 +175,7 @@ class Delivered:
     """The money is on the far chain, measured, since `block`; None: since its run began."""
 
     amount: Amount
-    block: int | None = None
+    block: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class Returned:
     """The money came back, measured, since `block`; None: since its run began."""
 
     amount: Amount
-    block: int | None = None
+    block: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
