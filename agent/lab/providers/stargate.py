@@ -61,7 +61,7 @@ def put(
     treasury: Puppet,
     place: Place,
     third: Mapping[str, Artifact],
-    own: Mapping[str, Artifact],  # noqa: ARG001  nothing here is of our own making
+    own: Mapping[str, Artifact],
 ) -> None:
     """Put endpoint, messaging and pools where they are, wired and filled; raises SetupFailed."""
     me, here = treasury.account, STARGATE_PLACES[place.chain_id]
@@ -179,11 +179,11 @@ class Desk:
 
     def answer(
         self,
-        method: str,  # noqa: ARG002  Stargate is asked on the chains themselves
+        method: str,
         path: str,
-        query: dict[str, str],  # noqa: ARG002
-        headers: dict[str, str],  # noqa: ARG002
-        body: Any,  # noqa: ARG002
+        query: dict[str, str],
+        headers: dict[str, str],
+        body: Any,
     ) -> tuple[int, Any]:
         """Nothing: Stargate has no server that anybody must ask."""
         return 404, {"message": f"there is no {path}"}
