@@ -135,7 +135,7 @@ def test_a_replacement_that_the_month_cannot_pay_leaves_the_old_one_standing():
 
     world = slow_world()
     node = world.chains[A]
-    io = world.io(policy=policy(max_month_cost=Decimal("0.60")))
+    io = world.io(policy=policy(max_month_cost=Decimal("0.72")))
     from agent.engine.loop import session
 
     with session("worker", io) as held:

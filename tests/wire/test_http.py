@@ -180,6 +180,11 @@ def test_secret_of_a_header_is_never_repeated() -> None:
         pytest.raises(Rejected, match=r"401: unknown key \[redacted\]"),
     ):
         client().get(node.url, {}, headers={"Authorization": CANARY})
+    with (
+        faulty_node(replies(body, status="401 Who")) as node,
+        pytest.raises(Rejected, match=r"401: unknown key \[redacted\]"),
+    ):
+        client().get(node.url, {}, headers={"Authorization": f"Bearer {CANARY}"})
 
 
 def test_refusal_that_is_no_json_is_its_status() -> None:
