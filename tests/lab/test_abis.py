@@ -13,6 +13,8 @@ from agent.wire.abi import canonical_type, interface
 ORIGINS = {
     "across_spoke_pool": "Ethereum_SpokePool",
     "arbitrum_bridge": "ArbitrumBridge",
+    "arbitrum_gateway": "ArbitrumGateway",
+    "arbitrum_gateway_router": "ArbitrumGatewayRouter",
     "arbitrum_inbox": "ArbitrumInbox",
     "arbitrum_outbox": "ArbitrumOutbox",
     "arbitrum_rollup": "ArbitrumRollup",
@@ -29,7 +31,9 @@ ORIGINS = {
 }
 OWN = {
     "arbitrum_arb_sys": ("arb_sys",),
+    "arbitrum_child_gateway": ("arb_gateway",),
     "arbitrum_node_interface": ("node_interface",),
+    "arbitrum_retryable_tx": ("arb_retryable_tx",),
     "chainlink_feed": ("feed_proxy", "aggregator"),
 }
 """Contracts of our own: no package has the compiled ones."""
