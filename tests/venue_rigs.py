@@ -15,6 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from cow_book import book_server, no
+from cow_rig import RELAYER, SETTLEMENT
 from router_rig import CHAIN, SYMBOLS, lab_node, options, token, worth
 from three_chains import write_files
 
@@ -26,8 +28,9 @@ from agent.lab.providers import desk_names
 from agent.lab.world import World
 from agent.lab.worlds import Worlds
 from agent.ports import AdapterIo, Node, Venue
+from agent.provider import ProviderChain, ProviderOptions
 from agent.settings import Settings, load
-from agent.venues import router, wrap
+from agent.venues import cow, router, wrap
 from agent.wire.clock import SystemClock
 from agent.wire.http import HttpClient
 
@@ -94,6 +97,46 @@ def _wrap(world: World) -> Iterator[Rig]:
         now=world.head()[1],
         pins={Address(mainnet.WETH): PIN},
     )
+
+
+@contextmanager
+def _cow(world: World) -> Iterator[Rig]:
+    """CoW Protocol with a book that takes 5 bps of one to one."""
+    chain = ProviderChain(
+        chain=CHAIN,
+        native=ETH,
+        wrapped=token("WETH"),
+        tokens={},
+        facts={"settlement": SETTLEMENT, "vault_relayer": RELAYER, "network": "mainnet"},
+        code_hashes={SETTLEMENT: PIN, RELAYER: PIN},
+    )
+    with book_server() as book:
+        book.quotes = lambda asked: (
+            no("UnsupportedToken") if NOBODY_S.address in str(asked).lower() else None
+        )
+        options = ProviderOptions(
+            api=book.api, chains={CHAIN: chain}, max_slippage_bps=50, key=lambda: SECRET
+        )
+        yield Rig(
+            venue=cow.make(options, AdapterIo({}, SystemClock(), HttpClient(retries=0))),
+            chain=CHAIN,
+            swaps=(
+                (token("WETH"), token("USDC"), 10**18),
+                (token("USDC"), token("WBTC"), 10**10),
+                (token("USDC"), ETH, 10**10),
+            ),
+            unknown=(
+                (token("WETH"), NOBODY_S),
+                (NOBODY_S, token("WETH")),
+                (token("WETH"), token("WETH")),
+                (token("WETH"), ETH),
+                (ETH, token("USDC")),
+            ),
+            now=world.head()[1],
+            pins={SETTLEMENT: PIN, RELAYER: PIN},
+            surveys=False,
+            is_api=True,
+        )
 
 
 API_SWAPS = (
@@ -163,8 +206,12 @@ def _api(name: str, worlds: Worlds) -> Iterator[Rig]:
         )
 
 
-RIGS: dict[str, Callable[[World], AbstractContextManager[Rig]]] = {"router": _router, "wrap": _wrap}
-SURVEYING = tuple(RIGS)
+RIGS: dict[str, Callable[[World], AbstractContextManager[Rig]]] = {
+    "cow": _cow,
+    "router": _router,
+    "wrap": _wrap,
+}
+SURVEYING = ("router", "wrap")
 """Venues that have indicative edges; the others are asked about legs of a plan only."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from agent.cli import output
 from agent.core import fact as f
@@ -89,7 +89,7 @@ class Teller:
                 return [("tx.mined", {**body, **gas, "fee": str(fact.receipt.fee)})]
             case f.Unmined():
                 return [("tx.unmined", self._tx(fact.intent, 0))]
-            case f.Settled() | f.Arrived() | f.Unlanded():
+            case f.Settled() | f.Arrived() | f.Refunded() | f.Unlanded() | f.Deferred():
                 return [self._landing(fact)]
             case f.ForeignInflow():
                 amount = {"amount": str(fact.amount.raw), "symbol": fact.amount.token.symbol}
@@ -130,19 +130,26 @@ class Teller:
             }
         return {**body, "hash": self._hashes.get((intent, attempt), "")}
 
-    def _landing(self, fact: f.Settled | f.Arrived | f.Unlanded) -> tuple[str, dict[str, Any]]:
-        if isinstance(fact, f.Unlanded):
-            return "leg.unarrived", {"leg": fact.leg, "why": fact.why}
-        return "leg.arrived", self._arrived(fact)
-
-    def _arrived(self, fact: f.Settled | f.Arrived) -> dict[str, Any]:
+    def _landing(
+        self, fact: f.Settled | f.Arrived | f.Refunded | f.Unlanded | f.Deferred
+    ) -> tuple[str, dict[str, Any]]:
         from agent.cli import present
         from agent.core.money import Amount
 
-        if isinstance(fact, f.Arrived):
-            return {"leg": fact.leg, "deltas": [present.amount(fact.amount)]}
-        deltas = [present.amount(Amount(delta.token, delta.raw)) for delta in fact.deltas]
-        return {"leg": fact.leg, "deltas": deltas}
+        match fact:
+            case f.Unlanded():
+                return "leg.unarrived", {"leg": fact.leg, "why": fact.why}
+            case f.Deferred():
+                until = present.time_text(fact.until)
+                return "leg.deferred", {"leg": fact.leg, "why": fact.why, "until": until}
+            case f.Arrived() | f.Refunded():
+                kind = "leg.arrived" if isinstance(fact, f.Arrived) else "leg.returned"
+                return kind, {"leg": fact.leg, "deltas": [present.amount(fact.amount)]}
+            case f.Settled():
+                deltas = [present.amount(Amount(delta.token, delta.raw)) for delta in fact.deltas]
+                return "leg.arrived", {"leg": fact.leg, "deltas": deltas}
+            case _:
+                assert_never(fact)
 
 
 def _better_refused(fact: f.Quoted) -> list[tuple[str, dict[str, Any]]]:
@@ -202,6 +209,12 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "leg.arrived": lambda b: (
         f"  {b['leg']} ✓ got       " + ", ".join(_signed_amount(delta) for delta in b["deltas"])
+    ),
+    "leg.returned": lambda b: (
+        f"  {b['leg']} ✓ back      " + ", ".join(_signed_amount(delta) for delta in b["deltas"])
+    ),
+    "leg.deferred": lambda b: (
+        f"  {b['leg']} ⏳ waits     not before {b['until']}, the run ends without it: {b['why']}"
     ),
     "run.waiting": lambda b: _waiting(b),  # noqa: PLW0108  defined below
     "run.inflow": lambda b: f"  a deposit from outside: {b['amount']} base units of {b['symbol']}",

@@ -12,8 +12,10 @@ from typing import Protocol
 import arbitrum_rigs
 from arbitrum_rigs import Rollup
 from bridge_rigs import FAR, NEAR, STRANGER, WALLET, Crossing, native
+from cctp_rig import Burning
 from paper_world import BRIDGE, ETHER, ME, USDC_A, USDC_B, WBTC_B, WETH_A, WETH_B, A, World
 from sim.paper import granted, mined
+from stargate_rigs import Passing
 
 import agent.bridges
 from agent.core.intent import Receipt
@@ -160,6 +162,48 @@ class OnAcross:
         return node.balances(WALLET, [token], node.block().number)[token]
 
 
+class OnStargate:
+    """Stargate's real pools on local chains, with those who verify and execute its messages."""
+
+    def __init__(self, passing: Passing) -> None:
+        self.passing = passing
+        self.bridge = passing.bridge
+        self.account = WALLET
+
+        def both(symbol: str) -> tuple[Token, Token]:
+            return passing.token(NEAR, symbol), passing.token(FAR, symbol)
+
+        usdc, far_usdc = both("USDC")
+        self.transfers = ((usdc, far_usdc, RAW), (*both("ETH"), ETHER + 7))
+        self.unknown = (
+            (usdc, passing.token(FAR, "USDT")),
+            (usdc, usdc),
+            (usdc, replace(far_usdc, chain=ELSEWHERE)),
+            both("WETH"),
+            both("DAI"),
+        )
+
+    def now(self) -> int:
+        return self.passing.now()
+
+    def node(self, chain: ChainId) -> Node:
+        return self.passing.nodes[chain]
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        sold = wanted.planned_sell
+        self.passing.worlds[NEAR].fund(WALLET, {sold.token.symbol: sold.raw})
+        return self.passing.deposit(wanted)
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        self.passing.deliver()
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        raise AssertionError("a message cannot be taken back")
+
+    def held(self, token: Token) -> int:
+        return self.passing.held(token.chain, token.symbol)
+
+
 class OnArbitrum:
     """Ether between Ethereum and a rollup, by the rollup's own contracts."""
 
@@ -202,6 +246,43 @@ class OnArbitrum:
 
     def held(self, token: Token) -> int:
         return self.rollup.held(token.chain)
+
+
+class OnCctp:
+    """CCTP's stand-ins on two local chains, with their attester."""
+
+    def __init__(self, burning: Burning) -> None:
+        self.burning = burning
+        self.bridge = burning.bridge
+        self.account = WALLET
+        usdc, far_usdc = burning.usdc(NEAR), burning.usdc(FAR)
+        self.transfers = ((usdc, far_usdc, RAW), (far_usdc, usdc, RAW))
+        self.unknown = (
+            (usdc, usdc),
+            (usdc, native(FAR)),
+            (native(NEAR), far_usdc),
+            (usdc, replace(far_usdc, chain=ELSEWHERE)),
+        )
+
+    def now(self) -> int:
+        return self.burning.now()
+
+    def node(self, chain: ChainId) -> Node:
+        return self.burning.nodes[chain]
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        return self.burning.burn(wanted)
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        self.burning.mine(wanted.sell.token.chain, 3)
+        self.burning.claim(self.burning.track(wanted, deposit))
+        self.burning.mine(wanted.buy.chain)
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        raise AssertionError("what was burnt never comes back")
+
+    def held(self, token: Token) -> int:
+        return self.burning.held(token.chain)
 
 
 def bridge_names() -> list[str]:

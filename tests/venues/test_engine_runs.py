@@ -21,7 +21,11 @@ SWAPS = [
 ]
 
 
-@pytest.mark.parametrize("name", provider_names("venues"))
+BY_CALL = [name for name in provider_names("venues") if name != "cow"]
+"""Venues whose offers are calls; orders have runs of their own."""
+
+
+@pytest.mark.parametrize("name", BY_CALL)
 @pytest.mark.parametrize(("sell", "buy", "usd", "purposes"), SWAPS)
 def test_swap_runs_to_its_end_with_every_base_unit_explained(
     chains: Worlds, name: str, sell: str, buy: str, usd: int, purposes: list[str]
