@@ -104,6 +104,7 @@ class _Reader:
         to_chain = _far_chain(values, layout, place)
         sell, buy = self._tokens(values, layout, place, to_chain)
         amount_in = _at(values, layout.amount_in)
+        fee = value if layout.value_is_fee else _at(values, layout.fee) or 0
         return Meaning(
             target=self.to,
             selector=four,
@@ -112,7 +113,7 @@ class _Reader:
             sell=sell,
             amount_in=amount_in,
             buy=buy,
-            min_out=_minimum(values, layout, amount_in),
+            min_out=_minimum(values, layout, value - fee if layout.paid else amount_in),
             value=value,
             spender=_at(values, layout.spender),
             deadline=_at(values, layout.deadline),
@@ -120,7 +121,7 @@ class _Reader:
             refund=_address(_at(values, layout.refund)),
             fill_deadline=_at(values, layout.fill_deadline),
             wraps=layout.wraps,
-            fee=value if layout.value_is_fee else _at(values, layout.fee) or 0,
+            fee=fee,
             unread=any(_at(values, path) not in _EMPTY for path in layout.unread),
             undated=layout.undated,
             lasting=layout.lasting,
