@@ -18,7 +18,7 @@ from agent.core.notice import Notice
 from agent.core.order import OrderState
 from agent.core.plan import Leg
 from agent.core.price import Opinion, Ratio, Unpriced
-from agent.core.quote import Allowance, Call, Quote
+from agent.core.quote import Allowance, Call, Quote, TypedMessage
 from agent.core.sighting import Sighting
 from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
@@ -184,16 +184,18 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The money is on the far chain, measured."""
+    """The money is on the far chain, measured, since `block`; None: since its run began."""
 
     amount: Amount
+    block: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The money came back, measured."""
+    """The money came back, measured, since `block`; None: since its run began."""
 
     amount: Amount
+    block: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +232,14 @@ class Delivery:
     """Calls that anybody may send, in a row, to pay a transfer out: for rehearsals on forks.
 
     `needs` is what the sender must have; the allowances are among the `calls`. `played` are calls
-    before them that only these accounts may send: on a fork they do, without their keys.
+    before them that only these accounts may send: on a fork they do, without their keys. Where the
+    bridge's own contracts cannot be brought to it on a fork, the calls only pay the same: `brings`.
     """
 
     calls: tuple[Call, ...]
     needs: Amount
     played: tuple[tuple[Address, Call], ...] = ()
+    brings: Amount | None = None
 
 
 class Bridge(Protocol):
@@ -279,13 +283,14 @@ class Bridge(Protocol):
 class OrderBook(Protocol):
     """The part of a venue that takes signed messages instead of transactions."""
 
-    def post(self, leg: Leg, message: SignedMessage) -> Sent:
+    def post(self, message: TypedMessage, signed: SignedMessage) -> Sent:
         """Hand over a signed order once more; the same digest is the same order."""
 
-    def order(self, leg: Leg, message: SignedMessage) -> OrderState:
+    def order(self, message: TypedMessage, signed: SignedMessage) -> OrderState:
         """Fills so far, and whether more may come.
 
-        An order that the venue never got is open, without fills, until its time is over.
+        An order that the venue never got is open, without fills, until its time is over. Only
+        what the chain says is a fill, and only the chain ends an order.
         """
 
 

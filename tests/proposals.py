@@ -28,6 +28,7 @@ from agent.venues.wrap import DEPOSIT, WITHDRAW
 from agent.wire import erc20
 from agent.wire.abi import encode, selector
 from agent.wire.calldata import by_selector, meaning, order_meaning
+from agent.wire.order import APP_DATA_HASH
 
 Kind = Literal[
     "v2", "v3 single", "v3 path", "mixed", "sandwich", "wrap", "unwrap", "bridge", "order"
@@ -126,6 +127,12 @@ def order(**changes: Any) -> TypedMessage:
         "sellAmount": str(SOLD),
         "buyAmount": str(MINIMUM),
         "validTo": DEADLINE,
+        "appData": APP_DATA_HASH,
+        "feeAmount": "0",
+        "kind": "sell",
+        "partiallyFillable": False,
+        "sellTokenBalance": "erc20",
+        "buyTokenBalance": "erc20",
     }
     domain = {"verifyingContract": BOOK, "chainId": CHAIN}
     content = json.dumps({"domain": domain, "message": {**fields, **changes}})

@@ -126,7 +126,7 @@ def quoted(
     act = drafts[-1]
     assert act.moves is not None
     quote = Quote(
-        via="venue",
+        via="bridge" if act.purpose == "deposit" else "venue",
         sell=act.moves,
         buy=USDC if act.purpose != "deposit" else FAR_USDC,
         amount_out=100,

@@ -93,7 +93,7 @@ class Tracker:
         found = self._messages.measured(on, message, log)
         if found is None:
             return Gone(f"{told} by {log.transaction}, and nothing came to your wallet")
-        return Delivered(found)
+        return Delivered(found, log.block_number)
 
     def _under_way(self, on: Route, message: Message, now: int) -> Waiting:
         """Who makes a deposit arrive, and when that is to be expected."""

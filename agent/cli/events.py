@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from agent.cli import output
 from agent.core import fact as f
@@ -68,7 +68,7 @@ class Teller:
             case f.TookOver():
                 return [("run.resumed", {"worker": fact.worker})]
             case f.Quoted():
-                return [("leg.quoted", self._quoted(fact))]
+                return [*_better_refused(fact), ("leg.quoted", self._quoted(fact))]
             case f.Refused():
                 refusals = [{"code": no.code, "why": no.why} for no in fact.refusals]
                 return [("leg.refused", {"leg": fact.leg, "via": fact.via, "refusals": refusals})]
@@ -89,7 +89,7 @@ class Teller:
                 return [("tx.mined", {**body, **gas, "fee": str(fact.receipt.fee)})]
             case f.Unmined():
                 return [("tx.unmined", self._tx(fact.intent, 0))]
-            case f.Settled() | f.Arrived() | f.Unlanded():
+            case f.Settled() | f.Arrived() | f.Refunded() | f.Unlanded() | f.Deferred():
                 return [self._landing(fact)]
             case f.ForeignInflow():
                 amount = {"amount": str(fact.amount.raw), "symbol": fact.amount.token.symbol}
@@ -112,6 +112,8 @@ class Teller:
                 "min_amount": least["amount"],
             },
             "route": quote.route,
+            "net": str(fact.net),
+            "rivals": [present.rival(each, quote.buy) for each in fact.rivals],
         }
 
     def _tx(self, intent: str, attempt: int) -> dict[str, Any]:
@@ -128,19 +130,38 @@ class Teller:
             }
         return {**body, "hash": self._hashes.get((intent, attempt), "")}
 
-    def _landing(self, fact: f.Settled | f.Arrived | f.Unlanded) -> tuple[str, dict[str, Any]]:
-        if isinstance(fact, f.Unlanded):
-            return "leg.unarrived", {"leg": fact.leg, "why": fact.why}
-        return "leg.arrived", self._arrived(fact)
-
-    def _arrived(self, fact: f.Settled | f.Arrived) -> dict[str, Any]:
+    def _landing(
+        self, fact: f.Settled | f.Arrived | f.Refunded | f.Unlanded | f.Deferred
+    ) -> tuple[str, dict[str, Any]]:
         from agent.cli import present
         from agent.core.money import Amount
 
-        if isinstance(fact, f.Arrived):
-            return {"leg": fact.leg, "deltas": [present.amount(fact.amount)]}
-        deltas = [present.amount(Amount(delta.token, delta.raw)) for delta in fact.deltas]
-        return {"leg": fact.leg, "deltas": deltas}
+        match fact:
+            case f.Unlanded():
+                return "leg.unarrived", {"leg": fact.leg, "why": fact.why}
+            case f.Deferred():
+                until = present.time_text(fact.until)
+                return "leg.deferred", {"leg": fact.leg, "why": fact.why, "until": until}
+            case f.Arrived() | f.Refunded():
+                kind = "leg.arrived" if isinstance(fact, f.Arrived) else "leg.returned"
+                return kind, {"leg": fact.leg, "deltas": [present.amount(fact.amount)]}
+            case f.Settled():
+                deltas = [present.amount(Amount(delta.token, delta.raw)) for delta in fact.deltas]
+                return "leg.arrived", {"leg": fact.leg, "deltas": deltas}
+            case _:
+                assert_never(fact)
+
+
+def _better_refused(fact: f.Quoted) -> list[tuple[str, dict[str, Any]]]:
+    """Offers that would have gone before the one that was taken, had they passed the guard."""
+    return [
+        (
+            "leg.refused",
+            {"leg": fact.leg, "via": each.via, "refusals": [{"code": each.code, "why": each.why}]},
+        )
+        for each in fact.rivals
+        if each.answer == "refused" and each.net > fact.net
+    ]
 
 
 def _newest(known: IntentState) -> int:
@@ -163,9 +184,10 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "leg.quoted": lambda b: (
         f"  {b['leg']}   quoted    {_amount(b['sell'])} → {_amount(b['buy'])}  {b['route']}"
+        + _beaten(b)
     ),
     "leg.refused": lambda b: "\n".join(
-        f"  {b['leg']} ✗ refused   [{no['code']}] {no['why']} · nothing was signed"
+        f"  {b['leg']} ✗ refused   {b['via']} [{no['code']}] {no['why']} · nothing was signed"
         for no in b["refusals"]
     ),
     "tx.replaced": lambda b: f"  {b['leg']}   replaced  nonce {b['nonce']} is offered dearer fees",
@@ -188,6 +210,12 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "leg.arrived": lambda b: (
         f"  {b['leg']} ✓ got       " + ", ".join(_signed_amount(delta) for delta in b["deltas"])
     ),
+    "leg.returned": lambda b: (
+        f"  {b['leg']} ✓ back      " + ", ".join(_signed_amount(delta) for delta in b["deltas"])
+    ),
+    "leg.deferred": lambda b: (
+        f"  {b['leg']} ⏳ waits     not before {b['until']}, the run ends without it: {b['why']}"
+    ),
     "run.waiting": lambda b: _waiting(b),  # noqa: PLW0108  defined below
     "run.inflow": lambda b: f"  a deposit from outside: {b['amount']} base units of {b['symbol']}",
 }
@@ -204,6 +232,22 @@ def _waiting(body: dict[str, Any]) -> str:
 
     told = [line for each in body["transfers"] for line in lines(each)]
     return "\n".join(told) or f"  … {body['why']}: asking again, the rest goes on"
+
+
+def _beaten(body: dict[str, Any]) -> str:
+    """Who came second, and by how much; who did not answer; empty where nobody else was asked."""
+    offered = [each for each in body["rivals"] if each["answer"] == "offered"]
+    silent = [each["via"] for each in body["rivals"] if each["answer"] in {"down", "limited"}]
+    said = ""
+    if offered:
+        second = max(offered, key=lambda each: int(each["net"]))
+        more = int(body["net"]) - int(second["net"])
+        said = f"  best of {len(offered) + 1}, {second['via']} {_less(body['buy'], more)}"
+    return said + (f"  no answer: {', '.join(silent)}" if silent else "")
+
+
+def _less(buy: dict[str, Any], raw: int) -> str:
+    return f"−{_amount({**buy, 'amount': str(raw)})}"
 
 
 def _amount(body: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from agent.core.fact import Holding
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg, Plan
 from agent.core.price import Prices
+from agent.core.quote import Rival
 from agent.wire.address import (
     ETHER_COIN_TYPE,
     account_name,
@@ -158,3 +159,11 @@ def bps(share: int) -> str:
 def holdings(rows: tuple[Holding, ...]) -> list[dict[str, Any]]:
     """Balances of a run's start or end."""
     return [amount(Amount(row.token, row.raw)) for row in rows if row.raw]
+
+
+def rival(each: Rival, buy: Token) -> dict[str, Any]:
+    """Another venue's answer: what it offered, or why not."""
+    body: dict[str, Any] = {"via": each.via, "answer": each.answer}
+    if each.out:
+        body |= {"amount": str(each.out), "net": str(each.net), "decimals": buy.decimals}
+    return body | ({"code": each.code, "why": each.why} if each.code else {})

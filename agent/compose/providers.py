@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from agent.core.money import ChainId, Token
 from agent.ports import AdapterIo
-from agent.provider import About, Http, ProviderChain, ProviderOptions
+from agent.provider import About, ProviderChain, ProviderOptions
 from agent.settings import ChainFacts, Settings
 from agent.settings.environment import Secret
-from agent.wire.pace import Paced, bucket_of
+from agent.wire.pace import ProviderHttp, bucket_of
 
 Room = Literal["venues", "bridges"]
 
@@ -58,9 +58,10 @@ def make_provider(
         max_slippage_bps=settings.policy.limits.max_slippage_bps,
         key=_key(settings.secret(key_variable(name))),
     )
+    about: About = module.ABOUT
     # Local servers are ours alone, and are asked as often as tests like.
-    http = io.http if settings.local else _paced(io.http, module.ABOUT, name)
-    return module.make(options, replace(io, http=http))
+    bucket = None if settings.local else bucket_of(name, calls=about.calls, seconds=about.seconds)
+    return module.make(options, replace(io, http=ProviderHttp(io.http, bucket)))
 
 
 def standing(room: Room, name: str, settings: Settings) -> Standing:
@@ -117,10 +118,6 @@ def _chain(facts: ChainFacts, name: str, confirmations: int | None) -> ProviderC
 
 def _key(secret: Secret | None) -> Callable[[], str]:
     return (lambda: "") if secret is None else secret.reveal
-
-
-def _paced(http: Http, about: About, name: str) -> Http:
-    return Paced(http, bucket_of(name, calls=about.calls, seconds=about.seconds))
 
 
 def _modules(room: Room) -> Collection[str]:

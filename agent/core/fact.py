@@ -19,10 +19,10 @@ from agent.core.intent import (
 )
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Plan
-from agent.core.quote import Quote
+from agent.core.quote import Quote, Rival
 from agent.core.verdict import Refusal
 
-VERSION = 2
+VERSION = 3
 """Version of the facts' JSON form; a journal with another one is refused, never guessed."""
 
 Outcome = Literal["done", "nothing", "aborted", "waiting", "needs_human"]
@@ -70,7 +70,9 @@ class TookOver:
 class Quoted:
     """A leg has a firm quote that the guard accepted; `drafts` in order do it.
 
-    `revoke` takes an allowance back if the act does not use it up.
+    `revoke` takes an allowance back if the act does not use it up. `rivals` are the answers of
+    the other venues that were asked; `net` is the quote's output less what its gas and fee are
+    worth, to compare with theirs.
     """
 
     run: str
@@ -81,6 +83,8 @@ class Quoted:
     drafts: tuple[Draft, ...]
     revoke: Draft | None
     at: int
+    net: int = 0
+    rivals: tuple[Rival, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,24 +227,43 @@ class Due:
     at: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred:
+    """Nothing can be done for a transfer before `until`, which is long: nobody waits for it.
+
+    A run of which nothing else is left ends without it. `id` is the bridge's number for it, and
+    by `due` it is back; times are unix seconds.
+    """
+
+    run: str
+    leg: str
+    until: int
+    why: str
+    id: str
+    due: int | None
+    at: int
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Money of a transfer is on the far chain, measured."""
+    """Money of a transfer is on the far chain, measured; in `block` there, 0 where not told."""
 
     run: str
     leg: str
     amount: Amount
     at: int
+    block: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """Money of a transfer came back, measured."""
+    """Money of a transfer came back, measured; in `block` of its chain, 0 where not told."""
 
     run: str
     leg: str
     amount: Amount
     at: int
+    block: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +356,7 @@ Fact = (
     | Expired
     | Filled
     | Due
+    | Deferred
     | Arrived
     | Refunded
     | Unlanded

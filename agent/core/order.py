@@ -16,7 +16,11 @@ class OrderFill:
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """What a venue and the chain say of a signed order; `open` while it can be filled."""
+    """What a venue and the chain say of a signed order.
+
+    `open` while it can be filled; `known` is False when its venue says that it never got it.
+    """
 
     open: bool
     fills: tuple[OrderFill, ...]
+    known: bool = True

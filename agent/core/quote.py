@@ -58,6 +58,27 @@ class Quote:
     fee: int = 0
 
 
+Answered = Literal["offered", "none", "limited", "down", "refused"]
+"""How a venue answers: with an offer, with no way, with a wish to be asked less, not at all, or
+with what was refused, by itself or by the guard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """Another venue's answer to the question that a quote won.
+
+    Of an offer, `out` is what it promised and `net` the same less what its gas and its fee are
+    worth, in base units of the token bought; otherwise `code` and `why` say what spoke against it.
+    """
+
+    via: str
+    answer: Answered
+    out: int = 0
+    net: int = 0
+    code: str = ""
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
     """What a call does, decoded from its bytes and from nothing else.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -18,8 +18,9 @@ from agent.core.quote import Allowance, Call, Meaning, Quote
 from agent.core.simulated import Simulated
 from agent.core.state import State
 from agent.core.verdict import Refusal
+from agent.engine.auction import NO_OFFER, Offer, offers, places
 from agent.engine.io import Io, Later
-from agent.errors import BadReply, Contradicted, NoRoute, ProviderSilent, Rejected, Unavailable
+from agent.errors import BadReply, Unavailable
 from agent.ports import BlockTag, Bridge, Node, Venue
 from agent.wire import calldata, erc20
 
@@ -31,12 +32,9 @@ APPROVAL_GAS = 100_000
 """Gas limit of an approval that was not simulated (a revocation): a proxied token with a
 blacklist check takes about 60 000 (USDC, measured on the local chain)."""
 
-GAS_MARGIN = Fraction(5, 4)
-"""Gas limit over simulated gas: prices and ticks move between simulation and block."""
-
-NO_OFFER = (NoRoute, Contradicted, ProviderSilent, Rejected)
-"""What a place says when it has no offer to make: the leg is refused, and the run plans again a
-bounded number of times. Any other silence is a node's, and is waited for."""
+GAS_MARGIN = Fraction(3, 2)
+"""Gas limit over simulated gas: refunds of up to a fifth are given only at the end (EIP-3529), so
+what is used may have needed five fourths; and prices and ticks move until the block."""
 
 _PURPOSES: dict[str, Purpose] = {
     "swap": "swap",
@@ -60,33 +58,77 @@ def ask(step: Ask, state: State, io: Io) -> tuple[Quoted | Refused | Due, ...] |
         granted = Allowance(Address(leg.detail), Amount(leg.sell.token, 0))
         draft = revocation(step.chain, granted)
         return (Due(step.run, step.leg, draft, "the owner takes it back", now),)
-    found = _firm(step, leg, io, canary=None if leg.via in state.vias else io.canary)
+    found = _firm(step, leg, state, io)
     if isinstance(found, Quoted):
         return (found,)
     return (Refused(step.run, step.leg, leg.via, found, now),)
 
 
-def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tuple[Refusal, ...]:
-    """A firm quote that every rule of the guard accepts, or all that speaks against it."""
-    place: Venue | Bridge | None = io.venues.get(leg.via) or io.bridges.get(leg.via)
-    if place is None:
+def _firm(step: Ask, leg: Leg, state: State, io: Io) -> Quoted | tuple[Refusal, ...]:
+    """The best firm quote that every rule of the guard accepts, or all that speaks against any.
+
+    Raises Unavailable where there is no offer and a node is silent: that passes.
+    """
+    if not places(leg, io):
         return (Refusal("G112", f"{leg.via} is not allowed by the policy"),)
     prices = io.prices()
-    sell = Amount(leg.sell.token, step.sell_raw)
-    floor = _floor(leg, sell, prices, io)
+    floor = _floor(leg, Amount(leg.sell.token, step.sell_raw), prices, io)
     if isinstance(floor, Refusal):
         return (floor,)
+    chain_time = io.nodes[step.chain].block().timestamp
+    known = offers(leg, step.sell_raw, io, floor=floor, now=chain_time, prices=prices)
+    asked = _Asked(step=step, leg=leg, prices=prices, floor=floor, chain_time=chain_time)
+    refused: dict[str, tuple[Refusal, ...]] = {}
+    for offer in known:
+        if offer.quote is None:
+            refused[offer.via] = (offer.refusal,)
+            continue
+        canary = None if offer.via in state.vias else io.canary
+        found = _judged(asked, offer, offer.quote, canary, io)
+        if isinstance(found, Quoted):
+            others = [other for other in known if other is not offer]
+            return replace(
+                found,
+                net=offer.net,
+                rivals=tuple(
+                    other.refused(refused[other.via])
+                    if other.quote is not None and other.via in refused
+                    else other.rival
+                    for other in others
+                ),
+            )
+        refused[offer.via] = found
+    silent = [offer.fault for offer in known if offer.fault is not None]
+    if len(silent) == len(known) and not all(isinstance(fault, NO_OFFER) for fault in silent):
+        raise next(fault for fault in silent if not isinstance(fault, NO_OFFER))
+    if len(refused) == 1:
+        return next(iter(refused.values()))
+    return tuple(Refusal(no.code, f"{via}: {no.why}") for via, nos in refused.items() for no in nos)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What all offers for one leg are judged by; `chain_time` is unix seconds."""
+
+    step: Ask
+    leg: Leg
+    prices: Prices
+    floor: int
+    chain_time: int
+
+
+def _judged(
+    asked: _Asked, offer: Offer, quote: Quote, canary: Decimal | None, io: Io
+) -> Quoted | tuple[Refusal, ...]:
+    """The offer as the fact that it is accepted, or what the guard has against it."""
+    step, place, leg = asked.step, offer.place, replace(asked.leg, via=offer.via)
     node = io.nodes[step.chain]
-    chain_time = node.block().timestamp
-    try:
-        quote = place.quote(leg, step.sell_raw, io.account, floor, chain_time)
-    except NO_OFFER as error:
-        return (Refusal(error.code, error.message),)
     drafts, revoke = _drafts(leg, quote, node, io.account)
     simulated = simulate(io, step.chain, drafts)
     drafts = _with_gas(drafts, simulated)
+    meanings = tuple(_meanings(drafts, place, io.account))
     calls = [(each.payload, each.gas_limit) for each in drafts if isinstance(each.payload, Call)]
-    hashes = node.code_hashes((*_addresses(drafts), io.account))
+    hashes = node.code_hashes((*_addresses(drafts, meanings[-1]), io.account))
     verdict = check(
         Proposal(
             account=io.account,
@@ -94,21 +136,21 @@ def _firm(step: Ask, leg: Leg, io: Io, *, canary: Decimal | None) -> Quoted | tu
             sell_raw=step.sell_raw,
             quote=quote,
             drafts=drafts,
-            meanings=tuple(_meanings(drafts, place, io.account)),
+            meanings=meanings,
             simulated=simulated,
-            prices=prices,
+            prices=asked.prices,
             limits=io.policy.limits,
-            min_out=floor,
+            min_out=asked.floor,
             targets=place.targets(step.chain),
             code_hashes={a: found for a, found in hashes.items() if a != io.account},
             account_code_hash=hashes[io.account],
-            chain_time=chain_time,
+            chain_time=asked.chain_time,
             clock_time=io.clock.now(),
             native=io.chains[step.chain].native,
             fees=node.fees(),
             l1_fees=node.l1_fees(calls),
             canary=canary,
-            value=prices.worth(sell),
+            value=asked.prices.worth(Amount(leg.sell.token, step.sell_raw)),
             wrapped={chain: rules.wrapped.address for chain, rules in io.chains.items()},
             far=_far_side(leg, place, io),
         )
@@ -287,12 +329,14 @@ def _meanings(
     ]
 
 
-def _addresses(drafts: tuple[Draft, ...]) -> tuple[Address, ...]:
-    """Everything that is called or may spend."""
+def _addresses(drafts: tuple[Draft, ...], act: Meaning | Refusal) -> tuple[Address, ...]:
+    """Everything that is called, also by what is called, or may spend."""
     found: dict[Address, None] = {}
     for draft in drafts:
         if isinstance(draft.payload, Call):
             found[draft.payload.to] = None
         if draft.allowance is not None:
             found[draft.allowance.spender] = None
+    if isinstance(act, Meaning):
+        found |= dict.fromkeys(part.target for part in act.inner)
     return tuple(found)

@@ -99,7 +99,7 @@ def _post(known: IntentState, state: State, io: Io) -> tuple[Fact, ...] | Later:
     """A posted order cannot be called back, so one that nobody wants is let expire instead."""
     paused = io.paused()
     if _unwanted(known, state):
-        return orders.follow(known, state, io)
+        return orders.follow(known, state, io, wanted=False)
     if paused is not None:
         pause = io.chains[known.intent.chain].poll_seconds
         return Later(io.clock.now() + pause, f"paused: {paused}")
@@ -110,7 +110,8 @@ def follow(step: OnIntent, state: State, io: Io) -> tuple[Fact, ...] | Later:
     """Look where submitted bytes are, and hand the same ones over again if nobody has them."""
     known = state.intent(step.intent)
     if known.intent.nonce is None:
-        return orders.follow(known, state, io)
+        wanted = io.paused() is None and not _unwanted(known, state)
+        return orders.follow(known, state, io, wanted=wanted)
     seen, judgement = _look(known, state, io)
     return _react(known, judgement, seen, io)
 

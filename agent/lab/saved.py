@@ -20,7 +20,7 @@ from agent.lab.contracts import Artifact
 from agent.lab.packages import artifacts, fetch_packages, node_binary
 from agent.lab.pins import contract_pins, node_pin
 from agent.lab.places import GENESIS_TIME, PLACES, Place
-from agent.lab.providers import put_providers
+from agent.lab.providers import put_providers, sources
 from agent.lab.puppet import Puppet
 from agent.lab.rollups import rollup_addresses
 from agent.lab.sealed import is_sealed, only_one, read_sealed, seal
@@ -117,7 +117,7 @@ def _origin() -> str:
     here = Path(__file__).parent
     files = [file for name in INGREDIENTS if (file := here / name).is_file()]
     digest = hashlib.sha256()
-    for file in sorted([*files, *here.glob("providers/*.py"), *here.glob("vyper/*.vy")]):
+    for file in sorted([*files, *sources(), *here.glob("vyper/*.vy")]):
         digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()
 

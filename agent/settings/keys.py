@@ -142,6 +142,9 @@ PORTFOLIO: Sequence[Key] = (
     Key("venues.allow", "venues", "Where swaps may go.", ("router",)),
     Key("bridges.allow", "bridges", "How money may go between chains.", ()),
     Key(
+        "bridges.max_wait", "duration", "Transfers that usually take longer are not planned.", "1h"
+    ),
+    Key(
         "bridges.across.api",
         '"on" or "off"',
         "Whether Across's fee API is asked what relayers want.",

@@ -12,7 +12,9 @@ from agent.core.intent import SignedTx, UnsignedTx
 from agent.core.money import Address
 from agent.core.quote import Call
 from agent.errors import KeyMismatch, KeyNotAllowed, KeyProblem
+from agent.signers._order import HALF_ORDER, order_of
 from agent.wire.keccak import keccak256
+from agent.wire.order import Order
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
 _BYTES = re.compile(r"0x([0-9a-fA-F]{2})*", re.ASCII)
@@ -23,9 +25,6 @@ _END_WORD: Final = 2**256
 _END_NONCE: Final = 2**64 - 1
 """EIP-2681: an account whose nonce is this one can send nothing more."""
 
-_HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
-"""Half the order of secp256k1; by EIP-2 only the one of two signatures with the lower s counts."""
-
 
 _TYPES: Final[Mapping[TxKind, int]] = {"eip1559": 2, "legacy": 0}
 """EIP-2718 types; legacy transactions are called type 0."""
@@ -34,15 +33,16 @@ _FIRST_V: Final = 35
 """In a legacy signature v is this and twice the chain id, or one more (EIP-155)."""
 
 
-def intended(reserved: Reserved, address: Address) -> UnsignedTx:
-    """The transaction that *reserved* lets *address* sign.
+def intended(reserved: Reserved, address: Address) -> UnsignedTx | Order:
+    """The transaction or order that *reserved* lets *address* sign.
 
     Raises KeyMismatch when it is another account's, KeyNotAllowed when it is no transaction of
-    EIP-1559 or EIP-155 on a named chain that does its intent, on the intent's nonce, and no more.
+    EIP-1559 or EIP-155 on a named chain that does its intent, on the intent's nonce, and no more;
+    nor an order of the one kind that is known, which pays the account itself.
     """
     unsigned, intent = reserved.unsigned, reserved.intent
     if unsigned is None:
-        raise _refused("typed messages", "leave out the venue that needs them")
+        return _intended_order(reserved, address)
     if not unsigned.sender == intent.account == address:
         raise KeyMismatch(
             f"{intent.id} belongs to {intent.account} and is to be sent by {unsigned.sender}, "
@@ -53,6 +53,21 @@ def intended(reserved: Reserved, address: Address) -> UnsignedTx:
     if wrong:
         raise _refused(f"what was reserved for {intent.id}: {wrong}", "report this as a bug")
     return unsigned
+
+
+def _intended_order(reserved: Reserved, address: Address) -> Order:
+    account = reserved.intent.account
+    if account != address:
+        raise KeyMismatch(
+            f"{reserved.intent.id} belongs to {account}, this key signs for {address}",
+            fix="give the key of that account",
+        )
+    order = order_of(reserved)
+    if isinstance(order, str):
+        raise _refused(
+            f"what was reserved for {reserved.intent.id}: {order}", "report this as a bug"
+        )
+    return order
 
 
 def local_rule(address: Address, *, local: bool, generated: frozenset[Address]) -> None:
@@ -152,7 +167,7 @@ def _read_back(unsigned: UnsignedTx, raw: str) -> tuple[SignedTx | None, str]:
             return None, f"{name} is not the reserved one"
     if decoded["accessList"] != ():
         return None, "it has an access list"
-    if not (decoded["s"] <= _HALF_ORDER):
+    if not (decoded["s"] <= HALF_ORDER):
         return None, "its signature is the one of two that does not count"
     if sender != unsigned.sender:
         return None, f"{sender} signed it, not {unsigned.sender}"

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NoReturn, SupportsIndex
 
 from agent.core.fact import Reserved
-from agent.core.intent import SignedTx
+from agent.core.intent import SignedMessage, SignedTx
 from agent.core.money import Address
 from agent.errors import KeyMismatch, KeyMissing, KeyNotAllowed
 from agent.signers._check import intended, local_rule
@@ -66,7 +66,7 @@ class EnvKeySigner:
         """Make sure that it can sign; raises KeyNotAllowed, KeyMissing or KeyMismatch."""
         self._usable()
 
-    def sign(self, reserved: Reserved) -> SignedTx:
+    def sign(self, reserved: Reserved) -> SignedTx | SignedMessage:
         """Sign what stands in the journal; raises KeyProblem."""
         unsigned = intended(reserved, self.address)
         self.permit(reserved.charges.value)

@@ -9,7 +9,9 @@ from hashlib import sha256
 from agent.core.fact import Reserved
 from agent.core.intent import SignedTx, UnsignedTx
 from agent.core.money import Address
+from agent.errors import KeyNotAllowed
 from agent.signers._check import intended
+from agent.wire.order import Order
 
 PREFIX = "impersonate:"
 """Begins every payload, so that no node can take it for signed bytes."""
@@ -49,6 +51,11 @@ class ImpersonatingSigner:
         Quantities are hex with prefix, under the names of `eth_sendTransaction`.
         """
         unsigned = intended(reserved, self._address)
+        if isinstance(unsigned, Order):
+            raise KeyNotAllowed(
+                "on a fork nobody fills a signed order, so none is signed for it",
+                fix="rehearse with a venue that swaps by itself",
+            )
         call = {
             "from": unsigned.sender,
             "to": unsigned.to,

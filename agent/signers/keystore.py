@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn, SupportsIndex
 
 from agent.core.fact import Reserved
-from agent.core.intent import SignedTx
+from agent.core.intent import SignedMessage, SignedTx
 from agent.core.money import Address
 from agent.errors import KeyFileUnsafe, KeyMismatch, KeyMissing, KeyProblem, WrongPassword
 from agent.signers._check import intended, local_rule
@@ -87,7 +87,7 @@ class KeystoreSigner:
         """
         self._usable()
 
-    def sign(self, reserved: Reserved) -> SignedTx:
+    def sign(self, reserved: Reserved) -> SignedTx | SignedMessage:
         """Sign what stands in the journal; raises KeyProblem."""
         unsigned = intended(reserved, self.address)
         return self._usable().sign(unsigned)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,6 +18,7 @@ from agent.ports import Sent
 from agent.sim.contracts import DEPOSIT, WITHDRAW, arguments, call
 from agent.sim.ledger import Ledger, Revert
 from agent.wire.calldata import by_selector
+from agent.wire.order import Order, order_message, read_order
 
 SWAP = Layout(
     signature="swap(address,uint256,address,uint256,address,uint256)",
@@ -172,22 +172,24 @@ class PaperOrderBook(PaperVenue):
         super().__init__(name, address, slippage_bps)
         self.book: dict[str, PaperOrder] = {}
         self.posts = 0
+        self.deaf = False
         self.time = 0
 
     def quote(self, leg: Leg, sell_raw: int, account: Address, min_out: int, now: int) -> Quote:
         """A quote whose payload is an order to sign."""
         firm = super().quote(leg, sell_raw, account, min_out, now)
-        order = {
-            "sellToken": leg.sell.token.address,
-            "buyToken": leg.buy.address,
-            "receiver": self.recipient or account,
-            "sellAmount": str(sell_raw),
-            "buyAmount": str(firm.min_amount_out),
-            "validTo": firm.expires,
-        }
-        domain = {"verifyingContract": self.address, "chainId": leg.sell.token.chain}
-        content = json.dumps({"domain": domain, "message": order}, sort_keys=True)
-        message = TypedMessage("cow_order", leg.sell.token.chain, content, firm.expires)
+        message = order_message(
+            Order(
+                chain=leg.sell.token.chain,
+                settlement=self.address,
+                sell=leg.sell.token.address,
+                buy=leg.buy.address,
+                receiver=self.recipient or account,
+                sell_amount=sell_raw,
+                buy_amount=firm.min_amount_out,
+                valid_to=firm.expires,
+            )
+        )
         return Quote(
             via=firm.via,
             sell=firm.sell,
@@ -200,20 +202,22 @@ class PaperOrderBook(PaperVenue):
             gas=0,
         )
 
-    def post(self, leg: Leg, message: SignedMessage) -> Sent:
-        """The same digest is the same order."""
+    def post(self, message: TypedMessage, signed: SignedMessage) -> Sent:
+        """The same digest is the same order; one that is `deaf` gets none."""
         self.posts += 1
-        rate = self.rates[leg.sell.token.address, leg.buy.address]
-        raw = leg.planned_sell.raw
-        order = PaperOrder(raw, int(raw * rate), message.valid_to)
-        self.book.setdefault(message.digest, order)
+        if self.deaf:
+            return Sent(accepted=False, said="try later")
+        asked = read_order(message)
+        raw = asked.sell_amount
+        order = PaperOrder(raw, int(raw * self.rates[asked.sell, asked.buy]), asked.valid_to)
+        self.book.setdefault(signed.digest, order)
         return Sent(accepted=True)
 
-    def order(self, _leg: Leg, message: SignedMessage) -> OrderState:
+    def order(self, _message: TypedMessage, signed: SignedMessage) -> OrderState:
         """Open until everything is sold or its time is over, also when it was never posted."""
-        order = self.book.get(message.digest)
+        order = self.book.get(signed.digest)
         if order is None:
-            return OrderState(self.time <= message.valid_to, ())
+            return OrderState(self.time <= signed.valid_to, (), known=False)
         sold = sum(fill.sold for fill in order.fills)
         is_open = sold < order.sell_raw and self.time <= order.valid_to
         return OrderState(is_open, tuple(order.fills))

@@ -1,11 +1,11 @@
-"""A provider's answer, read field by field: what cannot be meant is a bad reply."""
+"""A provider's answer, read field by field: what cannot be meant is as good as none."""
 
 from __future__ import annotations
 
 import re
 
 from agent.core.money import Address
-from agent.errors import BadReply
+from agent.errors import BadReply, ProviderSilent
 from agent.provider import JSON
 from agent.wire.address import parse_address
 
@@ -20,7 +20,7 @@ _REPORT = "plan again later; if it stays, tell the provider"
 
 
 class Answer:
-    """One answer of the server of *who*; every reader raises BadReply for what it does not find."""
+    """One answer of the server of *who*; a reader raises ProviderSilent for what is not there."""
 
     def __init__(self, who: str, answer: JSON) -> None:
         self._who = who
@@ -72,9 +72,13 @@ class Answer:
             raise self.unreadable(f"{_name(path)} is not hex")
         return found.lower()
 
-    def unreadable(self, what: str) -> BadReply:
+    def unreadable(self, what: str) -> ProviderSilent:
         """The error that says what is wrong with the answer."""
-        return BadReply(f"{self._who} gave an answer that cannot be meant: {what}", fix=_REPORT)
+        return ProviderSilent(
+            f"{self._who} gave an answer that cannot be meant: {what}",
+            fix=_REPORT,
+            code=BadReply.code,
+        )
 
 
 def _name(path: tuple[str | int, ...]) -> str:

@@ -87,7 +87,7 @@ class HttpClient:
         return self._asked(endpoint, _request(endpoint, "POST", headers, dumps(body)), headers)
 
     def _asked(self, endpoint: Endpoint, request: bytes, headers: Mapping[str, str]) -> JSON:
-        secrets = tuple(headers.values())
+        secrets = _secrets(headers)
         deadline = Deadline(self._timeout_seconds)
         repetition = 0
         while True:
@@ -210,6 +210,12 @@ def _said(endpoint: Endpoint, body: JSON, secrets: tuple[str, ...]) -> str:
     for secret in secrets:
         text = text.replace(secret, "[redacted]")
     return plain(text, at_most=MAX_SAID_CHARS)
+
+
+def _secrets(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """What headers carry, whole and word by word: a server may repeat a key without its scheme."""
+    words = {part for text in headers.values() for part in (text, *text.split())}
+    return tuple(sorted(words, key=len, reverse=True))
 
 
 def _pause_seconds(repetition: int) -> float:

@@ -1,4 +1,4 @@
-"""Keeps to a provider's own limit of questions: a token bucket, and silence after it said so."""
+"""Asks one provider: within its own limit of questions, and its faults are told as its silence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from agent.errors import RateLimited
+from agent.errors import BadReply, ProviderSilent, RateLimited, Unreachable
 from agent.provider import JSON, Http
 
 PATIENCE_SECONDS = 3.0
@@ -54,11 +54,16 @@ class Bucket:
             self._closed_until = max(self._closed_until, self._clock() + seconds)
 
 
-class Paced:
-    """The port `Http` over another one, within the turns of a *bucket*."""
+class ProviderHttp:
+    """The port `Http` of one provider over the one of all, within the turns of its *bucket*.
+
+    Without a bucket it may be asked as often as anybody likes. A provider that is down, asks for a
+    pause or talks nonsense raises ProviderSilent with the code of the fault: nodes are waited for,
+    providers are done without.
+    """
 
     def __init__(
-        self, inner: Http, bucket: Bucket, sleep: Callable[[float], None] = time.sleep
+        self, inner: Http, bucket: Bucket | None, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._inner = inner
         self._bucket = bucket
@@ -67,21 +72,27 @@ class Paced:
     def get(
         self, url: str, query: Mapping[str, str], *, headers: Mapping[str, str] = _NO_HEADERS
     ) -> JSON:
-        """The answer to one question, in its turn."""
-        return self._in_turn(lambda: self._inner.get(url, query, headers=headers))
+        """The answer to one question; raises ProviderSilent and Rejected."""
+        return self._told(lambda: self._inner.get(url, query, headers=headers))
 
     def post(self, url: str, body: JSON, *, headers: Mapping[str, str] = _NO_HEADERS) -> JSON:
-        """The answer to a question with a body, in its turn."""
-        return self._in_turn(lambda: self._inner.post(url, body, headers=headers))
+        """The answer to a question with a body; raises ProviderSilent and Rejected."""
+        return self._told(lambda: self._inner.post(url, body, headers=headers))
 
-    def _in_turn(self, ask: Callable[[], JSON]) -> JSON:
-        wait = self._bucket.take(PATIENCE_SECONDS)
+    def _told(self, ask: Callable[[], JSON]) -> JSON:
+        try:
+            return ask() if self._bucket is None else self._in_turn(ask, self._bucket)
+        except (RateLimited, Unreachable, BadReply) as fault:
+            raise ProviderSilent(fault.message, fix=fault.fix, code=fault.code) from fault
+
+    def _in_turn(self, ask: Callable[[], JSON], bucket: Bucket) -> JSON:
+        wait = bucket.take(PATIENCE_SECONDS)
         if wait:
             self._sleep(wait)
         try:
             return ask()
         except RateLimited as limited:
-            self._bucket.close(max(limited.seconds, 1.0))
+            bucket.close(max(limited.seconds, 1.0))
             raise
 
 

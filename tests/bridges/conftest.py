@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from arbitrum_rigs import Rollup, clean_rollup, open_rollup
 from bridge_rigs import Crossing, clean, open_crossing
 
 
@@ -18,4 +19,16 @@ def two_chains(lab_cache: Path) -> Iterator[Crossing]:
 @pytest.fixture
 def crossing(two_chains: Crossing) -> Iterator[Crossing]:
     with clean(two_chains) as cleaned:
+        yield cleaned
+
+
+@pytest.fixture(scope="session")
+def open_rollups(lab_cache: Path) -> Iterator[Rollup]:
+    with open_rollup(lab_cache) as opened:
+        yield opened
+
+
+@pytest.fixture
+def rollup(open_rollups: Rollup) -> Iterator[Rollup]:
+    with clean_rollup(open_rollups) as cleaned:
         yield cleaned

@@ -30,6 +30,7 @@ from agent.core.plan import Sell
 from agent.core.state import RunState
 from agent.engine.io import Io
 from agent.engine.survey import read
+from agent.errors import NoRoute
 from agent.planning.problem import NoPlan
 from agent.sim.venue import PaperVenue
 
@@ -55,7 +56,7 @@ def worlds(way: str = "claim") -> tuple[World, Io]:
 def test_another_plan_moves_only_what_the_limit_of_the_run_leaves() -> None:
     world, io = worlds()
     # The second leg is refused once the first one, worth 6,000 of 9,000, is done.
-    refused = leg("2", "swap", "gone", Sell(WETH_A, ETHER // 10), USDC_A, 1, ("1",))
+    refused = leg("2", "swap", "venue", Sell(WETH_A, ETHER // 10), USDC_A, 10**12, ("1",))
     io = replace(io, policy=policy(max_run_value=Decimal(9000)))
     io = replace(io, replan=replanner(io))
     with started(world, plan(*ONE_SWAP.legs, refused), **fields(io)) as held:
@@ -84,6 +85,16 @@ def test_a_run_that_has_moved_all_it_may_is_not_planned_again() -> None:
 def test_a_venue_that_was_refused_for_its_offer_is_avoided() -> None:
     world, io = worlds()
     world.venue.recipient = address(0xBAD)
+    other, asked = io.venues["other"], []
+    honest = other.quote
+
+    def quote(*args):
+        asked.append(args)
+        if len(asked) == 1:
+            raise NoRoute("not this time", fix="none")
+        return honest(*args)
+
+    other.quote = quote
     with started(world, ONE_SWAP, **fields(io)) as held:
         ended = held.advance(600)
     assert ("done", {"venue"}) == (ended.outcome, held.state.runs["r1"].shunned)

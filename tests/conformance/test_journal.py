@@ -208,8 +208,8 @@ def test_heads_are_those_that_journals_already_have(journal: Journal) -> None:
         heads.append(journal.head(ACCOUNT))
     assert [
         "83ae84b453d2d2907de139f2c875f3e9ed0a12aebedf7619b91befd8c265229c",
-        "e9c3a6155d6b346cbdda1bf986cd0bdb5e3245c05b20662867d0979c82eea168",
-        "31ac57a7f46a9e1b77ec6cb0d96252ce9f50f8412e202c0ffcad23cf14c1f855",
+        "0a83bb216a38427654208ffb5cb396abdf71b6af6416a0724cd18e7a8b757049",
+        "fe777e9036496f62bb178631e1c0d95c7b2ff9d17644aaf3116a2beae89d3759",
     ] == heads
 
 

@@ -206,7 +206,7 @@ def test_anything_else_is_refused_before_a_key_is_touched(
 @pytest.mark.parametrize(
     ("fact", "kind", "what"),
     [
-        (reserved(None), KeyNotAllowed, "does not sign typed messages"),
+        (reserved(None), KeyNotAllowed, "no order of ours: the order has a field that cannot"),
         (with_fields(sender=STRANGER), KeyMismatch, f"this key signs for {ADDRESS}"),
         (with_fields(nonce=8), KeyNotAllowed, "its nonce is 8, the intent's 7"),
         (with_fields(chain=ChainId(10)), KeyNotAllowed, "it is on chain 10, the intent on 1"),

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from proposals import ACCOUNT, simulated
-from venue_rigs import PIN, RIGS, SECRET, Rig, venue_names
+from venue_rigs import PIN, RIGS, SECRET, SURVEYING, Rig, rig_of, venue_names
 
+from agent.compose.providers import provider_names
 from agent.core import guard
 from agent.core.guard import Proposal, check
 from agent.core.intent import Draft
@@ -22,10 +23,10 @@ from agent.core.plan import Leg, Sell
 from agent.core.policy import Limits
 from agent.core.price import Prices
 from agent.core.proposal import whole
-from agent.core.quote import Call, Meaning, Quote
+from agent.core.quote import Call, Meaning, Quote, TypedMessage
+from agent.core.verdict import Refusal
 from agent.errors import NoRoute
-from agent.lab.world import World
-from agent.ports import Venue
+from agent.ports import OrderBook, Venue
 from agent.wire import calldata, erc20
 from agent.wire.keccak import selector
 
@@ -48,16 +49,23 @@ BYTE_RULES = (
 
 
 @pytest.fixture(params=venue_names())
-def rig(request: pytest.FixtureRequest, world: World) -> Iterator[Rig]:
-    if request.param not in RIGS:
-        pytest.fail(f"{request.param} has no rig in venue_rigs.py")
-    with RIGS[request.param](world) as made:
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    with rig_of(request.param, request) as made:
+        yield made
+
+
+@pytest.fixture(params=SURVEYING)
+def surveying(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """A venue that has indicative edges."""
+    with rig_of(request.param, request) as made:
         yield made
 
 
 def leg(rig: Rig, sell: Token, buy: Token, raw: int) -> Leg:
     wraps = {(True, False): "wrap", (False, True): "unwrap"}
-    kind: Any = wraps.get((sell.is_native, buy.is_native), "swap")
+    # An API venue is asked for swaps alone, and knows the gas coin.
+    both = (sell.is_native, buy.is_native)
+    kind: Any = "swap" if rig.is_api else wraps.get(both, "swap")
     return Leg(
         id="1",
         kind=kind,
@@ -75,9 +83,19 @@ def quotes(rig: Rig, min_out: int = 1) -> Iterator[tuple[Leg, Quote]]:
         yield wanted, rig.venue.quote(wanted, raw, ACCOUNT, min_out, rig.now)
 
 
+def read(rig: Rig, payload: Call | TypedMessage) -> Meaning | Refusal:
+    if isinstance(payload, TypedMessage):
+        return calldata.order_meaning(payload)
+    return calldata.meaning(payload, rig.venue.layouts, account=ACCOUNT)
+
+
+def written(payload: Call | TypedMessage) -> str:
+    """The bytes of a call, or the text of an order."""
+    return payload.data if isinstance(payload, Call) else payload.content
+
+
 def meaning(rig: Rig, quote: Quote) -> Meaning:
-    assert isinstance(quote.payload, Call)
-    said = calldata.meaning(quote.payload, rig.venue.layouts, account=ACCOUNT)
+    said = read(rig, quote.payload)
     assert isinstance(said, Meaning), said
     act = whole(said)
     assert isinstance(act, Meaning), act
@@ -85,13 +103,14 @@ def meaning(rig: Rig, quote: Quote) -> Meaning:
 
 
 def test_every_venue_has_a_rig_and_every_rig_a_venue() -> None:
-    assert venue_names() == sorted(RIGS)
+    assert venue_names() == sorted({*RIGS, *provider_names("venues")})
 
 
 def test_venue_is_made_by_its_module_s_make_and_has_its_name(rig: Rig) -> None:
     module = import_module(f"agent.venues.{rig.venue.name}")
     assert 2 == len(inspect.signature(module.make).parameters)
-    assert "Options" == module.make.__annotations__["options"]
+    wanted = "ProviderOptions" if rig.is_api else "Options"
+    assert wanted == module.make.__annotations__["options"]
 
 
 def test_methods_take_what_the_port_says_by_the_port_s_names(rig: Rig) -> None:
@@ -105,7 +124,8 @@ def test_quote_says_what_was_asked(rig: Rig) -> None:
         assert rig.venue.name == quote.via
         assert (wanted.planned_sell, wanted.buy) == (quote.sell, quote.buy)
         assert quote.amount_out > 0
-        assert quote.gas > 0
+        # Others pay for filling an order, out of what it brings.
+        assert (quote.gas > 0) == isinstance(quote.payload, Call)
         assert quote.expires > rig.now
 
 
@@ -137,18 +157,21 @@ def test_calldata_means_the_leg_and_pays_the_wallet(rig: Rig) -> None:
         sold = said.value if wanted.sell.token.is_native else said.amount_in
         assert wanted.planned_sell.raw == sold
         if wanted.kind == "swap":
-            assert quote.min_amount_out == said.min_out
-            assert said.deadline is not None
-            assert quote.expires <= said.deadline
+            assert said.min_out is not None
+            # Servers take a minimum as whole bps of slippage only, so theirs may be above.
+            exact = said.min_out == quote.min_amount_out
+            assert exact or (rig.is_api and said.min_out > quote.min_amount_out)
+            if not (rig.is_api and said.undated):
+                assert said.deadline is not None
+                assert quote.expires <= said.deadline
 
 
 def test_calldata_changes_with_the_wallet_alone(rig: Rig) -> None:
     other = Address("0x" + "07" * 20)
     for wanted, quote in quotes(rig):
         again = rig.venue.quote(wanted, wanted.planned_sell.raw, other, 1, rig.now)
-        assert isinstance(quote.payload, Call)
-        assert isinstance(again.payload, Call)
-        assert quote.payload.data.replace(ACCOUNT[2:], other[2:]) == again.payload.data
+        mine, theirs = written(quote.payload), written(again.payload)
+        assert mine.replace(ACCOUNT[2:], other[2:]) == theirs
 
 
 def test_allowances_are_exact_and_for_listed_spenders(rig: Rig) -> None:
@@ -177,6 +200,9 @@ def test_guard_has_nothing_against_the_bytes_of_a_quote(rig: Rig) -> None:
         act = Draft(purpose="swap", chain=rig.chain, payload=quote.payload, gas_limit=10**6)
         drafts = (*approvals, act)
         called = [draft.payload.to for draft in drafts if isinstance(draft.payload, Call)]
+        if isinstance(quote.payload, Call):
+            called += [part.target for part in meaning(rig, quote).inner]
+        called += rig.venue.targets(rig.chain)
         verdict = check(
             Proposal(
                 account=ACCOUNT,
@@ -184,17 +210,13 @@ def test_guard_has_nothing_against_the_bytes_of_a_quote(rig: Rig) -> None:
                 sell_raw=wanted.planned_sell.raw,
                 quote=quote,
                 drafts=drafts,
-                meanings=tuple(
-                    calldata.meaning(draft.payload, rig.venue.layouts, account=ACCOUNT)
-                    for draft in drafts
-                    if isinstance(draft.payload, Call)
-                ),
+                meanings=tuple(read(rig, draft.payload) for draft in drafts),
                 simulated=simulated(drafts, {}),
                 prices=Prices({}),
                 limits=Limits(),
                 min_out=1,
                 targets=rig.venue.targets(rig.chain),
-                code_hashes=dict.fromkeys(called, PIN),
+                code_hashes={each: rig.pins.get(each, PIN) for each in called},
                 account_code_hash="",
                 chain_time=rig.now,
                 clock_time=rig.now,
@@ -212,7 +234,7 @@ def test_targets_are_addresses_with_the_pins_they_were_given(rig: Rig) -> None:
     for address, pin in targets.items():
         assert address == address.lower()
         assert 42 == len(address)
-        assert PIN == pin
+        assert rig.pins[address] == pin
 
 
 def test_unknown_pair_has_no_route(rig: Rig) -> None:
@@ -244,10 +266,10 @@ def test_selling_nothing_has_no_route(rig: Rig) -> None:
             rig.venue.quote(leg(rig, sell, buy, 0), 0, ACCOUNT, 0, rig.now)
 
 
-def test_survey_has_one_rising_ladder_per_pair_up_to_its_size(rig: Rig) -> None:
-    for sell, buy, raw in rig.swaps:
-        (edge,) = rig.venue.survey(rig.chain, [(sell, buy)], {sell: raw})
-        assert (rig.venue.name, sell, buy) == (edge.via, edge.sell, edge.buy)
+def test_survey_has_one_rising_ladder_per_pair_up_to_its_size(surveying: Rig) -> None:
+    for sell, buy, raw in surveying.swaps:
+        (edge,) = surveying.venue.survey(surveying.chain, [(sell, buy)], {sell: raw})
+        assert (surveying.venue.name, sell, buy) == (edge.via, edge.sell, edge.buy)
         assert raw == edge.ladder[-1][0]
         assert all(
             less[0] < more[0] and less[1] < more[1]
@@ -257,21 +279,29 @@ def test_survey_has_one_rising_ladder_per_pair_up_to_its_size(rig: Rig) -> None:
         assert edge.seconds > 0
 
 
-def test_survey_of_nothing_is_nothing(rig: Rig) -> None:
-    assert () == rig.venue.survey(rig.chain, [], {})
-    sell, buy, _ = rig.swaps[0]
-    assert () == rig.venue.survey(rig.chain, [(sell, buy)], {sell: 0})
+def test_survey_of_nothing_is_nothing(surveying: Rig) -> None:
+    assert () == surveying.venue.survey(surveying.chain, [], {})
+    sell, buy, _ = surveying.swaps[0]
+    assert () == surveying.venue.survey(surveying.chain, [(sell, buy)], {sell: 0})
 
 
-def test_last_point_of_the_ladder_is_what_a_quote_then_offers(rig: Rig) -> None:
-    for sell, buy, raw in rig.swaps[:3]:
-        (edge,) = rig.venue.survey(rig.chain, [(sell, buy)], {sell: raw})
-        quote = rig.venue.quote(leg(rig, sell, buy, raw), raw, ACCOUNT, 1, rig.now)
+def test_venue_that_does_not_survey_has_no_edges_at_all(rig: Rig) -> None:
+    for sell, buy, raw in rig.swaps:
+        edges = rig.venue.survey(rig.chain, [(sell, buy)], {sell: raw})
+        assert (len(edges) > 0) == rig.surveys
+
+
+def test_last_point_of_the_ladder_is_what_a_quote_then_offers(surveying: Rig) -> None:
+    for sell, buy, raw in surveying.swaps[:3]:
+        (edge,) = surveying.venue.survey(surveying.chain, [(sell, buy)], {sell: raw})
+        quote = surveying.venue.quote(
+            leg(surveying, sell, buy, raw), raw, ACCOUNT, 1, surveying.now
+        )
         assert quote.amount_out == edge.ladder[-1][1]
 
 
 def test_layouts_are_keyed_by_selector_and_point_to_arguments_that_exist(rig: Rig) -> None:
-    assert rig.venue.layouts
+    assert rig.venue.layouts or isinstance(rig.venue, OrderBook)
     for four, layout in rig.venue.layouts.items():
         assert selector(layout.signature) == four
         for path, kinds in paths(layout):
@@ -281,6 +311,8 @@ def test_layouts_are_keyed_by_selector_and_point_to_arguments_that_exist(rig: Ri
 def paths(layout: Layout) -> Iterator[tuple[Path, set[str]]]:
     """Every path of a layout, and the types that an argument of that meaning may have."""
     numbers = {"uint256"}
+    empty = {"uint160", "uint256", "bytes", "address[]", "uint256[]"}
+    compared = [path for pair in (*layout.equal, *layout.ordered) for path in pair]
     hops = {"bytes"} if layout.hops_form == "packed" else {"address[]"}
     for path, kinds in (
         (layout.recipient, {"address"}),
@@ -291,8 +323,12 @@ def paths(layout: Layout) -> Iterator[tuple[Path, set[str]]]:
         (layout.min_out, numbers),
         (layout.deadline, numbers),
         (layout.hops, hops),
-        (layout.inner, {"bytes[]"}),
-        *((path, {"uint160", "uint256"}) for path in layout.zeros),
+        (layout.inner, {"bytes[]"} if layout.passes is None else {"bytes"}),
+        (layout.passes, {"address"}),
+        *((path, empty) for path in layout.zeros),
+        *((path, {"address", "uint256"}) for path in compared),
+        *((path, numbers) for path, _, _ in layout.masks),
+        *((path, {"bytes", "bytes[]"}) for path in layout.unread),
     ):
         if path is not None:
             yield path, kinds

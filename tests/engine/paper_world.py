@@ -11,10 +11,12 @@ from agent.core.money import NATIVE, Address, Bps, ChainId, Token
 from agent.core.plan import Leg, Plan, Sell, build
 from agent.core.policy import Asset, Instance, Limits, Policy, Target
 from agent.core.price import Price, Prices
+from agent.core.quote import Quote
 from agent.core.snapshot import Snapshot
 from agent.core.state import State
 from agent.engine.io import ChainRules, Io
 from agent.engine.survey import read
+from agent.errors import NoRoute
 from agent.planning.problem import NoPlan
 from agent.sim.bridge import PaperBridge, Way
 from agent.sim.chain import PaperChain
@@ -143,6 +145,16 @@ def rich_plan() -> Plan:
     )
 
 
+class PlannedBook(PaperOrderBook):
+    """An order book that is there only for legs that were planned for it: it would win them all,
+    since an order costs no gas."""
+
+    def quote(self, leg: Leg, *args: object) -> Quote:
+        if leg.via != self.name:
+            raise NoRoute("nothing was planned for the book", fix="none")
+        return super().quote(leg, *args)
+
+
 class World:
     """Everything outside the process: chains, venues, the bridge, the disk."""
 
@@ -153,8 +165,9 @@ class World:
             for chain in (A, B)
         }
         self.venue = PaperVenue("venue", VENUE)
-        self.book = PaperOrderBook("book", BOOK)
+        self.book = PlannedBook("book", BOOK)
         self.bridge = PaperBridge(BRIDGE, self.chains, way)
+        self.bridge.known = TOKENS
         self.journal = MemoryJournal()
         self.seen: list[Fact] = []
         self.paused: str | None = None

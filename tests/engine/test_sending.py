@@ -14,7 +14,18 @@ from paper_world import (
     A,
     World,
 )
-from scenes import BRIDGED, ONE_SWAP, ORDER, after, allowance, facts, slow_world, started, until
+from scenes import (
+    BRIDGED,
+    ONE_SWAP,
+    ORDER,
+    after,
+    allowance,
+    facts,
+    purposes,
+    slow_world,
+    started,
+    until,
+)
 
 from agent.core import fact as f
 from agent.core.follow import Replace, Rules
@@ -162,6 +173,26 @@ def test_a_pause_holds_back_a_signed_order():
         world.book.time = world.clock.now() + 10_000
 
 
+def test_an_order_that_its_venue_never_got_is_posted_again_until_it_has_it():
+    world = World()
+    world.book.deaf = True
+    with started(world, ORDER) as held:
+        waited = held.advance(5)
+        assert isinstance(waited, Wait)
+        assert "posted again: try later" == waited.why
+        assert world.book.posts > 1
+        world.paused = "wait"
+        posts = world.book.posts
+        held.advance(5)
+        assert posts == world.book.posts
+        world.paused, world.book.deaf = None, False
+        held.advance(3)
+        posts = world.book.posts
+        world.book.fill(world.chains[A].ledger, ORDER.legs[0], ME, 100)
+        ended = held.advance(60)
+    assert ("done", posts) == (ended.outcome, world.book.posts)
+
+
 def test_an_order_at_a_venue_that_is_not_allowed_any_more_says_what_to_put_back():
     world = World()
     with started(world, ORDER) as held:
@@ -280,3 +311,36 @@ def test_a_cancelled_order_takes_its_allowance_back():
         after(held, react)
         ended = held.advance(600)
     assert ("aborted", 0, 0) == (ended.outcome, world.book.posts, allowance(world, WETH_A, BOOK))
+
+
+def test_a_posted_order_that_nobody_wants_any_more_loses_its_allowance_at_once():
+    """Without it nobody can fill the order, although the book still has it."""
+    world = World()
+    with started(world, ORDER) as held:
+        held.advance(5)
+        assert 1 == world.book.posts
+        held.cancel("no")
+        waited = held.advance(20)
+        assert isinstance(waited, Wait)
+        assert 0 == allowance(world, WETH_A, BOOK)
+        world.book.time = world.clock.now() + 10_000
+        ended = held.advance(60)
+    assert ("aborted", "no") == (ended.outcome, ended.why)
+    assert ["approve", "order", "revoke"] == purposes(world)
+
+
+def test_an_order_that_was_filled_before_it_could_be_taken_back_counts():
+    world = World()
+    with started(world, ORDER) as held:
+        held.advance(5)
+
+        def react(fact) -> None:
+            if of(fact, "revoke"):
+                world.book.fill(world.chains[A].ledger, ORDER.legs[0], ME, 100)
+
+        after(held, react)
+        held.cancel("no")
+        ended = held.advance(60)
+    assert ("aborted", 5980 * 10**6) == (ended.outcome, world.holds(USDC_A))
+    (closed,) = facts(world, f.Closed)
+    assert () == closed.unexplained

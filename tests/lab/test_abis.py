@@ -18,9 +18,18 @@ ORIGINS = {
     "canonical_op_messenger": "L1CrossDomainMessenger",
     "canonical_op_passer": "L2ToL1MessagePasser",
     "canonical_op_portal": "OptimismPortal2",
+    "cow_settlement": "GPv2Settlement",
+    "arbitrum_bridge": "ArbitrumBridge",
+    "arbitrum_inbox": "ArbitrumInbox",
+    "arbitrum_outbox": "ArbitrumOutbox",
+    "arbitrum_rollup": "ArbitrumRollup",
+    "arbitrum_sequencer_inbox": "ArbitrumSequencerInbox",
     "erc20": "FiatTokenV2_2",
     "multicall3": "Multicall3",
     "quoter_v2": "QuoterV2",
+    "stargate_endpoint": "EndpointV2",
+    "stargate_messaging": "TokenMessaging",
+    "stargate_pool": "StargatePoolUSDC",
     "swap_router_02": "SwapRouter02",
     "uniswap_v2_factory": "UniswapV2Factory",
     "uniswap_v2_pair": "UniswapV2Pair",
@@ -28,7 +37,12 @@ ORIGINS = {
     "uniswap_v3_pool": "UniswapV3Pool",
     "weth": "WETH9",
 }
-FEEDS = ("feed_proxy", "aggregator")  # contracts of our own: no package has the compiled ones
+OWN = {
+    "arbitrum_arb_sys": ("arb_sys",),
+    "arbitrum_node_interface": ("node_interface",),
+    "chainlink_feed": ("feed_proxy", "aggregator"),
+}
+"""Contracts of our own: no package has the compiled ones."""
 NAMES = sorted(file.stem for file in resources.path("abis").glob("*.json"))
 
 
@@ -62,15 +76,14 @@ def signature(entry: dict[str, Any]) -> tuple[str, str, tuple[str, ...]]:
 
 
 def published(lab_cache: Path, name: str) -> list[dict[str, Any]]:
-    if name == "chainlink_feed":
-        ours = compiled_contracts(lab_cache)
-        return [entry for feed in FEEDS for entry in ours[feed].abi if entry["type"] == "function"]
-    found = artifacts(lab_cache)[ORIGINS[name]].abi
-    return [dict(entry) for entry in found if entry["type"] in ("function", "event")]
+    ours, theirs = compiled_contracts(lab_cache), artifacts(lab_cache)
+    found = [ours[one] for one in OWN[name]] if name in OWN else [theirs[ORIGINS[name]]]
+    kinds = ("function", "event")
+    return [dict(entry) for one in found for entry in one.abi if entry["type"] in kinds]
 
 
 def test_every_interface_has_an_origin() -> None:
-    assert sorted([*ORIGINS, "chainlink_feed"]) == NAMES
+    assert sorted([*ORIGINS, *OWN]) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,26 +10,23 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from lab.reading import read
 
 from agent.errors import SetupFailed
 from agent.lab import desk as desks
 from agent.lab import providers, saved
-from agent.lab.accounts import TREASURY
-from agent.lab.compiled import compiled_contracts
 from agent.lab.overlay import overlay_text
-from agent.lab.places import PLACES
-from agent.lab.puppet import Puppet
-from agent.lab.world import World
 from agent.lab.worlds import Worlds, open_worlds
 
+ECHO_AT = "0xec00000000000000000000000000000000000001"
 ECHO = """
 from agent.errors import SetupFailed
 from agent.lab.reply import Reply
 
-AT = "0xec00000000000000000000000000000000000001"
-
 def put(treasury, place, third, own):
-    treasury.deploy_at(AT, own["plain_token"], place.name, "ECHO", 18, treasury.account)
+    treasury.deploy_at(
+        "0xec00000000000000000000000000000000000001",
+        own["plain_token"], place.name, "ECHO", 18, treasury.account)
 
 class Desk:
     def __init__(self, branches):
@@ -167,23 +164,16 @@ def test_overlay_names_the_servers_of_the_plug_ins(opened: Worlds) -> None:
     assert "providers" not in tomllib.loads(overlay_text(opened[1], []))
 
 
-def test_plug_in_puts_its_contracts(chain: World, lab_cache: Path, plugged: None) -> None:
-    treasury = Puppet(chain.rpc, TREASURY)
-    providers.put_providers(treasury, PLACES[1], {}, compiled_contracts(lab_cache))
-    (at,) = treasury.placed
-    assert ("Ethereum",) == treasury.read(at, "name()", "(string)")
+def test_plug_in_puts_its_contracts_and_their_code_is_known(opened: Worlds) -> None:
+    for world in opened.values():
+        assert (world.place.name,) == read(world, ECHO_AT, "name()", "(string)")
+        assert ECHO_AT in world.code_hashes
 
 
 def test_world_of_other_plug_ins_is_another_world(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "providers").mkdir()
-    monkeypatch.setattr(saved, "__file__", str(tmp_path / "saved.py"))
+    monkeypatch.setattr(providers, "__path__", [str(tmp_path)])
     before = saved._origin()
-    (tmp_path / "providers/echo.py").write_text("a")
+    (tmp_path / "echo.py").write_text("a")
     assert before != saved._origin()
-
-
-def test_code_of_all_contracts_is_known(world: World) -> None:
-    pools = {pool.address for pool in world.pools}
-    assert {*world.addresses.values(), *pools} <= set(world.code_hashes)

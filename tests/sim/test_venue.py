@@ -34,10 +34,12 @@ from agent.core.money import ChainId
 from agent.core.plan import Sell
 from agent.core.quote import Call, TypedMessage
 from agent.errors import NoRoute
+from agent.ports import Sent
 from agent.sim.contracts import DEPOSIT, WITHDRAW
 from agent.sim.ledger import Revert
 from agent.sim.venue import QUOTE_SECONDS, PaperWrap
 from agent.wire.keccak import selector
+from agent.wire.order import read_order
 
 RAW = 2 * ETHER
 OUT = 5980 * 10**6
@@ -180,42 +182,50 @@ def test_wraps_have_targets_where_there_is_a_wrapper() -> None:
 # Orders
 
 
-def posted(world: World) -> SignedMessage:
+def asked(world: World) -> TypedMessage:
+    """The order of SWAP_A as it is quoted."""
+    quote = world.book.quote(SWAP_A, RAW, ME, 1, START)
+    assert isinstance(quote.payload, TypedMessage)
+    return quote.payload
+
+
+def posted(world: World) -> tuple[TypedMessage, SignedMessage]:
     """The order of SWAP_A in the book, with the allowance that it needs."""
-    message = SignedMessage("cow_order", "0x" + "0d" * 32, "paper", START + QUOTE_SECONDS)
-    assert world.book.post(SWAP_A, message).accepted
+    order = asked(world)
+    signed = SignedMessage("cow_order", "0x" + "0d" * 32, "paper", START + QUOTE_SECONDS)
+    assert world.book.post(order, signed).accepted
     world.chains[A].ledger.approve(WETH_A.address, ME, BOOK, RAW)
-    return message
+    return order, signed
 
 
 def test_order_s_quote_is_a_message_with_the_swap_s_minimum() -> None:
-    quote = World().book.quote(SWAP_A, RAW, ME, 1, START)
+    quote = World().book.quote(replace(SWAP_A, via="book"), RAW, ME, 1, START)
     assert isinstance(quote.payload, TypedMessage)
     assert ("cow_order", A, quote.expires) == (
         quote.payload.kind,
         quote.payload.chain,
         quote.payload.valid_to,
     )
-    assert f'"buyAmount": "{quote.min_amount_out}"' in quote.payload.content
-    assert f'"receiver": "{ME}"' in quote.payload.content
+    order = read_order(quote.payload)
+    assert (quote.min_amount_out, ME) == (order.buy_amount, order.receiver)
     assert (OUT, 0) == (quote.amount_out, quote.gas)
 
 
 def test_order_posted_twice_is_one_order() -> None:
     world = World()
-    message = posted(world)
-    world.book.post(SWAP_A, message)
+    order, signed = posted(world)
+    world.book.post(order, signed)
     assert (1, 2) == (len(world.book.book), world.book.posts)
 
 
 def test_order_is_open_until_all_of_it_is_filled() -> None:
     world = World()
-    message = posted(world)
+    order = posted(world)
     seen = []
     for percent in (25, 75):
-        seen.append(world.book.order(SWAP_A, message))
+        seen.append(world.book.order(*order))
         world.book.fill(world.chains[A].ledger, SWAP_A, ME, percent)
-    done = world.book.order(SWAP_A, message)
+    done = world.book.order(*order)
     assert [True, True, False] == [state.open for state in (*seen, done)]
     assert [("0", RAW // 4, OUT // 4), ("1", 3 * RAW // 4, 3 * OUT // 4)] == [
         (fill.id, fill.sold, fill.bought) for fill in done.fills
@@ -225,28 +235,40 @@ def test_order_is_open_until_all_of_it_is_filled() -> None:
 
 def test_order_is_open_until_its_time_is_over() -> None:
     world = World()
-    message = posted(world)
+    order = posted(world)
     open_at = []
-    for now in (message.valid_to, message.valid_to + 1):
+    for now in (order[1].valid_to, order[1].valid_to + 1):
         world.book.time = now
-        open_at.append(world.book.order(SWAP_A, message).open)
+        open_at.append(world.book.order(*order).open)
     assert [True, False] == open_at
 
 
 def test_order_that_was_never_posted_is_open_until_its_time_is_over() -> None:
-    book = World().book
-    message = SignedMessage("cow_order", "0x" + "0e" * 32, "paper", START)
+    world = World()
+    book, order = world.book, asked(world)
+    signed = SignedMessage("cow_order", "0x" + "0e" * 32, "paper", START)
     states = []
     for now in (START, START + 1):
         book.time = now
-        states.append(book.order(SWAP_A, message))
-    assert [(True, ()), (False, ())] == [(state.open, state.fills) for state in states]
+        states.append(book.order(order, signed))
+    assert [(True, (), False), (False, (), False)] == [
+        (state.open, state.fills, state.known) for state in states
+    ]
+
+
+def test_order_that_a_deaf_book_was_given_is_not_known_there() -> None:
+    world = World()
+    order = asked(world)
+    signed = SignedMessage("cow_order", "0x" + "0d" * 32, "paper", START + QUOTE_SECONDS)
+    world.book.deaf = True
+    assert Sent(accepted=False, said="try later") == world.book.post(order, signed)
+    assert not world.book.order(order, signed).known
 
 
 def test_order_without_an_allowance_is_not_filled() -> None:
     world = World()
-    message = posted(world)
+    order = posted(world)
     world.chains[A].ledger.approve(WETH_A.address, ME, BOOK, 0)
     with pytest.raises(Revert, match="insufficient allowance"):
         world.book.fill(world.chains[A].ledger, SWAP_A, ME, 100)
-    assert () == world.book.order(SWAP_A, message).fills
+    assert () == world.book.order(*order).fills

@@ -46,6 +46,7 @@ from agent.venues.wrap import DEPOSIT, WITHDRAW
 from agent.wire.abi import encode, selector
 from agent.wire.calldata import MAX_BYTES, MAX_DEPTH, by_selector, meaning, order_meaning
 from agent.wire.erc20 import APPROVE
+from agent.wire.order import APP_DATA_HASH, BUY_COIN
 
 HONEST = {kind: swap_data(kind) for kind in ROUTES}
 SELECTOR_BYTES, WORD = 4, 32
@@ -420,13 +421,54 @@ def test_order_means_what_its_own_content_allows() -> None:
         ("validTo", str(DEADLINE)),
         ("validTo", True),
         ("validTo", DEADLINE + 0.5),
-        ("feeAmount", "1"),
-        ("partiallyFillable", True),
+        ("validTo", 2**32),
+        ("validTo", -1),
+        ("sellAmount", str(2**256)),
     ],
 )
 def test_order_with_a_field_that_is_not_what_it_must_be_is_refused(field: str, value: Any) -> None:
-    said = order_meaning(order(**{field: value}))
+    valid_to = value if field == "validTo" and type(value) is int else DEADLINE
+    said = order_meaning(replace(order(**{field: value}), valid_to=valid_to))
     assert Refusal("G101", "the order has a field that cannot be read, or one too many") == said
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "wanted"),
+    [
+        ("feeAmount", "1", '"0"'),
+        ("feeAmount", 0, '"0"'),
+        ("feeAmount", "", '"0"'),
+        ("kind", "buy", '"sell"'),
+        ("kind", None, '"sell"'),
+        ("partiallyFillable", True, "false"),
+        ("partiallyFillable", 0, "false"),
+        ("partiallyFillable", "false", "false"),
+        ("sellTokenBalance", "external", '"erc20"'),
+        ("sellTokenBalance", "internal", '"erc20"'),
+        ("buyTokenBalance", "internal", '"erc20"'),
+        ("appData", "0x" + "00" * 32, f'"{APP_DATA_HASH}"'),
+        ("appData", APP_DATA_HASH.upper(), f'"{APP_DATA_HASH}"'),
+    ],
+)
+def test_order_that_is_of_another_kind_than_ours_is_refused(
+    field: str, value: Any, wanted: str
+) -> None:
+    said = order_meaning(order(**{field: value}))
+    assert Refusal("G101", f"the order's {field} is not {wanted}") == said
+
+
+def test_order_without_one_of_its_fields_is_refused() -> None:
+    parts = json.loads(order().content)
+    for field in parts["message"]:
+        fewer = {name: said for name, said in parts["message"].items() if name != field}
+        message = replace(order(), content=json.dumps({**parts, "message": fewer}))
+        assert isinstance(order_meaning(message), Refusal)
+
+
+def test_order_for_the_gas_coin_names_it_as_the_settlement_does() -> None:
+    said = order_meaning(order(buyToken=BUY_COIN))
+    assert isinstance(said, Meaning)
+    assert NATIVE == said.buy
 
 
 @pytest.mark.parametrize(
@@ -494,7 +536,7 @@ def test_order_that_was_changed_is_read_as_it_is_or_refused(changes: dict[str, A
     said = order_meaning(message)
     if isinstance(said, Meaning):
         fields = json.loads(message.content)["message"]
-        assert fields == {
+        assert {name: fields[name] for name in list(fields)[:6]} == {
             "sellToken": said.sell,
             "buyToken": said.buy,
             "receiver": said.recipient,

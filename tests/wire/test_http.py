@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 import traceback
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -179,6 +180,11 @@ def test_secret_of_a_header_is_never_repeated() -> None:
         pytest.raises(Rejected, match=r"401: unknown key \[redacted\]"),
     ):
         client().get(node.url, {}, headers={"Authorization": CANARY})
+    with (
+        faulty_node(replies(body, status="401 Who")) as node,
+        pytest.raises(Rejected, match=r"401: unknown key \[redacted\]"),
+    ):
+        client().get(node.url, {}, headers={"Authorization": f"Bearer {CANARY}"})
 
 
 def test_refusal_that_is_no_json_is_its_status() -> None:
@@ -228,3 +234,42 @@ def test_untrusted_certificate_is_refused_and_not_asked_again(
     ):
         client().get(f"https://127.0.0.1:{node.port}/", {})
     assert [] == node.heads
+
+
+def test_question_with_a_body_is_posted_as_json() -> None:
+    with faulty_node(replies('{"id": "7"}')) as node:
+        found = client().post(
+            f"{node.url}/api/orders",
+            {"sell": "1", "share": Decimal("0.50"), "list": [None, True, 3]},
+            headers={"X-Key": CANARY},
+        )
+    assert {"id": "7"} == found
+    lines = node.heads[0].decode().split("\r\n")
+    assert "POST /api/orders HTTP/1.1" == lines[0]
+    body = '{"sell":"1","share":0.50,"list":[null,true,3]}'
+    assert {"Content-Type: application/json", f"Content-Length: {len(body)}"} <= set(lines)
+    assert body == node.bodies[0].decode()
+
+
+def test_refusal_carries_its_status_and_body_and_shows_neither() -> None:
+    body = '{"errorType": "NoLiquidity", "description": "no way"}'
+    with faulty_node(replies(body, status="404 Not Found")) as node:
+        told = fault(node, Rejected)
+    assert isinstance(told, Rejected)
+    assert (404, "NoLiquidity") == (told.status, told.reply["errorType"])
+    assert told.message.endswith("HTTP status 404: no way")
+
+
+def test_refusal_whose_body_is_no_json_has_none() -> None:
+    with faulty_node(replies("<html>", status="403 Forbidden")) as node:
+        told = fault(node, Rejected)
+    assert isinstance(told, Rejected)
+    assert (403, None) == (told.status, told.reply)
+
+
+def test_wish_to_be_left_alone_is_kept_in_seconds() -> None:
+    limited = replies("{}", status="429 Slow down", headers="Retry-After: 7\r\n")
+    with faulty_node(limited) as node:
+        told = fault(node, RateLimited)
+    assert isinstance(told, RateLimited)
+    assert 7.0 == told.seconds

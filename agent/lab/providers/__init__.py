@@ -11,6 +11,7 @@ A plug-in is a module of this folder without a leading underscore and has any of
 import pkgutil
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
@@ -75,6 +76,11 @@ def open_desks(branches: Mapping[int, Branch]) -> dict[str, ProviderDesk]:
 def desk_names() -> list[str]:
     """The plug-ins that have a desk."""
     return [name for name, plug_in in _plug_ins().items() if hasattr(plug_in, "Desk")]
+
+
+def sources() -> list[Path]:
+    """The files of all plug-ins and of what they share: a chain is made of them too."""
+    return [file for folder in __path__ for file in Path(folder).glob("*.py")]
 
 
 def _plug_ins() -> dict[str, ModuleType]:

@@ -50,7 +50,7 @@ def put(
     treasury: Puppet,
     place: Place,
     third: Mapping[str, Artifact],
-    own: Mapping[str, Artifact],  # noqa: ARG001  none of ours is needed
+    own: Mapping[str, Artifact],
 ) -> None:
     """Put the bridge's contracts on one chain; raises SetupFailed."""
     put_bridge(treasury, place, third)
@@ -65,11 +65,11 @@ class Desk:
 
     def answer(
         self,
-        method: str,  # noqa: ARG002
+        method: str,
         path: str,
-        query: dict[str, str],  # noqa: ARG002
-        headers: dict[str, str],  # noqa: ARG002
-        body: Any,  # noqa: ARG002
+        query: dict[str, str],
+        headers: dict[str, str],
+        body: Any,
     ) -> tuple[int, Any]:
         """There is nothing to be asked."""
         return 404, {"message": f"there is no {path}"}
