@@ -14,12 +14,12 @@ from bridge_rigs import CONFIRMATIONS, FAR, NEAR, WALLET, as_receipt, native, to
 from agent.bridges.canonical_op import CanonicalOp, make
 from agent.chain.node import RpcNode
 from agent.core.intent import Receipt
-from agent.core.money import Address, ChainId, Token
+from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg, Sell
 from agent.core.quote import Call, Quote
 from agent.lab.providers import _op_contracts as there
 from agent.lab.worlds import Worlds, open_worlds
-from agent.ports import Act, AdapterIo, Node, Track
+from agent.ports import Act, AdapterIo, Delivered, Node, Track
 from agent.provider import ProviderChain, ProviderOptions
 from agent.wire.clock import SystemClock
 
@@ -128,6 +128,12 @@ class Stack:
     def track(self, leg: Leg, sent: Receipt, claims: int = 0) -> Track:
         raw = leg.sell.fixed_raw
         return self.bridge.track(leg, sent, raw, claims, self.now(leg.buy.chain))
+
+    def arrived(self, leg: Leg, sent: Receipt) -> Amount:
+        """What has come of a transfer."""
+        found = self.track(leg, sent)
+        assert isinstance(found, Delivered), found
+        return found.amount
 
     def claim(self, found: Track, account: Address = WALLET) -> Receipt:
         """The wallet does what the bridge asks for, with no more gas than it says."""

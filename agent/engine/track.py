@@ -191,6 +191,8 @@ def _refusal(draft: Draft, leg: LegState, bridge: Bridge, io: Io) -> Refusal | N
     for part in parts:
         if part.recipient not in {None, io.account}:
             return Refusal("G105", f"the recipient {part.recipient} is not your wallet")
+    if meant.to_chain not in {None, draft.chain}:
+        return Refusal("G113", f"the claim pays out on chain {meant.to_chain}")
     return None
 
 

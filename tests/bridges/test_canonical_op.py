@@ -20,7 +20,7 @@ from agent.core.verdict import Refusal
 from agent.errors import BadReply, NoRoute, Unavailable, Unreachable
 from agent.lab.providers import _op_contracts as there
 from agent.lab.sandbox import deliver
-from agent.ports import Act, Delivered, Gone, Transfer, Waiting
+from agent.ports import Act, Gone, Transfer, Waiting
 from agent.wire import calldata
 
 REVERTS = "0x5f5ffd"
@@ -190,7 +190,7 @@ def test_deposit_waits_for_the_rollup_and_arrives_to_the_wei(stack: Stack) -> No
     assert waiting.id == shallow.id
     stack.pass_time()
     for _ in range(2):
-        assert Delivered(Amount(native(ROLLUP), ETHER)) == stack.track(leg, sent)
+        assert Amount(native(ROLLUP), ETHER) == stack.arrived(leg, sent)
     assert before + ETHER == stack.held(ROLLUP)
 
 
@@ -205,7 +205,7 @@ def test_deposit_that_the_rollup_leaves_lying_is_late(stack: Stack) -> None:
     stack.tell("deposits", "late")
     stack.pass_time()
     stack.pass_time()
-    assert Delivered(Amount(native(ROLLUP), ETHER)) == stack.track(leg, sent)
+    assert Amount(native(ROLLUP), ETHER) == stack.arrived(leg, sent)
 
 
 def test_deposit_that_failed_is_replayed_by_us(stack: Stack) -> None:
@@ -223,7 +223,7 @@ def test_deposit_that_failed_is_replayed_by_us(stack: Stack) -> None:
     rollup.call("anvil_setCode", WALLET, "0x")
     stack.claim(failed, STRANGER)
     stack.pass_time()
-    assert Delivered(Amount(native(ROLLUP), ETHER)) == stack.track(leg, sent)
+    assert Amount(native(ROLLUP), ETHER) == stack.arrived(leg, sent)
     assert 11 * ETHER == stack.held(ROLLUP)
 
 
@@ -293,7 +293,7 @@ def test_delivery_on_a_fork_is_what_the_rollup_would_send(stack: Stack) -> None:
     before = stack.held(ROLLUP)
     deliver(stack.worlds[ROLLUP].url, plan)
     stack.worlds.jump(1)
-    assert Delivered(Amount(native(ROLLUP), ETHER)) == stack.track(leg, sent)
+    assert Amount(native(ROLLUP), ETHER) == stack.arrived(leg, sent)
     assert before + ETHER == stack.held(ROLLUP)
     assert None is stack.bridge.rehearse(leg, sent, STRANGER)
     assert None is stack.bridge.rehearse(replace(leg, buy=leg.sell.token), sent, STRANGER)

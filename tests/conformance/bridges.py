@@ -12,6 +12,7 @@ from typing import Protocol
 import arbitrum_rigs
 from arbitrum_rigs import Rollup
 from bridge_rigs import FAR, NEAR, STRANGER, WALLET, Crossing, native
+from cctp_rig import Burning
 from op_rig import Stack
 from paper_world import BRIDGE, ETHER, ME, USDC_A, USDC_B, WBTC_B, WETH_A, WETH_B, A, World
 from sim.paper import granted, mined
@@ -246,6 +247,43 @@ class OnArbitrum:
 
     def held(self, token: Token) -> int:
         return self.rollup.held(token.chain)
+
+
+class OnCctp:
+    """CCTP's stand-ins on two local chains, with their attester."""
+
+    def __init__(self, burning: Burning) -> None:
+        self.burning = burning
+        self.bridge = burning.bridge
+        self.account = WALLET
+        usdc, far_usdc = burning.usdc(NEAR), burning.usdc(FAR)
+        self.transfers = ((usdc, far_usdc, RAW), (far_usdc, usdc, RAW))
+        self.unknown = (
+            (usdc, usdc),
+            (usdc, native(FAR)),
+            (native(NEAR), far_usdc),
+            (usdc, replace(far_usdc, chain=ELSEWHERE)),
+        )
+
+    def now(self) -> int:
+        return self.burning.now()
+
+    def node(self, chain: ChainId) -> Node:
+        return self.burning.nodes[chain]
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        return self.burning.burn(wanted)
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        self.burning.mine(wanted.sell.token.chain, 3)
+        self.burning.claim(self.burning.track(wanted, deposit))
+        self.burning.mine(wanted.buy.chain)
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        raise AssertionError("what was burnt never comes back")
+
+    def held(self, token: Token) -> int:
+        return self.burning.held(token.chain)
 
 
 class OnOpStack:
