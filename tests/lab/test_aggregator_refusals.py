@@ -80,6 +80,8 @@ LIFI = {
         ("openocean", "/v4/1/dexList", OCEAN, 404, ("error",)),
         ("lifi", "/v1/token", LIFI, 404, ("code",)),
         ("lifi", "/v1/quote", {**LIFI, "toChain": 8453}, 404, ("code",)),
+        ("lifi", "/v1/quote", {**LIFI, "toChain": 10}, 400, ("code",)),
+        ("lifi", "/v1/status", {}, 400, ("message",)),
         ("lifi", "/v1/quote", {**LIFI, "fromToken": UNKNOWN}, 404, ("code",)),
         ("lifi", "/v1/quote", {**LIFI, "fromChain": 10, "toChain": 10}, 400, ("code",)),
         ("lifi", "/v1/quote", {**LIFI, "slippage": 2}, 400, ("message",)),

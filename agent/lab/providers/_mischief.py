@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from agent.lab.providers._asking import RefusedError
 from agent.lab.providers._pools import Route
@@ -22,6 +22,8 @@ SLOW_SECONDS: Final = 30.0
 BULK_BYTES: Final = 16 * 1024 * 1024
 
 _HUGE: Final = 10**60
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +94,12 @@ FORGERIES: Final[Mapping[str, Callable[[Offer], Offer]]] = MappingProxyType(
 
 @dataclass(slots=True)
 class Mischief:
-    """What the next answers do wrong; nothing, unless `order` said so."""
+    """What the next answers do wrong; nothing, unless `order` said so.
 
+    ``ways`` are all in which it can lie; one that is none for an offer leaves it as it is.
+    """
+
+    ways: frozenset[str] = frozenset(FORGERIES)
     _lies: list[str] = field(default_factory=list, init=False)
     _failures: list[tuple[str, str, float]] = field(default_factory=list, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -114,11 +120,15 @@ class Mischief:
 
     def forged(self, offer: Offer, *, final: bool = True) -> Offer:
         """The offer, or what a lie makes of it; one that is not *final* uses no lie up."""
+        return self.bent(offer, FORGERIES, final=final)
+
+    def bent(self, offer: T, forgeries: Mapping[str, Callable[[T], T]], *, final: bool = True) -> T:
+        """The same for an offer of another kind, with lies of its own."""
         with self._lock:
             if not self._lies:
                 return offer
             way = self._lies.pop() if final else self._lies[-1]
-        return FORGERIES[way](offer)
+        return forgeries[way](offer) if way in forgeries else offer
 
     def reply(self, path: str, honest: Callable[[], tuple[int, Any]]) -> Reply:
         """The honest answer or refusal, or what a failure makes of it."""
@@ -136,7 +146,7 @@ class Mischief:
         return FAILURES[failure[0]](body, failure[2])
 
     def _forge(self, way: str, offers: int = 1) -> None:
-        if way not in FORGERIES:
+        if way not in self.ways:
             raise KeyError(way)
         with self._lock:
             self._lies = [way] * offers
