@@ -259,6 +259,12 @@ def test_lifi_names_its_diamond(worlds: Worlds) -> None:
     )
 
 
+def test_amount_that_empties_every_pool_has_no_route(worlds: Worlds) -> None:
+    query = {**ONEINCH, "amount": 10**17}
+    status, found = ask(worlds, "oneinch", "/1/swap", query, headers=BEARER)
+    assert (400, "insufficient liquidity") == (status, found["description"])
+
+
 def test_server_that_splits_gives_no_less(worlds: Worlds) -> None:
     wish = Wish(1, "USDC", "WETH", 2_000_000 * 10**6)
     assert ASKED["oneinch"](worlds, wish)[0] > ask_velora(worlds, wish)[0]

@@ -16,6 +16,8 @@ ROBBER: Final = "0xbad0000000000000000000000000000000000b0b"
 
 FORGED_FEE_BPS: Final = 50
 
+UNKNOWN_SELECTOR: Final = "0xdeadbeef"
+
 SLOW_SECONDS: Final = 30.0
 """How late a slow answer comes, unless the order says otherwise."""
 
@@ -32,7 +34,8 @@ class Offer:
 
     ``sell`` and ``buy`` are addresses as it writes them, ``target`` is who is called, ``spender``
     who may take what is sold, ``promised`` what its answer says that is bought. ``fee_bps`` of
-    what is traded goes to the robber, where the provider's calldata has fees.
+    what is traded goes to the robber, where the provider's calldata has fees. ``garbled`` calldata
+    calls a function that nobody knows.
     """
 
     chain_id: int
@@ -47,6 +50,11 @@ class Offer:
     spender: str
     route: Route
     fee_bps: int = 0
+    garbled: bool = False
+
+    def shown(self, calldata: str) -> str:
+        """Calldata as it is answered."""
+        return UNKNOWN_SELECTOR + calldata[len(UNKNOWN_SELECTOR) :] if self.garbled else calldata
 
 
 def make_offer(
@@ -90,6 +98,7 @@ FORGERIES: Final[Mapping[str, Callable[[Offer], Offer]]] = MappingProxyType(
         "value": lambda offer: replace(offer, value=offer.value + 10**18),
         "inflated": lambda offer: replace(offer, promised=offer.promised * 11 // 10),
         "fee": lambda offer: replace(offer, fee_bps=FORGED_FEE_BPS),
+        "call": lambda offer: replace(offer, garbled=True),
         "chain": lambda offer: replace(offer, chain_id=10),
     }
 )

@@ -154,7 +154,7 @@ def _step(branch: Branch, offer: Offer, sender: str, slippage: Decimal) -> dict[
         "transactionRequest": {
             "to": checksum(Address(offer.target)),
             "from": sender,
-            "data": _calldata(offer),
+            "data": offer.shown(_calldata(offer)),
             "value": hex(offer.value),
             "gasLimit": hex(route.gas * 2),
             "gasPrice": hex(gas_price(branch)),
