@@ -111,8 +111,8 @@ class Evidence:
                 packet = _read(read_packet, log)
                 packets[packet.guid] = packet
         for one in sent.values():
-            packet, asset = packets.get(one.guid), assets[one.log.address]
-            found = None if packet is None else passage(near, asset, one, packet)
+            carried, asset = packets.get(one.guid), assets[one.log.address]
+            found = None if carried is None else passage(near, asset, one, carried)
             if found is not None:
                 yield found
 
