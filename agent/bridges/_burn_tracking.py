@@ -231,8 +231,9 @@ class BurnTracker:
         nonce = keccak256(burn.log.transaction.encode() + burn.log.index.to_bytes(8))
         if not burn.message.wants_fast:
             return burn.message.filled_in(nonce=nonce, finality=STANDARD, fee=0)
-        bps = self._iris.fees(self._domains[burn.origin].number, far.number)[FAST]
-        fee = min(fee_of(burn.amount, bps), burn.message.max_fee)
+        bps = self._iris.fees(self._domains[burn.origin].number, far.number).get(FAST)
+        most = burn.message.max_fee
+        fee = most if bps is None else min(fee_of(burn.amount, bps), most)
         return burn.message.filled_in(nonce=nonce, finality=FAST, fee=fee)
 
     def _read(self, far: Domain, *reads: Read) -> list[int]:

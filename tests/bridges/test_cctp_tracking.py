@@ -503,6 +503,18 @@ def test_rehearsal_lowers_the_number_of_signatures_where_there_are_several(
     assert RAW == burning.held(FAR)
 
 
+def test_rehearsal_takes_the_most_where_no_fee_is_told_any_more(
+    burning: Burning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leg, deposit = attested(burning, "fast")
+    monkeypatch.setattr(burning.bridge._iris, "fees", lambda *_: {})
+    plan = burning.bridge.rehearse(leg, deposit, STRANGER)
+    assert plan is not None
+    for account, call in (*plan.played, *((STRANGER, call) for call in plan.calls)):
+        burning.puppet(FAR, account).send(Tx(to=call.to, input=call.data, what="rehearsing"))
+    assert RAW - FAST_FEE * 12 // 10 == burning.held(FAR)
+
+
 def test_nothing_is_rehearsed_for_a_burn_that_moved(burning: Burning) -> None:
     leg, deposit = attested(burning)
     assert burning.bridge.rehearse(leg, replace(deposit, block_hash=NOWHERE), STRANGER) is None
