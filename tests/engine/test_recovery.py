@@ -550,9 +550,10 @@ def test_a_deposit_whose_block_goes_away_after_the_run_ended_is_made_again(adopt
         node = world.chains[A]
         sent = facts(world, f.Mined)[-1].receipt.block_number
         node.reorg(len(node.blocks) - sent)
-        assert "waiting" == held.advance(3_000).outcome
+        assert isinstance(held.advance(3_000), Finished)
         assert 1 == len(facts(world, f.Unmined))
-        assert 1 == len(awaited(held.state))
+        assert ["r1"] == [each.run for each in awaited(held.state)]
+        assert "waiting" == held.state.runs["r1"].closed.outcome
         world.clock.sleep(6_000)
         left = recover.due(held.state, io)
         recover.begin(held, io, "r3", left)
