@@ -187,7 +187,7 @@ class BurnTracker:
     def _transfer(self, burn: Burn) -> Transfer:
         return Transfer(
             via="cctp",
-            id=burn.log.transaction,
+            id="",
             sold=Amount(self._token(burn), burn.amount),
             buy=self._bought(burn),
             least=burn.least,
