@@ -608,3 +608,14 @@ def test_a_bridge_that_tells_no_block_counts_what_was_there_before_once():
         assert ("done", 0) == (held.advance(900).outcome, facts(world, f.Refunded)[0].block)
         balanced(held, world)
     assert (RAW, []) == (world.holds(USDC_A), facts(world, f.ForeignInflow))
+
+
+def test_a_transfer_that_was_planned_to_take_long_is_not_waited_for():
+    """Also where its bridge says only when to look again."""
+    world = slow("never")
+    world.bridge.seconds = 10
+    (only,) = BRIDGED.legs
+    with started(world, plan(replace(only, seconds=7 * 86_400))) as held:
+        assert "waiting" == held.advance(900).outcome
+    (deferred,) = facts(world, f.Deferred)
+    assert 3_600 == deferred.until - deferred.at
