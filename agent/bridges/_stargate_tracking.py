@@ -75,7 +75,7 @@ class Tracker:
         found = self._evidence.measured(made, far, log)
         if found is None:
             return Gone(f"{told} by {log.transaction}, and nothing came to your wallet")
-        return Delivered(found)
+        return Delivered(found, log.block_number)
 
     def _under_way(
         self, made: Passage, near: StargateChain, far: StargateChain, stand: Stand, now: int
