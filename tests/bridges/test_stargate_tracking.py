@@ -132,6 +132,15 @@ def test_coin_is_delivered_to_the_base_unit(passing: Passing) -> None:
     assert before + out == passing.held(FAR, "ETH")
 
 
+def test_token_that_answers_nothing_crosses_too(passing: Passing) -> None:
+    passing.worlds[NEAR].fund(WALLET, {"USDT": RAW})
+    leg = passing.leg("USDT", RAW, far=OTHER)
+    deposit = passing.deposit(leg)
+    passing.deliver()
+    assert Amount(leg.buy, OUT) == delivered(passing, leg, deposit)
+    assert (0, OUT) == (passing.held(NEAR, "USDT"), passing.held(OTHER, "USDT"))
+
+
 def test_delivery_from_long_ago_is_found(passing: Passing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_stargate_evidence, "FIRST_WINDOW", 2)
     leg, deposit = sent(passing)
