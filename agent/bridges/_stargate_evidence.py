@@ -111,11 +111,10 @@ class Evidence:
                 packet = _read(read_packet, log)
                 packets[packet.guid] = packet
         for one in sent.values():
-            if one.guid in packets:
-                asset = assets[one.log.address]
-                found = passage(near, asset, one, packets[one.guid])
-                if found is not None:
-                    yield found
+            carried, asset = packets.get(one.guid), assets[one.log.address]
+            found = None if carried is None else passage(near, asset, one, carried)
+            if found is not None:
+                yield found
 
     def stand(self, made: Passage, far: StargateChain, at: int) -> Stand:
         """How its message stands at a block of the far chain; one request."""
