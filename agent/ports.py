@@ -187,7 +187,7 @@ class Delivered:
     """The money is on the far chain, measured, since `block`; None: since its run began."""
 
     amount: Amount
-    block: int | None = None
+    block: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class Returned:
     """The money came back, measured, since `block`; None: since its run began."""
 
     amount: Amount
-    block: int | None = None
+    block: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

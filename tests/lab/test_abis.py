@@ -20,6 +20,8 @@ ORIGINS = {
     "canonical_op_portal": "OptimismPortal2",
     "cow_settlement": "GPv2Settlement",
     "arbitrum_bridge": "ArbitrumBridge",
+    "arbitrum_gateway": "ArbitrumGateway",
+    "arbitrum_gateway_router": "ArbitrumGatewayRouter",
     "arbitrum_inbox": "ArbitrumInbox",
     "arbitrum_outbox": "ArbitrumOutbox",
     "arbitrum_rollup": "ArbitrumRollup",
@@ -39,7 +41,9 @@ ORIGINS = {
 }
 OWN = {
     "arbitrum_arb_sys": ("arb_sys",),
+    "arbitrum_child_gateway": ("arb_gateway",),
     "arbitrum_node_interface": ("node_interface",),
+    "arbitrum_retryable_tx": ("arb_retryable_tx",),
     "cctp_message_transmitter": ("cctp_message_transmitter",),
     "cctp_token_messenger": ("cctp_token_messenger",),
     "cctp_token_minter": ("cctp_token_minter",),
