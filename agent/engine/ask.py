@@ -362,7 +362,7 @@ def _meanings(
 
 
 def _addresses(drafts: tuple[Draft, ...], act: Meaning | Refusal) -> tuple[Address, ...]:
-    """Everything that is called, also by what is called, or may spend."""
+    """Everything that is called, also by what is called, may spend, or is what an order is for."""
     found: dict[Address, None] = {}
     for draft in drafts:
         if isinstance(draft.payload, Call):
@@ -370,5 +370,5 @@ def _addresses(drafts: tuple[Draft, ...], act: Meaning | Refusal) -> tuple[Addre
         if draft.allowance is not None:
             found[draft.allowance.spender] = None
     if isinstance(act, Meaning):
-        found |= dict.fromkeys(part.target for part in act.inner)
+        found |= dict.fromkeys((act.target, *(part.target for part in act.inner)))
     return tuple(found)

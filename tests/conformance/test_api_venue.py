@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 from router_rig import swap_leg
-from swap_runs import WALLET, SwapRun, swap_run
+from swap_runs import BY_CALL, WALLET, SwapRun, swap_run
 from venue_rigs import SECRET, api_token, api_worth
 
-from agent.compose.providers import provider_names
 from agent.core.quote import Quote
 from agent.engine.loop import Finished
 from agent.errors import AgentError, BadReply, Contradicted, RateLimited, Unavailable, Unreachable
@@ -25,7 +24,6 @@ from agent.lab.providers._mischief import FAILURES, FORGERIES
 from agent.lab.worlds import Worlds
 from agent.provider import About
 
-NAMES = provider_names("venues")
 CASSETTES = Path(__file__).parents[1] / "cassettes" / "venues"
 
 LAST_QUESTION = {
@@ -86,7 +84,7 @@ UNSAID = {
 SOLD = ("USDC", "WETH", 4_000)
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=BY_CALL)
 def name(request: pytest.FixtureRequest, chains: Worlds) -> Iterator[str]:
     """A provider whose server is honest before and afterwards."""
     if missing(request.param):
@@ -109,7 +107,7 @@ def missing(provider: str) -> list[str]:
     return [part for part, is_there in parts.items() if not is_there]
 
 
-@pytest.mark.parametrize("provider", NAMES)
+@pytest.mark.parametrize("provider", BY_CALL)
 def test_provider_has_all_that_it_needs(provider: str) -> None:
     assert [] == missing(provider)
 

@@ -12,6 +12,12 @@ from agent.wire.abi import canonical_type, interface
 
 ORIGINS = {
     "across_spoke_pool": "Ethereum_SpokePool",
+    "canonical_op_bridge": "L1StandardBridge",
+    "canonical_op_game": "FaultDisputeGame",
+    "canonical_op_games": "DisputeGameFactory",
+    "canonical_op_messenger": "L1CrossDomainMessenger",
+    "canonical_op_passer": "L2ToL1MessagePasser",
+    "canonical_op_portal": "OptimismPortal2",
     "cow_settlement": "GPv2Settlement",
     "arbitrum_bridge": "ArbitrumBridge",
     "arbitrum_gateway": "ArbitrumGateway",
