@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from agent.engine.io import Pause
 
 
+_Landing = f.Filled | f.Expired | f.Settled | f.Arrived | f.Unlanded
+
+
 class Teller:
     """Turns facts into `run` events; remembers what later facts only refer to.
 
@@ -33,7 +36,7 @@ class Teller:
         self._run = run.id
         for known in run.intents.values():
             self._intents[known.intent.id] = known.attempts[0].reserved
-            for number, digest in known.hashes:
+            for number, digest in known.names:
                 self._hashes[known.intent.id, number] = digest
             if not known.quiet:
                 body = {"state": _where(known), **self._tx(known.intent.id, _newest(known))}
@@ -77,7 +80,7 @@ class Teller:
                 kind = [("tx.replaced", self._tx(fact.intent.id, fact.attempt))]
                 return kind if fact.attempt else []
             case f.Signed():
-                self._hashes[fact.intent, fact.attempt] = getattr(fact.payload, "hash", "")
+                self._hashes[fact.intent, fact.attempt] = fact.payload.name
                 return [("tx.signed", self._tx(fact.intent, fact.attempt))]
             case f.Submitted():
                 body = self._tx(fact.intent, fact.attempt)
@@ -89,7 +92,7 @@ class Teller:
                 return [("tx.mined", {**body, **gas, "fee": str(fact.receipt.fee)})]
             case f.Unmined():
                 return [("tx.unmined", self._tx(fact.intent, 0))]
-            case f.Settled() | f.Arrived() | f.Unlanded():
+            case f.Filled() | f.Expired() | f.Settled() | f.Arrived() | f.Unlanded():
                 return [self._landing(fact)]
             case f.ForeignInflow():
                 amount = {"amount": str(fact.amount.raw), "symbol": fact.amount.token.symbol}
@@ -130,7 +133,11 @@ class Teller:
             }
         return {**body, "hash": self._hashes.get((intent, attempt), "")}
 
-    def _landing(self, fact: f.Settled | f.Arrived | f.Unlanded) -> tuple[str, dict[str, Any]]:
+    def _landing(self, fact: _Landing) -> tuple[str, dict[str, Any]]:
+        if isinstance(fact, f.Filled):
+            return "order.filled", {**self._tx(fact.intent, 0), **_filled(fact)}
+        if isinstance(fact, f.Expired):
+            return "order.ended", self._tx(fact.intent, 0)
         if isinstance(fact, f.Unlanded):
             return "leg.unarrived", {"leg": fact.leg, "why": fact.why}
         return "leg.arrived", self._arrived(fact)
@@ -157,14 +164,22 @@ def _better_refused(fact: f.Quoted) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def _filled(fact: f.Filled) -> dict[str, Any]:
+    from agent.cli import present
+
+    return {"sold": present.amount(fact.sold), "bought": present.amount(fact.bought)}
+
+
 def _newest(known: IntentState) -> int:
-    return known.hashes[-1][0] if known.hashes else 0
+    return known.names[-1][0] if known.names else 0
 
 
 def _where(known: IntentState) -> str:
     last = known.live[-1]
     if last.signed is None:
         return "reserved, not signed"
+    if known.can_be_filled:
+        return "signed order, not filled yet"
     return "signed, unknown whether sent" if last.submitted is None else "sent, not yet mined"
 
 
@@ -197,6 +212,10 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "tx.unmined": lambda b: (
         f"  {b['leg']}   a reorganisation took {b['intent']} away: sending again"
     ),
+    "order.filled": lambda b: (
+        f"  {b['leg']} ✓ filled    {_amount(b['sold'])} → {_amount(b['bought'])}"
+    ),
+    "order.ended": lambda b: f"  {b['leg']}   order     {b['hash'][:10]}… can be filled no more",
     "leg.unarrived": lambda b: (
         f"  {b['leg']}   a reorganisation took its arrival away: waiting for it again"
     ),
