@@ -22,6 +22,7 @@ from agent.core.quote import Allowance, Call, Quote, TypedMessage
 from agent.core.sighting import Sighting
 from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
+from agent.core.storage_proof import StorageProof
 from agent.provider import Http, Offline
 
 BlockTag = int | Literal["latest", "finalized"]
@@ -127,6 +128,17 @@ class Node(Protocol):
         """Hand over signed bytes once; an error is an unknown, never a no."""
 
 
+@runtime_checkable
+class Prover(Protocol):
+    """The part of a node that proves to another chain what a contract of its own keeps."""
+
+    def proof(self, account: Address, slot: str, at: int) -> StorageProof:
+        """The Merkle proof of one storage slot (32 bytes of hex) at block number *at*.
+
+        Raises `Unavailable`, also when the node keeps no state of so old a block.
+        """
+
+
 class Venue(Protocol):
     """A place to swap on one chain."""
 
@@ -172,16 +184,18 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The money is on the far chain, measured."""
+    """The money is on the far chain, measured, since `block`; None: since its run began."""
 
     amount: Amount
+    block: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The money came back, measured."""
+    """The money came back, measured, since `block`; None: since its run began."""
 
     amount: Amount
+    block: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +231,15 @@ class Transfer:
 class Delivery:
     """Calls that anybody may send, in a row, to pay a transfer out: for rehearsals on forks.
 
-    `needs` is what the sender must have; the allowances are among the `calls`.
+    `needs` is what the sender must have; the allowances are among the `calls`. `played` are calls
+    before them that only these accounts may send: on a fork they do, without their keys. Where the
+    bridge's own contracts cannot be brought to it on a fork, the calls only pay the same: `brings`.
     """
 
     calls: tuple[Call, ...]
     needs: Amount
+    played: tuple[tuple[Address, Call], ...] = ()
+    brings: Amount | None = None
 
 
 class Bridge(Protocol):

@@ -11,10 +11,11 @@ from typing import Any
 
 from paper_world import policy
 from portfolios import price
-from router_rig import CHAIN, lab_node, worth
-from venue_rigs import api_token, api_venue, api_worth
+from router_rig import CHAIN, lab_node
+from venue_rigs import api_token, api_venue
 
 from agent.chain.fork import ForkNode
+from agent.compose.providers import provider_names
 from agent.core.fact import Fact, Refused, Reserved, Signed
 from agent.core.follow import Rules
 from agent.core.money import Address, Token
@@ -34,6 +35,9 @@ WALLET = Address("0x" + "a11e7" * 8)
 ETHER = 10**18
 SYMBOLS = ("ETH", "WETH", "USDC", "USDT", "DAI", "WBTC")
 ASSETS = {"WETH": "ETH"}
+
+BY_CALL = [name for name in provider_names("venues") if name != "cow"]
+"""Venues behind servers whose offers are calls; orders have suites of their own."""
 
 
 class ChainClock:
@@ -158,6 +162,3 @@ def swap_run(name: str, worlds: Worlds, *, seconds: float = 10.0) -> Iterator[Sw
     with lab_node(world) as inner:
         node = ForkNode(inner, world.url)
         yield SwapRun(world, node, api_venue(name, worlds, {CHAIN: node}, seconds=seconds))
-
-
-__all__ = ["WALLET", "SwapRun", "api_worth", "swap_run", "worth"]

@@ -148,20 +148,27 @@ class Evidence:
                 if same == (fill.recipient, fill.output_token):
                     yield other
 
-    def is_refunded(self, made: Deposit) -> bool:
-        """Whether what was paid back covers this deposit and those that expired before it.
+    def refunded_in(self, made: Deposit) -> int | None:
+        """The block by which what was paid back covers this deposit and those that expired before.
 
         A bundle pays several deposits of one account back in one sum, and does not say which.
+        None while it does not.
         """
         account = address_in(made.depositor) or NOBODY
         if made.relay_hash not in self._starts:
             start = self._block_at(made.origin, made.quote_timestamp - DAY_SECONDS)
             self._starts[made.relay_hash] = start
-        open_ = self.open_deposits(made.origin, account, self._starts[made.relay_hash])
-        return made not in open_
+        found = self._expired(made.origin, account, self._starts[made.relay_hash])
+        return next((block for each, block in found if each == made), None)
 
     def open_deposits(self, chain: ChainId, account: Address, first: int) -> list[Deposit]:
         """Deposits since block *first* that were neither delivered nor paid back, in order."""
+        return [made for made, block in self._expired(chain, account, first) if block is None]
+
+    def _expired(
+        self, chain: ChainId, account: Address, first: int
+    ) -> list[tuple[Deposit, int | None]]:
+        """Deposits that were not delivered, each with the block by which it was paid back."""
         node = self._nodes[chain]
         head = node.block().number
         query = LogQuery(
@@ -171,17 +178,20 @@ class Evidence:
             last=head,
         )
         made = [_read(read_deposit, log, chain) for log in node.logs(query)]
-        paid: dict[bytes, int] = {}
-        open_: list[Deposit] = []
+        paid: dict[bytes, list[tuple[int, int]]] = {}
+        spent: dict[bytes, int] = {}
+        found: list[tuple[Deposit, int | None]] = []
         for each, expired in self._undelivered(made):
-            token = each.input_token
+            token, block = each.input_token, None
             if expired and token not in paid:
                 paid[token] = self._paid_back(chain, account, token, first, head)
-            if expired and paid[token] >= each.input_amount:
-                paid[token] -= each.input_amount
-            else:
-                open_.append(each)
-        return open_
+            if expired:
+                due = spent.get(token, 0) + each.input_amount
+                block = next((number for number, total in paid[token] if total >= due), None)
+            if block is not None:
+                spent[token] = due
+            found.append((each, block))
+        return found
 
     def _undelivered(self, made: Sequence[Deposit]) -> list[tuple[Deposit, bool]]:
         """Those that no far pool paid out, the first deadline first, and whether it is over.
@@ -205,13 +215,14 @@ class Evidence:
 
     def _paid_back(
         self, chain: ChainId, account: Address, token: bytes, first: int, head: int
-    ) -> int:
-        """Base units that the pool paid back: named in its refunds, and seen to move."""
+    ) -> list[tuple[int, int]]:
+        """Base units that the pool paid back up to a block: named in refunds, and seen to move."""
         near, node = self._chains[chain], self._nodes[chain]
         deep, address = head - near.confirmations + 1, address_in(token) or NOBODY
         topics = _TRANSFER.topics(**{"from": near.spoke_pool, "to": account})
         moves = node.logs(LogQuery(address=address, topics=topics, first=first, last=deep))
-        total = 0
+        total, found = 0, []
+        blocks = {move.transaction: move.block_number for move in moves}
         for transaction in dict.fromkeys(move.transaction for move in moves):
             came = sum(
                 int(_read(_TRANSFER.decode, move)["value"])
@@ -224,7 +235,8 @@ class Evidence:
                 if log.address == near.spoke_pool and REFUNDED.is_in(log)
             )
             total += min(came, named)
-        return total
+            found.append((blocks[transaction], total))
+        return found
 
     def _block_at(self, chain: ChainId, unix: int) -> int:
         """The first block at or after a time, by halving."""

@@ -70,7 +70,7 @@ class Tracker:
         found = self._evidence.measured(made, log)
         if found is None:
             return Gone(f"{told} by {log.transaction}, and nothing came to your wallet")
-        return Delivered(found)
+        return Delivered(found, log.block_number)
 
     def _under_way(self, made: Deposit, now: int) -> Waiting:
         """Who has the money, and when what is to be expected."""
@@ -93,8 +93,9 @@ class Tracker:
         token = self._chains[made.origin].known(address_in(made.input_token))
         if token is None:
             return Gone(f"{_named(made)} was of a token that is not known here")
-        if self._evidence.is_refunded(made):
-            return Returned(Amount(token, made.input_amount))
+        block = self._evidence.refunded_in(made)
+        if block is not None:
+            return Returned(Amount(token, made.input_amount), block)
         why = (
             f"nobody delivered {_named(made)} by {_clock(made.fill_deadline)}: Across pays "
             f"{whole(Amount(token, made.input_amount))} back to your wallet on chain "

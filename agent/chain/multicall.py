@@ -40,10 +40,13 @@ def aggregating(multicall3: Address, *, at_once: int = CALLS_AT_ONCE) -> Reads:
     """Return a way to read through the Multicall3 at that address.
 
     One request, unless there are more than *at_once* calls or the node refuses them together:
-    then the block is pinned first, and refused parts are halved.
+    then the block is pinned first, and refused parts are halved. A single call is made as such:
+    no contract can call what a node answers for by itself, as Arbitrum's NodeInterface.
     """
 
     def reads(rpc: Asks, calls: Sequence[Read], at: str) -> list[bytes | None]:
+        if len(calls) == 1:
+            return one_by_one(rpc, calls, at)
         answers: list[bytes | None] = [None] * len(calls)
         parts = _parts(range(len(calls)), at_once)
         while parts:

@@ -64,11 +64,11 @@ def described(settings: Settings) -> list[dict[str, Any]]:
     from agent.compose.bridges import all_bridges
     from agent.wire.address import chain_name, checksum
 
-    return [
+    found = [
         {
             "name": bridge.name,
             "allowed": bridge.name in settings.bridges,
-            "fee": fee_of(settings),
+            "fee": fee_of(bridge.name, settings),
             "chains": [
                 {"chain": chain_name(chain), "contract": checksum(address), "pinned": bool(pin)}
                 for chain in settings.chains
@@ -77,12 +77,16 @@ def described(settings: Settings) -> list[dict[str, Any]]:
         }
         for bridge in all_bridges(settings).values()
     ]
+    return [row for row in found if row["chains"]]
 
 
-def fee_of(settings: Settings) -> str:
-    """Who tells the relayer fee of Across, in words."""
+def fee_of(name: str, settings: Settings) -> str:
+    """Who tells the fee of a bridge, in words; of Across it is the relayer's."""
     from agent.wire.endpoint import parse_endpoint
 
+    if name != "across":
+        told = settings.world.apis.get(name, "")
+        return parse_endpoint(told).name if told else "its contracts"
     wish, api = settings.across, settings.world.across_api
     own = None if wish.fee is None else f"portfolio.toml ({wish.fee.bps} bps and {wish.fee.fixed})"
     if not (wish.ask_api and api):

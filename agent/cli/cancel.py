@@ -20,7 +20,7 @@ def cancel(
     from agent.cli.events import Teller
     from agent.cli.run import EXIT, follow, worker
     from agent.cli.status import pick
-    from agent.core.progress import delivered
+    from agent.core.movement import delivered
     from agent.engine.loop import session
     from agent.errors import WrongValue
 

@@ -94,8 +94,10 @@ def described(facts: ChainFacts, world: World) -> dict[str, Any]:
 
 
 def _bridges(facts: ChainFacts) -> list[str]:
-    known = {"across": facts.across, "cctp": facts.cctp}
-    return [name for name, table in known.items() if table is not None]
+    from agent.compose.providers import provider_names
+
+    others = [name for name in provider_names("bridges") if name in facts.providers]
+    return others if facts.across is None else ["across", *others]
 
 
 def plan_only(facts: ChainFacts, world: World) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -17,6 +18,8 @@ from agent.ports import Clock, Node, Read
 from agent.settings import ChainFacts, Feed, TokenFacts
 from agent.wire.abi import AbiError, Function, functions, selector
 from agent.wire.address import chain_text, checksum
+
+_ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 
 FIX = "correct it in chains.toml from the source that it names"
 
@@ -104,13 +107,13 @@ def across_addresses(facts: ChainFacts) -> Named:
     return {facts.across.spoke_pool: ("SpokePool of Across", facts.across.place)}
 
 
-def cctp_addresses(facts: ChainFacts) -> Named:
-    """The contracts of CCTP."""
-    if facts.cctp is None:
-        return {}
+def provider_addresses(facts: ChainFacts) -> Named:
+    """The contracts that the tables of venues and bridges name."""
     return {
-        facts.cctp.token_messenger: ("TokenMessengerV2 of CCTP", facts.cctp.place),
-        facts.cctp.message_transmitter: ("MessageTransmitterV2 of CCTP", facts.cctp.place),
+        Address(fact): (f"{key} of {name}", provider.place)
+        for name, provider in facts.providers.items()
+        for key, fact in provider.facts.items()
+        if isinstance(fact, str) and _ADDRESS.fullmatch(fact)
     }
 
 
@@ -300,7 +303,7 @@ def finality(facts: ChainFacts, node: Node) -> Iterator[Finding]:
 def everything(facts: ChainFacts, node: Node, now: int) -> Iterator[Finding]:
     """All that chains.toml says of the chain, compared with it."""
     named = {**addresses(facts), **counted_addresses(facts)}
-    named |= {**across_addresses(facts), **cctp_addresses(facts)}
+    named |= {**across_addresses(facts), **provider_addresses(facts)}
     yield from contracts(facts, node, named)
     yield from decimals(facts, node)
     yield from symbols(facts, node)

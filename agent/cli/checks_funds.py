@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.cli import present
 from agent.cli.checks import Finding, fine, met, warning
+from agent.cli.strays import why
 from agent.compose.bridges import all_bridges
+from agent.compose.funds import DAY_SECONDS, Searched, search
 from agent.core.wording import chain_name, span, whole
-from agent.errors import Unavailable
+from agent.engine.recover import found
 
 if TYPE_CHECKING:
     from agent.compose import Account
-    from agent.core.money import ChainId
-    from agent.ports import Bridge, Transfer
+    from agent.engine.io import Io
+    from agent.ports import Transfer
 
-DAY_SECONDS = 86_400
-WAIT = "wait for it: rebalancer resume if a run is open; nobody has to be asked for help"
+FOLLOW = "follow it to its end: rebalancer resume; nobody has to be asked for help"
+ALLOW = "put {via} under [bridges] allow in portfolio.toml, then: rebalancer resume"
 
 
 def funds(account: Account, days: int) -> Iterator[Finding]:
     """Unfinished transfers of the last *days* by any bridge, also by one that is not in use now."""
-    for bridge in all_bridges(account.settings, account.io.nodes).values():
-        for chain in account.settings.chains:
-            if bridge.targets(chain):
-                yield from _from_chain(account, bridge, chain, days)
+    # Those that are in use may ask their servers what a transfer waits for.
+    bridges = {**all_bridges(account.settings, account.io.nodes), **account.io.bridges}
+    io = replace(account.io, bridges=bridges)
+    for searched in search(account, bridges, days):
+        about = f"{account.settings.chains[searched.chain].name} {searched.bridge}"
+        yield from _told(searched, about, days, io, allowed=searched.bridge in account.io.bridges)
 
 
-def _from_chain(account: Account, bridge: Bridge, chain: ChainId, days: int) -> Iterator[Finding]:
-    facts = account.settings.chains[chain]
-    about = f"{facts.name} {bridge.name}"
-    back = int(days * DAY_SECONDS / facts.block_seconds)
-    try:
-        head = account.io.nodes[chain].block().number
-        found = bridge.find(account.io.account, {chain: max(0, head - back)})
-    except Unavailable as error:
-        yield met(about, error)
+def _told(searched: Searched, about: str, days: int, io: Io, *, allowed: bool) -> Iterator[Finding]:
+    if searched.fault is not None:
+        yield met(about, searched.fault)
         return
-    for transfer in found:
-        yield warning(about, told(transfer), WAIT)
-    if not found:
+    fix = FOLLOW if allowed else ALLOW.format(via=searched.bridge)
+    for transfer in searched.found:
+        yield warning(about, f"{told(transfer)}. {why(found(transfer, io))}", fix)
+    if not searched.found:
         when = span(days * DAY_SECONDS)
         yield fine(about, f"every transfer of the last {when} has arrived or come back")
 

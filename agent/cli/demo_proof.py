@@ -42,7 +42,7 @@ def prove(show: Show, account: Account, before: Look) -> Proof:
 
     Raises JournalCorrupt when the journal's hash chain is broken.
     """
-    from agent.core.progress import delivered
+    from agent.core.movement import delivered
     from agent.engine.survey import look
 
     state = account.state()

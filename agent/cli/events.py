@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from agent.cli import output
 from agent.core import fact as f
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from agent.core.fact import Fact
     from agent.core.state import IntentState, RunState
     from agent.engine.io import Pause
-
-
-_Landing = f.Filled | f.Expired | f.Settled | f.Arrived | f.Unlanded
 
 
 class Teller:
@@ -90,9 +87,9 @@ class Teller:
                 body = self._tx(fact.intent, fact.attempt)
                 gas = {"ok": fact.receipt.ok, "gas_used": fact.receipt.gas_used}
                 return [("tx.mined", {**body, **gas, "fee": str(fact.receipt.fee)})]
-            case f.Unmined():
-                return [("tx.unmined", self._tx(fact.intent, 0))]
-            case f.Filled() | f.Expired() | f.Settled() | f.Arrived() | f.Unlanded():
+            case f.Unmined() | f.Filled() | f.Expired():
+                return [self._turned(fact)]
+            case f.Settled() | f.Arrived() | f.Refunded() | f.Unlanded() | f.Deferred():
                 return [self._landing(fact)]
             case f.ForeignInflow():
                 amount = {"amount": str(fact.amount.raw), "symbol": fact.amount.token.symbol}
@@ -133,23 +130,36 @@ class Teller:
             }
         return {**body, "hash": self._hashes.get((intent, attempt), "")}
 
-    def _landing(self, fact: _Landing) -> tuple[str, dict[str, Any]]:
-        if isinstance(fact, f.Filled):
-            return "order.filled", {**self._tx(fact.intent, 0), **_filled(fact)}
-        if isinstance(fact, f.Expired):
-            return "order.ended", self._tx(fact.intent, 0)
-        if isinstance(fact, f.Unlanded):
-            return "leg.unarrived", {"leg": fact.leg, "why": fact.why}
-        return "leg.arrived", self._arrived(fact)
+    def _turned(self, fact: f.Unmined | f.Filled | f.Expired) -> tuple[str, dict[str, Any]]:
+        """What others have made of something that was sent."""
+        from agent.cli import present
 
-    def _arrived(self, fact: f.Settled | f.Arrived) -> dict[str, Any]:
+        body = self._tx(fact.intent, 0)
+        if not isinstance(fact, f.Filled):
+            return "tx.unmined" if isinstance(fact, f.Unmined) else "order.ended", body
+        sides = {"sold": present.amount(fact.sold), "bought": present.amount(fact.bought)}
+        return "order.filled", {**body, **sides}
+
+    def _landing(
+        self, fact: f.Settled | f.Arrived | f.Refunded | f.Unlanded | f.Deferred
+    ) -> tuple[str, dict[str, Any]]:
         from agent.cli import present
         from agent.core.money import Amount
 
-        if isinstance(fact, f.Arrived):
-            return {"leg": fact.leg, "deltas": [present.amount(fact.amount)]}
-        deltas = [present.amount(Amount(delta.token, delta.raw)) for delta in fact.deltas]
-        return {"leg": fact.leg, "deltas": deltas}
+        match fact:
+            case f.Unlanded():
+                return "leg.unarrived", {"leg": fact.leg, "why": fact.why}
+            case f.Deferred():
+                until = present.time_text(fact.until)
+                return "leg.deferred", {"leg": fact.leg, "why": fact.why, "until": until}
+            case f.Arrived() | f.Refunded():
+                kind = "leg.arrived" if isinstance(fact, f.Arrived) else "leg.returned"
+                return kind, {"leg": fact.leg, "deltas": [present.amount(fact.amount)]}
+            case f.Settled():
+                deltas = [present.amount(Amount(delta.token, delta.raw)) for delta in fact.deltas]
+                return "leg.arrived", {"leg": fact.leg, "deltas": deltas}
+            case _:
+                assert_never(fact)
 
 
 def _better_refused(fact: f.Quoted) -> list[tuple[str, dict[str, Any]]]:
@@ -162,12 +172,6 @@ def _better_refused(fact: f.Quoted) -> list[tuple[str, dict[str, Any]]]:
         for each in fact.rivals
         if each.answer == "refused" and each.net > fact.net
     ]
-
-
-def _filled(fact: f.Filled) -> dict[str, Any]:
-    from agent.cli import present
-
-    return {"sold": present.amount(fact.sold), "bought": present.amount(fact.bought)}
 
 
 def _newest(known: IntentState) -> int:
@@ -221,6 +225,12 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "leg.arrived": lambda b: (
         f"  {b['leg']} ✓ got       " + ", ".join(_signed_amount(delta) for delta in b["deltas"])
+    ),
+    "leg.returned": lambda b: (
+        f"  {b['leg']} ✓ back      " + ", ".join(_signed_amount(delta) for delta in b["deltas"])
+    ),
+    "leg.deferred": lambda b: (
+        f"  {b['leg']} ⏳ waits     not before {b['until']}, the run ends without it: {b['why']}"
     ),
     "run.waiting": lambda b: _waiting(b),  # noqa: PLW0108  defined below
     "run.inflow": lambda b: f"  a deposit from outside: {b['amount']} base units of {b['symbol']}",

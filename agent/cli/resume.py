@@ -1,4 +1,4 @@
-"""`resume`: go on with the open run; harmless when there is none."""
+"""`resume`: go on with the open run, or follow money that no run follows; else harmless."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ def resume(
     ctx: typer.Context,
     run: str = typer.Argument("", help="A run's id; the open one when not given."),
     wait: float = typer.Option(900.0, "--wait", help="Seconds to wait before exit 9."),
+    days: int = typer.Option(
+        7, "--days", help="How far back to look for transfers that no run follows.", min=1, max=365
+    ),
     accept_balances: bool = typer.Option(
         False,
         "--accept-balances",
         help="Accept the balances of a run that needed a person, so that new runs may start.",
     ),
 ) -> None:
-    """Go on with a run where its journal stands."""
-    raise typer.Exit(go_on(ctx.obj, run, wait, accept_balances=accept_balances))
+    """Go on with a run where its journal stands; without one, with money between chains."""
+    raise typer.Exit(go_on(ctx.obj, run, wait, accept_balances=accept_balances, days=days))
 
 
 def go_on(
@@ -33,15 +36,18 @@ def go_on(
     run: str = "",
     wait: float = 900.0,
     *,
+    days: int = 7,
     accept_balances: bool = False,
     observe: Callable[[Fact], None] | None = None,
 ) -> int:
     """Everything that `resume` does; returns its exit code. *observe* hears of each fact last."""
     from agent.cli import output
     from agent.cli.events import Teller
-    from agent.cli.run import follow, worker
+    from agent.cli.run import follow, tell_end, worker
     from agent.cli.status import pick
-    from agent.engine.loop import session
+    from agent.cli.strays import recover
+    from agent.engine.loop import Finished, session
+    from agent.engine.recover import left
     from agent.keeper.begin import signs_next
 
     settings = context.settings()
@@ -58,6 +64,14 @@ def go_on(
     ):
         if accept_balances:
             _accept(context, held, run)
+        if not run and held.state.open_run is None and held.state.unreconciled is None:
+            begun = recover(context, account, held, days)
+            if begun is not None:
+                return follow(context, account, held, begun, wait)
+            waits = left(held.state)
+            if waits and isinstance(held.advance(0.0), Finished):
+                ended = Finished("waiting", f"{waits[0].via} holds money of this wallet")
+                return tell_end(context, account, held, waits[0].run, ended)
         found = pick(held.state, run)
         if found is None:
             why = "no run has been started for this wallet"

@@ -203,9 +203,15 @@ def _intent(leg: Any) -> str:
 
 def follow(context: Context, account: Account, held: Session, run_id: str, wait: float) -> int:
     """Advance until the run ends or has to wait, tell the end, and return the exit code."""
+    return tell_end(context, account, held, run_id, held.advance(wait))
+
+
+def tell_end(
+    context: Context, account: Account, held: Session, run_id: str, ended: Finished | Wait
+) -> int:
+    """Tell how a run ended or what it waits for, and return the exit code."""
     from agent.cli import output
 
-    ended = held.advance(wait)
     body, code = summary(account, held, run_id, ended)
     if context.json:
         output.line("run.done" if code != EXIT["waiting"] else "run.waiting", body)
@@ -223,9 +229,11 @@ def summary(
     from agent.cli import present
     from agent.cli.transfers import body as transfer
     from agent.core.closing import Costs, costs
+    from agent.core.transit import awaited
     from agent.engine.loop import Wait as Waiting
 
     state = held.state
+    flying = ended.awaited if isinstance(ended, Waiting) else awaited(state)
     run: RunState = state.runs[run_id]
     outcome = "waiting" if isinstance(ended, Waiting) else ended.outcome
     code = EXIT[outcome]
@@ -242,7 +250,7 @@ def summary(
         "after": present.holdings(closed.after) if closed is not None else [],
         "unexplained": [str(delta.raw) for delta in closed.unexplained] if closed else [],
         "final": run.settled_for_good,
-        "transfers": [transfer(each) for each in getattr(ended, "awaited", ())],
+        "transfers": [transfer(each) for each in flying],
         "local": account.settings.local,
         "exit": code,
     }

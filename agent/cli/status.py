@@ -28,7 +28,7 @@ def status(
         else:
             output.show("no run has been started for this wallet")
         return
-    body = describe(state, found)
+    body = describe(state, found, everywhere=not run)
     if context.json:
         output.document("status", body)
         return
@@ -56,16 +56,19 @@ def pick(state: State, run: str) -> RunState | None:
     return state.runs[run]
 
 
-def describe(state: State, run: RunState) -> dict[str, Any]:
-    """A run for people and programs."""
+def describe(state: State, run: RunState, *, everywhere: bool = False) -> dict[str, Any]:
+    """A run for people and programs; *everywhere* with the transfers of all other runs, too."""
     from agent.cli import present, transfers
-    from agent.core.progress import delivered, trouble
+    from agent.core.movement import away, delivered
+    from agent.core.progress import trouble
     from agent.core.transit import awaited
 
     legs = []
     for leg in run.legs.values():
         wrong, brought = trouble(run, leg), delivered(run, leg)
         word = "open" if run.of_leg(leg.leg.id) else "not begun"
+        if away(run, leg):
+            word = "under way" if leg.heir is None else f"followed by run {leg.heir[0]}"
         if brought is not None:
             word = "done"
         legs.append(
@@ -87,7 +90,9 @@ def describe(state: State, run: RunState) -> dict[str, Any]:
         "final": run.settled_for_good,
         "reconcile": state.unreconciled == run.id,
         "legs": legs,
-        "transfers": [transfers.body(each) for each in awaited(state) if each.run == run.id],
+        "transfers": [
+            transfers.body(each) for each in awaited(state) if everywhere or each.run == run.id
+        ],
         "transactions": [_transaction(known) for known in run.intents.values()],
     }
 

@@ -17,6 +17,7 @@ def body(each: Awaited) -> dict[str, Any]:
     from agent.wire.address import chain_name
 
     return {
+        "run": each.run,
         "leg": each.leg,
         "via": each.via,
         "holder": each.via,
@@ -47,10 +48,13 @@ def lines(told: dict[str, Any]) -> list[str]:
     refund = ""
     if told["refund"] is not None:
         refund = f" \u00b7 else back to you on {told['chain']} from {_clock(told, 'refund')}"
+    # Of what left before its run began nobody knows when it is late.
+    times = ""
+    if told["typical"] != told["since"]:
+        times = f", usually by {_clock(told, 'typical')}, late after {_clock(told, 'late')}"
     return [
         f"  {told['leg']} \u23f3 {whole(told['sold'])} in flight   {told['via']} holds it ({name})",
-        f"     at least {whole(told['least'])} on {told['to_chain']}, usually by "
-        f"{_clock(told, 'typical')}, late after {_clock(told, 'late')}{refund}",
+        f"     at least {whole(told['least'])} on {told['to_chain']}{times}{refund}",
         "     you may close this terminal: `rebalancer resume` goes on",
         f"     {NOBODY_HELPS}",
     ]

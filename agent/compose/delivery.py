@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from agent.core.intent import Receipt
 from agent.core.layout import Layout
 from agent.core.market import Edge
-from agent.core.money import Address, ChainId, Token
+from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.quote import Quote
 from agent.errors import SetupFailed
-from agent.ports import Bridge, Delivery, Gone, Track, Transfer
+from agent.ports import Bridge, Delivered, Delivery, Gone, Track, Transfer
 
 Deliver = Callable[[ChainId, Delivery], None]
 """Sends a delivery on the fork of a chain; raises SetupFailed."""
@@ -25,6 +25,7 @@ class DeliveredBridge:
         self._inner = inner
         self._payer = payer
         self._deliver = deliver
+        self._brought: dict[str, Amount] = {}
 
     @property
     def layouts(self) -> Mapping[str, Layout]:
@@ -55,10 +56,16 @@ class DeliveredBridge:
 
     def track(self, leg: Leg, deposit: Receipt, sold_raw: int, claims: int, now: int) -> Track:
         """Where the money is, delivered first; gone when the fork does not let it be delivered."""
+        if deposit.hash in self._brought:
+            return Delivered(self._brought[deposit.hash])
         missing = self._inner.rehearse(leg, deposit, self._payer)
         if missing is not None:
             try:
                 self._deliver(leg.buy.chain, missing)
             except SetupFailed as fault:
                 return Gone(f"its arrival could not be rehearsed: {fault.message}")
+            if missing.brings is not None:
+                # The contracts do not know of it, so they are not asked either.
+                self._brought[deposit.hash] = missing.brings
+                return Delivered(missing.brings)
         return self._inner.track(leg, deposit, sold_raw, claims, now)

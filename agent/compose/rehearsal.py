@@ -16,8 +16,9 @@ from agent.compose.delivery import DeliveredBridge
 from agent.core.follow import Rules
 from agent.core.foresight import Comparison, compare
 from agent.core.money import Address, ChainId, Token
+from agent.core.movement import delivered
 from agent.core.plan import Leg, Plan
-from agent.core.progress import delivered, trouble
+from agent.core.progress import trouble
 from agent.core.quote import Allowance
 from agent.core.snapshot import Snapshot
 from agent.core.state import LegState, RunState, State

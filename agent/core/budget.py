@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from agent.core.intent import Charges
+from agent.core.movement import followed_by
 from agent.core.policy import Limits
-from agent.core.state import RunState, State
+from agent.core.state import IntentState, RunState, State
 from agent.core.verdict import Refusal, Verdict
 
 DAY_SECONDS = 86_400
@@ -53,15 +54,16 @@ def in_flight_value(state: State) -> Decimal:
             known.charged.value
             for run in state.runs.values()
             for known in run.intents.values()
-            if known.intent.draft.purpose == "deposit" and not _is_back(run, known.intent.leg)
+            if known.intent.draft.purpose == "deposit" and not _is_back(state, run, known)
         ),
         Decimal(0),
     )
 
 
-def _is_back(run: RunState, leg: str) -> bool:
+def _is_back(state: State, run: RunState, known: IntentState) -> bool:
     """Whether a transfer's money is in the wallet again; what is lost is not."""
-    return run.legs[leg].arrived is not None or run.legs[leg].refunded is not None
+    last = followed_by(state, run, run.legs[known.intent.leg])
+    return last is None or last[1].arrived is not None or last[1].refunded is not None
 
 
 def first_use(state: State, via: str, value: Decimal, canary: Decimal | None) -> Verdict:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 
-from agent.core.fact import Holding, Outcome
+from agent.core.fact import Arrived, Holding, Outcome, Refunded
 from agent.core.intent import Delta
 from agent.core.money import NATIVE, ChainId, Token
+from agent.core.movement import away, delivered
 from agent.core.plan import Plan
-from agent.core.progress import delivered, ends_because
+from agent.core.progress import ends_because
 from agent.core.state import LegState, RunState, State
 
 
@@ -29,8 +30,8 @@ def touched(run: RunState) -> tuple[Token, ...]:
     for leg in run.legs.values():
         if run.of_leg(leg.leg.id):
             tokens |= dict.fromkeys((leg.leg.sell.token, leg.leg.buy))
-            landed = [back.amount.token for back in (leg.arrived, leg.refunded) if back is not None]
-            tokens |= dict.fromkeys(landed)
+        landed = [back.amount.token for back in (leg.arrived, leg.refunded) if back is not None]
+        tokens |= dict.fromkeys(landed)
     for known in run.intents.values():
         tokens[native_of(run, known.intent.chain)] = None
     return tuple(tokens)
@@ -43,13 +44,16 @@ def native_of(run: RunState, chain: ChainId) -> Token:
 
 
 def explained(run: RunState) -> Mapping[Token, int]:
-    """What the facts say has changed, in base units: settled legs, arrivals, network fees."""
+    """What the facts say has changed, in base units: settled legs, arrivals, network fees.
+
+    What was there when the run began has changed nothing in it.
+    """
     total: dict[Token, int] = {}
     for leg in run.legs.values():
         for delta in () if leg.settled is None else leg.settled.deltas:
             total[delta.token] = total.get(delta.token, 0) + delta.raw
         for landed in (leg.arrived, leg.refunded):
-            if landed is not None:
+            if landed is not None and not _there_before(run, leg, landed):
                 token = landed.amount.token
                 total[token] = total.get(token, 0) + landed.amount.raw
     for known in run.intents.values():
@@ -57,6 +61,15 @@ def explained(run: RunState) -> Mapping[Token, int]:
             token = native_of(run, known.intent.chain)
             total[token] = total.get(token, 0) - known.mined.receipt.fee
     return total
+
+
+def _there_before(run: RunState, leg: LegState, landed: Arrived | Refunded) -> bool:
+    """Whether money landed before the run's first snapshot: known then, or told by its block."""
+    if leg.leg.kind == "claim" and not leg.leg.expected_out:
+        return True
+    chain = landed.amount.token.chain
+    first = next((at.number for at in run.started.blocks if at.chain == chain), -1)
+    return 0 < landed.block <= first
 
 
 def explained_by(runs: Iterable[RunState]) -> Mapping[Token, int]:
@@ -120,17 +133,33 @@ def ending(run: RunState, rest: tuple[Delta, ...], open_allowances: tuple[str, .
     why = ends_because(run)
     if why is not None:
         return Ending("aborted", why)
+    waits = _waiting(run)
+    if waits is not None:
+        return Ending("waiting", waits)
     open_legs = [
         leg.leg.id for leg in run.legs.values() if not leg.given_up and not _done(run, leg)
     ]
     if open_legs:
         return Ending("aborted", f"leg {open_legs[0]} was never done")
-    return Ending("done", "every leg arrived")
+    back = any(leg.refunded is not None for leg in run.legs.values())
+    return Ending("done", "everything has arrived or come back" if back else "every leg arrived")
+
+
+def _waiting(run: RunState) -> str | None:
+    """What a run ends without: the first of its transfers that has long to wait."""
+    for leg in run.legs.values():
+        if away(run, leg) and leg.heir is not None:
+            return f"leg {leg.leg.id}: run {leg.heir[0]} follows its transfer"
+        if away(run, leg) and leg.deferred is not None:
+            return f"leg {leg.leg.id}: {leg.deferred.why}"
+    return None
 
 
 def _done(run: RunState, leg: LegState) -> bool:
     if leg.leg.kind == "revoke":
         return any(known.succeeded for known in run.of_leg(leg.leg.id))
+    if leg.leg.kind == "claim" and leg.refunded is not None:
+        return True
     return delivered(run, leg) is not None
 
 

@@ -149,8 +149,6 @@ def decide(
     seen = drifts(valuation, policy)
     if not seen:
         return _empty(policy)
-    if history.last_outcome == "waiting":
-        return Rest("nothing to do: the last run is still waiting, resume it first", seen)
     if history.last_outcome == "needs_human":
         return Rest("nothing to do: a person must look at the last run first", seen)
     since = _since(history, now)

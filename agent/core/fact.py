@@ -227,24 +227,43 @@ class Due:
     at: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred:
+    """Nothing can be done for a transfer before `until`, which is long: nobody waits for it.
+
+    A run of which nothing else is left ends without it. `id` is the bridge's number for it, and
+    by `due` it is back; times are unix seconds.
+    """
+
+    run: str
+    leg: str
+    until: int
+    why: str
+    id: str
+    due: int | None
+    at: int
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Money of a transfer is on the far chain, measured."""
+    """Money of a transfer is on the far chain, measured; in `block` there, 0 where not told."""
 
     run: str
     leg: str
     amount: Amount
     at: int
+    block: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """Money of a transfer came back, measured."""
+    """Money of a transfer came back, measured; in `block` of its chain, 0 where not told."""
 
     run: str
     leg: str
     amount: Amount
     at: int
+    block: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +356,7 @@ Fact = (
     | Expired
     | Filled
     | Due
+    | Deferred
     | Arrived
     | Refunded
     | Unlanded

@@ -14,6 +14,7 @@ from agent.core.fact import Fact
 from agent.core.fold_intent import Applied, applied, check_reservation
 from agent.core.intent import Charges
 from agent.core.money import ChainId
+from agent.core.movement import away, deposit_of, followed_by
 from agent.core.plan import Plan, PlanError, in_order
 from agent.core.state import (
     AttemptState,
@@ -60,6 +61,7 @@ def _fold(state: State, fact: Fact) -> State:
             f.Quoted()
             | f.Refused()
             | f.Due()
+            | f.Deferred()
             | f.Settled()
             | f.Arrived()
             | f.Refunded()
@@ -121,17 +123,41 @@ def _started(state: State, fact: f.Started) -> State:
     if fact.run in state.runs or "/" in fact.run:
         raise Contradiction(f"run id {fact.run!r} cannot be used")
     _check_plan(fact.plan, fact.before)
-    state = _archived(state)
+    state = _inherited(_archived(state), fact)
     legs = MappingProxyType({leg.id: LegState(leg) for leg in fact.plan.legs})
     base = explained_by(state.runs.values())
     run = RunState(fact, fact.plan, legs, base=base)
     return replace(_with_run(state, run), worker=fact.worker)
 
 
+def _inherited(state: State, fact: f.Started) -> State:
+    """Transfers that ended runs left under way are followed by the claims of this one."""
+    claims = {(leg.via, leg.detail): leg.id for leg in fact.plan.legs if leg.kind == "claim"}
+
+    def handed_on(run: RunState, leg: LegState) -> LegState:
+        claim = claims.get((leg.leg.via, deposit_of(run, leg)))
+        if claim is None or leg.heir is not None or not away(run, leg):
+            return leg
+        return replace(leg, heir=(fact.run, claim))
+
+    runs = {}
+    for key, run in state.runs.items():
+        legs = {name: handed_on(run, leg) for name, leg in run.legs.items()}
+        runs[key] = replace(run, legs=MappingProxyType(legs))
+    return replace(state, runs=MappingProxyType(runs)) if claims else state
+
+
+def _leaves(state: State, run: RunState) -> bool:
+    """Whether money that a run sent away is still under way, whoever follows it."""
+    lasts = [followed_by(state, run, leg) for leg in run.legs.values()]
+    return any(last is not None and away(*last) for last in lasts)
+
+
 def _archived(state: State) -> State:
     """Without the runs that nothing can reopen; what they spent and changed is kept."""
-    gone = [run for run in state.runs.values() if run.settled_for_good]
-    kept = {key: run for key, run in state.runs.items() if not run.settled_for_good}
+    over = {run.id: run.settled_for_good and not _leaves(state, run) for run in state.runs.values()}
+    gone = [run for run in state.runs.values() if over[run.id]]
+    kept = {key: run for key, run in state.runs.items() if not over[key]}
     changed = explained_by(gone)
     for key, run in kept.items():
         tokens = {**run.base, **changed}
@@ -171,7 +197,9 @@ def _closed(state: State, fact: f.Closed) -> State:
     if fact.outcome == "needs_human":
         state = replace(state, stuck=(*state.stuck, run.id))
     ended = Ended(run.id, fact.outcome, fact.at)
-    return replace(_with_run(state, replace(run, closed=fact)), ended=ended)
+    only_claims = all(leg.leg.kind == "claim" for leg in run.legs.values())
+    state = replace(state, ended=ended, acted=state.acted if only_claims else ended)
+    return _with_run(state, replace(run, closed=fact))
 
 
 def _of_run(state: State, fact: f.CancelRequested | f.ForeignInflow | f.Replanned) -> State:
@@ -199,11 +227,23 @@ def _replanned(run: RunState, fact: f.Replanned) -> RunState:
     fresh = {leg.id: LegState(leg) for leg in fact.plan.legs}
     if set(begun) & set(fresh):
         raise Contradiction("a new plan reuses the id of a leg that has begun")
+    if any(leg.kind == "claim" for leg in (*run.plan.legs, *fact.plan.legs)):
+        raise Contradiction("there is no other plan for what has left")
     legs = MappingProxyType({**begun, **fresh})
     return replace(run, plan=fact.plan, legs=legs, replans=run.replans + 1)
 
 
-LegFact = f.Quoted | f.Refused | f.Due | f.Settled | f.Arrived | f.Refunded | f.Unlanded | f.Lost
+LegFact = (
+    f.Quoted
+    | f.Refused
+    | f.Due
+    | f.Deferred
+    | f.Settled
+    | f.Arrived
+    | f.Refunded
+    | f.Unlanded
+    | f.Lost
+)
 
 
 def _of_leg(state: State, fact: LegFact) -> State:
@@ -214,12 +254,22 @@ def _of_leg(state: State, fact: LegFact) -> State:
     leg = _told(run, leg, fact)
     if isinstance(fact, f.Refused) and OFFERS & {refusal.code for refusal in fact.refusals}:
         run = replace(run, shunned=run.shunned | {fact.via})
-    known = isinstance(fact, f.Arrived) or (
-        isinstance(fact, f.Settled) and leg.leg.kind != "bridge"
-    )
-    if known:
+    if _worked(state, leg, fact):
         state = replace(state, vias=state.vias | {leg.leg.via})
     return _with_run(state, replace(run, legs=_put(run.legs, fact.leg, leg)))
+
+
+def _worked(state: State, leg: LegState, fact: LegFact) -> bool:
+    """Whether a venue or bridge has done once what this wallet asked of it.
+
+    A deposit that somebody else made, or a program that is forgotten, was not asked for here.
+    """
+    if isinstance(fact, f.Settled):
+        return leg.leg.kind != "bridge"
+    if not isinstance(fact, f.Arrived):
+        return False
+    legs = (each for run in state.runs.values() for each in run.legs.values())
+    return leg.leg.kind == "bridge" or any(each.heir == (fact.run, fact.leg) for each in legs)
 
 
 def _told(run: RunState, leg: LegState, fact: LegFact) -> LegState:
@@ -231,6 +281,10 @@ def _told(run: RunState, leg: LegState, fact: LegFact) -> LegState:
             return replace(leg, quoted=fact, leg=replace(leg.leg, via=fact.quote.via))
         case f.Due():
             return replace(leg, dues=(*leg.dues, fact))
+        case f.Deferred():
+            if not away(run, leg):
+                raise Contradiction(f"nothing of leg {fact.leg} is under way")
+            return replace(leg, deferred=fact)
         case f.Refused():
             return replace(leg, refused=fact)
         case f.Settled():
@@ -291,7 +345,7 @@ def _reopened(run: RunState, known: IntentState) -> RunState:
     """
     leg = run.legs[known.intent.leg]
     arrived = None if known.intent.draft.purpose == "claim" else leg.arrived
-    leg = replace(leg, settled=None, arrived=arrived, refunded=None, lost=None)
+    leg = replace(leg, deferred=None, settled=None, arrived=arrived, refunded=None, lost=None)
     run = replace(run, legs=_put(run.legs, leg.leg.id, leg))
     if run.closed is None:
         return run

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from agent.core.closing import native_of
 from agent.core.money import Token
+from agent.core.movement import delivered
 from agent.core.plan import Plan, in_order
-from agent.core.progress import delivered
 from agent.core.rounding import mul_div_down
 from agent.core.state import LegState, RunState
 

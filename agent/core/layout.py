@@ -58,7 +58,8 @@ class Layout:
     what the contract implies. The minimum is the amount less the field `fee_in`, or all of it with
     `one_to_one`. `lasting` says that what is not delivered stays claimable for its recipient for
     ever, so that neither refund nor deadline exist. `fee` is a message fee in the gas coin that
-    goes along on top; with `value_is_fee` all value is that.
+    goes along on top; with `value_is_fee` all value is that. `packed` names bytes that are fields
+    one after the other, by their types: paths lead on into them, the last field being the rest.
     """
 
     signature: str
@@ -96,6 +97,7 @@ class Layout:
     fee: Path | None = None
     value_is_fee: bool = False
     tag: int = 0
+    packed: tuple[tuple[Path, tuple[str, ...]], ...] = ()
 
     @property
     def name(self) -> str:
@@ -112,14 +114,17 @@ class Layout:
         return _arguments(self.signature)
 
     def type_at(self, path: Path) -> str:
-        """The canonical type of the argument at *path*, which leads through structs only.
+        """The canonical type of the argument at *path*, which leads through structs and `packed`.
 
         >>> Layout(signature="f((address,uint24),bytes[])").type_at((0, 1))
         'uint24'
+        >>> Layout(signature="f(bytes)", packed=(((0,), ("uint32",)),)).type_at((0, 1))
+        'bytes'
         """
-        kind = self.signature
-        for index in path:
-            kind = _arguments(kind)[index]
+        kind, inside = self.signature, dict(self.packed)
+        for depth, index in enumerate(path):
+            fields = inside.get(path[:depth])
+            kind = _arguments(kind)[index] if fields is None else (*fields, "bytes")[index]
         return kind
 
 

@@ -15,8 +15,10 @@ from agent.core.rounding import mul_div_down
 _HELD = ""
 """The supply that is in the wallet before the plan; others go by the leg that delivers them."""
 
-LegKind = Literal["swap", "bridge", "wrap", "unwrap", "revoke"]
-"""What a leg does; a `revoke` takes the allowance of the spender in its `detail` back."""
+LegKind = Literal["swap", "bridge", "wrap", "unwrap", "revoke", "claim"]
+"""What a leg does; a `revoke` takes the allowance of the spender in its `detail` back, a `claim`
+follows a transfer that left before, by the hash of its deposit in `detail`; nothing is expected
+of one whose money was there when it was planned."""
 
 
 class PlanError(ValueError):
@@ -44,7 +46,7 @@ class Sell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """One swap, one bridge transfer, one wrap, one unwrap or one revocation.
+    """One swap, one bridge transfer, one wrap, one unwrap, one revocation or one claim.
 
     `expected_out` is indicative, `min_buy` the least that the policy accepts for the
     planned size (base units of `buy`); `after` are legs that must have delivered first;
@@ -124,12 +126,16 @@ class Plan:
 def in_order(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
     """The legs so that each comes after those that it waits for.
 
-    Raises PlanError for doubled ids, for legs that wait for each other or for one that is not
-    there, and for an arrival that is of another token or is not waited for.
+    Raises PlanError for doubled ids, for two claims of one deposit, for legs that wait for each
+    other or for one that is not there, and for an arrival that is of another token or is not
+    waited for.
     """
     by_id = {leg.id: leg for leg in legs}
     if len(by_id) != len(legs):
         raise PlanError("two legs have the same id")
+    followed = [(leg.via, leg.detail) for leg in legs if leg.kind == "claim"]
+    if len(set(followed)) != len(followed):
+        raise PlanError("two legs follow the same deposit")
     placed: dict[str, Leg] = {}
     while len(placed) < len(legs):
         ready = [leg for leg in legs if leg.id not in placed and set(leg.after) <= set(placed)]

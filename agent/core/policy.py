@@ -99,7 +99,8 @@ class Policy:
 
     `by_asset_on_chain` is keyed by (asset, chain). `gas_reserve` is base units of the
     native coin kept on each chain. `dust` is a value below which nothing is traded.
-    `keep` is base units of whole assets outside the weights, in whole tokens.
+    `keep` is base units of whole assets outside the weights, in whole tokens. No plan has a
+    transfer that usually takes longer than `max_wait_seconds`.
     """
 
     account: Address
@@ -114,6 +115,7 @@ class Policy:
     dust: Decimal = Decimal(5)
     keep: Mapping[str, Decimal] = field(default_factory=empty)
     unlisted: Unlisted = "outside"
+    max_wait_seconds: int = 3_600
     hash: str = ""
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from agent.core.intent import Draft
 from agent.core.money import ChainId
+from agent.core.movement import act, delivered, in_transit, unmeasured
 from agent.core.state import IntentState, LegState, RunState, State, intent_id
 
 ACTS = frozenset({"swap", "wrap", "unwrap", "order", "deposit"})
@@ -163,7 +164,7 @@ def _nonce(known: IntentState) -> tuple[bool, int]:
 def _calm(run: RunState) -> bool:
     """Whether nothing of a run is on its way into a block, or mined and not measured."""
     return all(known.quiet for known in run.intents.values()) and not any(
-        _unmeasured(run, leg) is not None for leg in run.legs.values()
+        unmeasured(run, leg) is not None for leg in run.legs.values()
     )
 
 
@@ -234,12 +235,13 @@ def ends_because(run: RunState) -> str | None:
 def trouble(run: RunState, leg: LegState) -> str | None:
     """What is wrong with a leg, None while nothing is.
 
-    A claim that failed is none by itself: the bridge is asked again where the money is.
+    A claim that failed is none by itself: the bridge is asked again where the money is. Nor is
+    money that comes back to a run that began because it was away.
     """
     name = f"leg {leg.leg.id}"
     if leg.lost is not None:
         return f"{name}: {leg.lost.why}"
-    if leg.refunded is not None:
+    if leg.refunded is not None and leg.leg.kind != "claim":
         return f"{name} came back"
     if leg.refused is not None and not leg.given_up:
         return f"{name}: {leg.refused.refusals[0].why}"
@@ -262,51 +264,21 @@ def _how(known: IntentState) -> str:
     return "was cancelled" if cancelled else "reverted"
 
 
-def act(run: RunState, leg: LegState) -> IntentState | None:
-    """The intent of the present quote round that moves the leg's money: its last draft."""
-    if leg.quoted is None:
-        return None
-    last = len(leg.quoted.drafts) - 1
-    return run.intents.get(intent_id(run.id, leg.leg.id, leg.rounds, last))
-
-
-def delivered(run: RunState, leg: LegState) -> int | None:
-    """Measured base units of `buy` that a leg brought, None until they are there and confirmed."""
-    if leg.leg.kind == "bridge":
-        if leg.arrived is None:
-            return None
-        return leg.arrived.amount.raw if leg.arrived.amount.token == leg.leg.buy else 0
-    done = act(run, leg)
-    if leg.settled is None or done is None or not (done.confirmed or done.expired):
-        return None
-    return sum(delta.raw for delta in leg.settled.deltas if delta.token == leg.leg.buy)
-
-
-def _unmeasured(run: RunState, leg: LegState) -> IntentState | None:
-    """The act of a leg whose effect nobody has measured yet."""
-    done = act(run, leg)
-    return done if done is not None and done.succeeded and leg.settled is None else None
-
-
 def _leg_step(run: RunState, leg: LegState, now: int, *, going: bool) -> Step | None:
     if leg.leg.kind == "revoke":
         return _ask(run, leg, 0) if going and not leg.dues else None
-    done = _unmeasured(run, leg)
+    done = unmeasured(run, leg)
     if done is not None:
         return Measure(run.id, leg.leg.id, done.intent.chain)
+    if in_transit(run, leg):
+        due = leg.deferred is None or leg.deferred.until <= now
+        return Track(run.id, leg.leg.id) if due else None
+    if leg.leg.kind == "claim":
+        return None
     done = act(run, leg)
-    if _in_transit(leg, done):
-        return Track(run.id, leg.leg.id)
     if not going or leg.given_up or (done is not None and not done.voided):
         return None
     return _forward_step(run, leg, now)
-
-
-def _in_transit(leg: LegState, done: IntentState | None) -> bool:
-    """Whether the money of a transfer is on its way, its departure confirmed."""
-    if leg.leg.kind != "bridge" or leg.settled is None or done is None or not done.confirmed:
-        return False
-    return not leg.landed
 
 
 def _due_step(run: RunState, leg: LegState) -> Reserve | None:

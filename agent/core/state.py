@@ -111,7 +111,8 @@ class IntentState:
 class LegState:
     """One leg and everything that happened to it, its intents aside.
 
-    `given_up` says that another plan stands in for it since it was refused.
+    `given_up` says that another plan stands in for it since it was refused; `heir` is the run
+    and the leg that follow its transfer now, after this run had ended without it.
     """
 
     leg: Leg
@@ -119,6 +120,8 @@ class LegState:
     refused: f.Refused | None = None
     given_up: bool = False
     dues: tuple[f.Due, ...] = ()
+    deferred: f.Deferred | None = None
+    heir: tuple[str, str] | None = None
     settled: f.Settled | None = None
     arrived: f.Arrived | None = None
     refunded: f.Refunded | None = None
@@ -195,6 +198,7 @@ class Ended:
 class State:
     """All that an account's journal says; `seq` is the position of the next fact.
 
+    `ended` is how the last run ended, `acted` the same of the last that was more than claims.
     `floors` are the lowest free nonces by chain as archived runs left them; `vias` the
     venues and bridges that have worked once; `stuck` the runs that wait for a person.
     """
@@ -204,6 +208,7 @@ class State:
     runs: Mapping[str, RunState] = field(default_factory=empty)
     spent: tuple[Spent, ...] = ()
     ended: Ended | None = None
+    acted: Ended | None = None
     stuck: tuple[str, ...] = ()
     floors: Mapping[ChainId, int] = field(default_factory=empty)
     vias: frozenset[str] = frozenset()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.core.fact import Quoted
 from agent.core.money import Amount
-from agent.core.progress import act
+from agent.core.movement import act, away, deposit_of
 from agent.core.snapshot import InFlight
-from agent.core.state import IntentState, LegState, RunState, State
+from agent.core.state import LegState, RunState, State
 
 LATE_AFTER = 4
 """A transfer is called late once it has taken so many times its usual duration."""
@@ -23,7 +22,8 @@ class Awaited:
 
     At least `least` is to arrive, usually at `typical`; it is late from `late` on. `deposit` is
     the transaction's hash, `id` the bridge's own number for it and `due` when the money comes
-    back instead; these two only the bridge can tell. Times are unix seconds.
+    back instead; these two only the bridge can tell. Of what left before the run began `left`
+    is when that was. Times are unix seconds.
     """
 
     run: str
@@ -47,28 +47,32 @@ def in_flight(state: State) -> tuple[InFlight, ...]:
 def awaited(state: State) -> tuple[Awaited, ...]:
     """The same with all that a person wants to know of them, as far as the journal says."""
     return tuple(
-        _awaited(run, leg, done, leg.quoted)
+        _awaited(run, leg)
         for run in state.runs.values()
         for leg in run.legs.values()
-        if leg.quoted is not None
-        and (done := act(run, leg)) is not None
-        and leg.leg.kind == "bridge"
-        and done.succeeded
-        and not leg.landed
+        if away(run, leg) and leg.heir is None
     )
 
 
-def _awaited(run: RunState, leg: LegState, done: IntentState, quoted: Quoted) -> Awaited:
-    mined, usual = done.mined, leg.leg.seconds
-    left = quoted.at if mined is None else mined.at
+def _awaited(run: RunState, leg: LegState) -> Awaited:
+    done, quoted, told = act(run, leg), leg.quoted, leg.deferred
+    sold, least, left = leg.leg.planned_sell, leg.leg.min_buy, run.started.at
+    if quoted is not None:
+        sold, least, left = quoted.quote.sell, quoted.quote.min_amount_out, quoted.at
+    if done is not None and done.mined is not None:
+        left = done.mined.at
+    usual = leg.leg.seconds
+    typical = max(left + usual, 0 if told is None else told.until)
     return Awaited(
         run=run.id,
         leg=leg.leg.id,
         via=leg.leg.via,
-        sold=quoted.quote.sell,
-        least=Amount(leg.leg.buy, quoted.quote.min_amount_out),
-        deposit="" if mined is None else mined.receipt.hash,
+        sold=sold,
+        least=Amount(leg.leg.buy, least),
+        deposit=deposit_of(run, leg),
         left=left,
-        typical=left + usual,
-        late=left + max(LEAST_LATE_SECONDS, LATE_AFTER * usual),
+        typical=typical,
+        late=max(typical, left + max(LEAST_LATE_SECONDS, LATE_AFTER * usual)),
+        id="" if told is None else told.id,
+        due=None if told is None else told.due,
     )

@@ -87,6 +87,10 @@ def _deltas(known: IntentState, state: State, leg: LegState, io: Io) -> dict[Tok
         changed[buy] = max(leg.quoted.quote.min_amount_out, _coins(known, known.mined, state, io))
     elif buy.chain == known.intent.chain:
         changed[buy] = _logged(known.mined, buy, io)
+    if leg.quoted.quote.fee:
+        # All of it has left; what was too much of it comes back as from anybody.
+        coin = io.chains[known.intent.chain].native
+        changed[coin] = changed.get(coin, 0) - leg.quoted.quote.fee
     return changed
 
 

@@ -50,13 +50,14 @@ class Look:
 
 def history(state: State) -> History:
     """What earlier runs leave for the next decision."""
-    if state.ended is None:
-        return History()
-    outcome = state.ended.outcome
-    if outcome == "needs_human" and state.unreconciled is None:
+    acted = state.acted
+    outcome = None if acted is None else acted.outcome
+    if state.unreconciled is not None:
+        outcome = "needs_human"
+    elif outcome == "needs_human":
         # A person has looked and accepted the balances: what ended is an aborted run like others.
         outcome = "aborted"
-    return History(state.ended.at, outcome)
+    return History(None if acted is None else acted.at, outcome)
 
 
 def read(io: Io, state: State) -> Snapshot:
@@ -157,11 +158,15 @@ def _fees(io: Io, seen: Look) -> dict[ChainId, FeeQuote]:
 
 
 def survey(io: Io, pairs: Pairs, sizes: Mapping[Token, int]) -> tuple[Edge, ...]:
-    """Indicative edges of all venues on all chains, and of all bridges between them."""
+    """Indicative edges of all venues on all chains, and of all bridges between them.
+
+    Transfers that take longer than the policy waits are left out.
+    """
     edges: list[Edge] = []
     routes = [both for both in pairs if both[0].chain != both[1].chain]
     for bridge in io.bridges.values() if routes else ():
-        edges += bridge.survey(routes, sizes)
+        found = bridge.survey(routes, sizes)
+        edges += [edge for edge in found if edge.seconds <= io.policy.max_wait_seconds]
     for chain in dict.fromkeys(sell.chain for sell, _ in pairs):
         here = [both for both in pairs if both[0].chain == both[1].chain == chain]
         for venue in io.venues.values():

@@ -7,17 +7,23 @@ import uuid
 from typing import TYPE_CHECKING
 
 from agent.core.progress import Ask, OnIntent, Reserve, next_steps
+from agent.engine.recover import begin
 from agent.engine.survey import look, make_plan
 from agent.errors import SimulationFailed
 from agent.keeper.refusals import error_of
 from agent.planning.problem import NoPlan
+from agent.ports import Act
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agent.compose import Account, Rehearsal
     from agent.core.plan import Plan
     from agent.core.snapshot import Snapshot
     from agent.core.state import State
     from agent.engine.io import Io
+    from agent.engine.loop import Session
+    from agent.engine.recover import Stray
     from agent.engine.survey import Look
 
 
@@ -59,10 +65,26 @@ def rehearsed(account: Account, plan: Plan, snapshot: Snapshot) -> Rehearsal:
 
 
 def signs_next(io: Io, state: State) -> bool:
-    """Whether a signature comes next: then a wrong password is told before anything is done."""
+    """Whether a signature comes next: then a wrong password is told before anything is done.
+
+    Claims are signed also while all else is paused.
+    """
+    steps = next_steps(state, io.clock.now())
     if io.paused() is not None:
-        return False
+        return any(isinstance(each, Reserve) and each.draft.purpose == "claim" for each in steps)
     return any(
         isinstance(step, Ask | Reserve) or (isinstance(step, OnIntent) and step.what == "sign")
-        for step in next_steps(state, io.clock.now())
+        for step in steps
     )
+
+
+def follow_strays(held: Session, io: Io, strays: Sequence[Stray]) -> str:
+    """Begin a run that follows these transfers, and tell its id.
+
+    A password that is wrong is told before it where something is to be signed.
+    """
+    if any(isinstance(each.told, Act) for each in strays):
+        io.signer.unlock()
+    run = new_run()
+    begin(held, io, run, strays)
+    return run

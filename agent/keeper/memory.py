@@ -86,7 +86,7 @@ class Memory:
 
 def stamp(policy_hash: str, state: State) -> str:
     """What a person's deed changes: the policy, or the run that ended last."""
-    return f"{policy_hash}:{'' if state.ended is None else state.ended.run}"
+    return f"{policy_hash}:{'' if state.acted is None else state.acted.run}"
 
 
 def held_back(memory: Memory, now: int, mark: str) -> AgentError | None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from agent.core.closing import costs
+from agent.core.movement import act, away
 from agent.core.notice import Notice, NoticeEvent
-from agent.core.progress import act
 from agent.errors import AgentError
 from agent.keeper.memory import Memory, Told, Unsent
 from agent.keeper.ticked import Ticked, refusal_of
@@ -139,9 +139,9 @@ def _late(state: State, now: int) -> Iterator[News]:
 def _away_since(run: RunState, leg: LegState) -> int | None:
     """When the money of a transfer left (unix seconds), None when none is on its way."""
     done = act(run, leg)
-    if leg.leg.kind != "bridge" or leg.landed or done is None or done.mined is None:
+    if not away(run, leg) or leg.heir is not None or done is None or done.mined is None:
         return None
-    return done.mined.at if done.succeeded else None
+    return done.mined.at
 
 
 def noted(memory: Memory, found: Sequence[News], audience: Audience, now: int) -> Memory:

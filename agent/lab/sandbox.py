@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.money import Address, ChainId
+from agent.core.quote import Call
 from agent.errors import Unreachable, WrongChain
 from agent.lab.anvil import Anvil, start_anvil
 from agent.lab.packages import node_binary
@@ -79,21 +80,24 @@ DELIVERER = Address("0x" + "de11" * 10)
 def deliver(url: str, delivery: Delivery) -> None:
     """Send what pays a transfer out on the fork behind *url*, from an account made rich for it.
 
+    What only others may send is sent from their accounts, which a fork does without their keys.
+
     Raises SetupFailed when the fork does not do it.
     """
     rpc, needs = Rpc(url), delivery.needs
     try:
+        for account, call in delivery.played:
+            Puppet(rpc, account).send(_tx(call))
         payer = Puppet(rpc, DELIVERER)
         if not needs.token.is_native:
             payer.rpc("anvil_dealERC20", DELIVERER, needs.token.address, hex(needs.raw))
-        payer.send(
-            *(
-                Tx(to=call.to, input=call.data, value=call.value, what="a delivery")
-                for call in delivery.calls
-            )
-        )
+        payer.send(*map(_tx, delivery.calls))
     finally:
         rpc.close()
+
+
+def _tx(call: Call) -> Tx:
+    return Tx(to=call.to, input=call.data, value=call.value, what="a delivery")
 
 
 def open_fork(url: str, chain_id: int, cache: Path, *, block: int) -> Anvil:

@@ -63,6 +63,14 @@ class Board:
         wei = problem.fees[chain].expected(gas, data_bytes)
         return fee_value(wei, problem.native_prices[chain])
 
+    def cost(self, edge: Edge) -> Decimal:
+        """What all transactions of *edge* cost now, its message fee and its claims included."""
+        near, far = edge.sell.chain, edge.buy.chain
+        own = self.gas_value(near, edge.gas, edge.data_bytes)
+        message = fee_value(edge.fee, self.problem.native_prices[near])
+        claims = self.gas_value(far, edge.far_gas) if edge.far_gas else Decimal(0)
+        return own + message + claims
+
     def gas_cap(self, chain: ChainId, gas: int, data_bytes: int = 0) -> int:
         """Wei that a node asks for before it takes such transactions: room for fees to grow."""
         expected = self.problem.fees[chain].expected(gas, data_bytes)
@@ -221,8 +229,8 @@ def _ways(lookup: Board) -> Iterator[Way]:
             sell_price=worth[0],
             buy_price=worth[1],
             fair=fair,
-            gas_cost=lookup.gas_value(sell[1], edge.gas, edge.data_bytes),
-            gas_cap=lookup.gas_cap(sell[1], edge.gas, edge.data_bytes),
+            gas_cost=lookup.cost(edge),
+            gas_cap=lookup.gas_cap(sell[1], edge.gas, edge.data_bytes) + edge.fee,
             place=f" on {chain_name(sell[1])}" if several else "",
         )
         index += 1
@@ -230,7 +238,8 @@ def _ways(lookup: Board) -> Iterator[Way]:
 
 def _key(edge: Edge) -> tuple[object, ...]:
     """What edges are ordered by, and what makes two of them the same."""
-    costs = edge.gas, edge.data_bytes, edge.seconds, tuple(sorted(edge.pools))
+    gas = edge.gas, edge.data_bytes, edge.fee, edge.far_gas
+    costs = (*gas, edge.seconds, tuple(sorted(edge.pools)))
     return (edge.sell.key, edge.buy.key, edge.via, edge.detail, edge.ladder, costs)
 
 

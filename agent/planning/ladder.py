@@ -21,8 +21,7 @@ def is_sound(edge: Edge) -> bool:
         len(points) > 1
         and all(type(number) is int for point in edge.ladder for number in point)
         and all(a[0] < b[0] and a[1] <= b[1] for a, b in steps)
-        and edge.gas >= 0
-        and edge.data_bytes >= 0
+        and min(edge.gas, edge.data_bytes, edge.fee, edge.far_gas) >= 0
     )
 
 

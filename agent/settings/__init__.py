@@ -2,7 +2,6 @@
 
 from agent.settings.chain_facts import (
     Across,
-    Cctp,
     ChainFacts,
     Feed,
     Sequencer,
@@ -28,7 +27,6 @@ from agent.settings.notify import Notify
 __all__ = [
     "Across",
     "AcrossWish",
-    "Cctp",
     "ChainFacts",
     "Confirm",
     "Environment",

@@ -97,18 +97,6 @@ class Across:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cctp:
-    """The contracts of Circle's CCTP, version 2; `domain` is its own number of the chain."""
-
-    domain: int
-    token_messenger: Address
-    message_transmitter: Address
-    place: str
-    source: str
-    checked: Checked
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sequencer:
     """The feed that tells whether the one sequencer of a rollup is up.
 
@@ -163,7 +151,6 @@ class ChainFacts:
     feeds: Mapping[str, Feed]
     uniswap: Uniswap | None
     across: Across | None
-    cctp: Cctp | None
     sequencer: Sequencer | None
     providers: Mapping[str, Provider]
     code_hashes: Mapping[Address, str]

@@ -12,7 +12,6 @@ from agent.core.policy import Role
 from agent.settings import kinds
 from agent.settings.chain_facts import (
     Across,
-    Cctp,
     ChainFacts,
     Checked,
     Feed,
@@ -49,7 +48,6 @@ _heartbeat = kinds.whole(1, 604_800)
 _fee = kinds.whole(1, 999_999)
 _tick_spacing = kinds.whole(1, 16_383)
 _coin_type = kinds.whole(0, 2**31 - 1)
-_domain = kinds.whole(0, 2**32 - 1)
 _grace = kinds.whole(0, 86_400)
 
 
@@ -102,7 +100,7 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
     listings = _listings(table, chain)
     by_symbol = {listing.token.symbol: listing.token for listing in listings[1:]}
     uniswap, across = table.get("uniswap"), table.get("across")
-    cctp, sequencer = table.get("cctp"), table.get("sequencer")
+    sequencer = table.get("sequencer")
     return ChainFacts(
         chain=chain,
         name=kinds.text(table.need("name")),
@@ -123,7 +121,6 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
         feeds=_feeds(table, listings),
         uniswap=None if uniswap is None else _uniswap(uniswap, by_symbol),
         across=None if across is None else _across(across),
-        cctp=None if cctp is None else _cctp(cctp),
         sequencer=None if sequencer is None else _sequencer(sequencer),
         providers=read_providers(table),
         code_hashes=_code_hashes(table),
@@ -239,17 +236,6 @@ def _fee_tier(item: Value) -> tuple[int, int]:
 def _across(row: Value) -> Across:
     return Across(
         spoke_pool=kinds.checksummed(row.need("spoke_pool")),
-        place=_named_place(row),
-        source=_source(row),
-        checked=_checked(row),
-    )
-
-
-def _cctp(row: Value) -> Cctp:
-    return Cctp(
-        domain=_domain(row.need("domain")),
-        token_messenger=kinds.checksummed(row.need("token_messenger")),
-        message_transmitter=kinds.checksummed(row.need("message_transmitter")),
         place=_named_place(row),
         source=_source(row),
         checked=_checked(row),

@@ -142,6 +142,9 @@ PORTFOLIO: Sequence[Key] = (
     Key("venues.allow", "venues", "Where swaps may go.", ("router",)),
     Key("bridges.allow", "bridges", "How money may go between chains.", ()),
     Key(
+        "bridges.max_wait", "duration", "Transfers that usually take longer are not planned.", "1h"
+    ),
+    Key(
         "bridges.across.api",
         '"on" or "off"',
         "Whether Across's fee API is asked what relayers want.",
@@ -285,11 +288,6 @@ CHAINS: Sequence[Key] = (
     Key(_CHAIN + "across.spoke_pool", "address", "Across's SpokePool.", needed=True),
     Key(_CHAIN + "across.source", "text", _SOURCED, needed=True),
     Key(_CHAIN + "across.checked", '"live" or "document"', _CHECKED, needed=True),
-    Key(_CHAIN + "cctp.domain", "number", "The chain's number in CCTP.", needed=True),
-    Key(_CHAIN + "cctp.token_messenger", "address", "TokenMessengerV2.", needed=True),
-    Key(_CHAIN + "cctp.message_transmitter", "address", "MessageTransmitterV2.", needed=True),
-    Key(_CHAIN + "cctp.source", "text", _SOURCED, needed=True),
-    Key(_CHAIN + "cctp.checked", '"live" or "document"', _CHECKED, needed=True),
     Key(
         _CHAIN + "sequencer.feed",
         "address",

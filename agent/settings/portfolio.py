@@ -119,6 +119,7 @@ def _policy(
             dust=choose("holdings.dust", kinds.decimal),
             keep=_keep(root, targets, choose),
             unlisted=choose("holdings.unlisted", kinds.one_of(_UNLISTED)),
+            max_wait_seconds=choose("bridges.max_wait", kinds.duration_seconds),
         )
     except PolicyError as error:
         # Every rule of a policy is checked above with its line; this one is not known yet.

@@ -29,6 +29,7 @@ SEND = Layout(
     recipient=(5,),
     refund=(6,),
     fill_deadline=(7,),
+    value_is_fee=True,
 )
 CLAIM = Layout(signature="claim(bytes32,address,uint256,address)", recipient=(3,))
 
@@ -43,7 +44,8 @@ class PaperBridge:
 
     `way` says how it ends: pushed to the wallet, to be claimed, refunded at the start, gone,
     or never. A fill happens once per deposit, whatever restarts in between: it is kept in
-    the far chain's own state, by the deposit's transaction.
+    the far chain's own state, by the deposit's transaction. `known` are its tokens: to the far
+    one of the same symbol goes what is deposited. `message_fee` is wei that it wants on top.
     """
 
     name = "paper-bridge"
@@ -53,6 +55,8 @@ class PaperBridge:
         self.way = way
         self.seconds = 10
         self.fee_bps = 5
+        self.known: tuple[Token, ...] = ()
+        self.message_fee = 0
         self._chains = chains
 
     @property
@@ -98,11 +102,19 @@ class PaperBridge:
     def _transfer(
         self, chain: ChainId, block: int, tx: str, move: tuple[Address, Address, Address, int]
     ) -> Transfer:
-        token = Token(chain, move[0], 18, "")
-        sold = Amount(token, move[3])
-        least = self._out(move[3])
+        token = next(
+            (each for each in self.known if each.key == (chain, move[0])),
+            Token(chain, move[0], 18, ""),
+        )
+        far = (each for each in self.known if each.chain != chain and each.symbol == token.symbol)
         return Transfer(
-            via=self.name, id=tx, sold=sold, buy=token, least=least, deposit=tx, block=block
+            via=self.name,
+            id=tx,
+            sold=Amount(token, move[3]),
+            buy=next(far, token),
+            least=self._out(move[3]),
+            deposit=tx,
+            block=block,
         )
 
     def rehearse(self, _leg: Leg, _deposit: Receipt, _account: Address) -> Delivery | None:
@@ -124,9 +136,10 @@ class PaperBridge:
             amount_out=out,
             min_amount_out=out,
             allowances=(Allowance(self.address, Amount(sell, sell_raw)),),
-            payload=call(sell.chain, self.address, SEND, values),
+            payload=call(sell.chain, self.address, SEND, values, self.message_fee),
             expires=now + QUOTE_SECONDS,
             gas=50_000,
+            fee=self.message_fee,
         )
 
     def __call__(self, ledger: Ledger, sender: Address, _value: int, data: str, _time: int) -> None:
@@ -142,33 +155,43 @@ class PaperBridge:
         ledger.store[key] = 1
         ledger.move(Address(token), self.address, Address(to), raw)
 
-    def track(self, leg: Leg, deposit: Receipt, sold_raw: int, claims: int, now: int) -> Track:
-        """Where the money of a deposit is."""
+    def track(self, leg: Leg, deposit: Receipt, sold_raw: int, _claims: int, now: int) -> Track:
+        """Where the money of a deposit is, by what both chains say."""
         origin = self._chains[leg.sell.token.chain]
         mined = origin.block(deposit.block_number)
         if mined.hash != deposit.block_hash:
             return Waiting(now + 5, "the deposit is not where it was mined")
         due = mined.timestamp + self.seconds
+        sent, out = Amount(leg.sell.token, sold_raw), Amount(leg.buy, self._out(sold_raw))
+        for chain, amount, ended in (
+            (leg.buy.chain, out, Delivered),
+            (origin.chain, sent, Returned),
+        ):
+            block = self._given(self._chains[chain], deposit)
+            if block is not None:
+                return ended(amount, block)
         if self.way == "gone":
             return Gone("the bridge does not know the deposit")
         if now < due or self.way == "never":
             return Waiting(max(due, now + 5), "the relayer has not filled it yet")
         account = origin_account(origin, deposit)
-        out = self._out(sold_raw)
         if self.way == "refund":
-            amount = Amount(leg.sell.token, sold_raw)
-            self._give(origin, deposit, amount, account)
-            return Returned(amount)
-        amount = Amount(leg.buy, out)
+            self._give(origin, deposit, sent, account)
+            return Returned(sent, self._given(origin, deposit))
+        far = self._chains[leg.buy.chain]
         if self.way == "push":
-            self._give(self._chains[leg.buy.chain], deposit, amount, account)
-            return Delivered(amount)
-        if claims:
-            return Delivered(amount)
-        values = (bytes.fromhex(deposit.hash[2:]), leg.buy.address, out, account)
+            self._give(far, deposit, out, account)
+            return Delivered(out, self._given(far, deposit))
+        values = (bytes.fromhex(deposit.hash[2:]), leg.buy.address, out.raw, account)
         payload = call(leg.buy.chain, self.address, CLAIM, values)
         draft = Draft(purpose="claim", chain=leg.buy.chain, payload=payload, gas_limit=90_000)
         return Act(draft, "the money can be claimed")
+
+    def _given(self, chain: PaperChain, deposit: Receipt) -> int | None:
+        """The block of a chain in which something was given for a deposit."""
+        key = f"given:{deposit.hash[2:]}"
+        found = (made.block.number for made in chain.blocks if made.after.store.get(key))
+        return next(found, None)
 
     def _give(self, chain: PaperChain, deposit: Receipt, amount: Amount, account: Address) -> None:
         """The relayer's own transaction, once per deposit."""

@@ -103,13 +103,6 @@ class Server:
                 fix="plan again later; if it stays, tell the provider",
             )
 
-    def offered(self, answer: Answer, *path: str | int) -> int:
-        """What an answer says that comes out, base units; raises BadReply for what cannot be."""
-        found = answer.whole(*path)
-        if not (0 < found < _FAR_TOO_MANY):
-            raise answer.unreadable(f"{'.'.join(map(str, path))} is no amount that exists")
-        return found
-
     def _asked(self, leg: Leg, ask: Callable[[], JSON]) -> Answer:
         try:
             answer = Answer(self.about.title, ask())
@@ -172,6 +165,26 @@ def slippage_bps(amount_out: int, minimum: int) -> int:
     (49, 0)
     """
     return max(0, (amount_out - minimum) * WHOLE_BPS // amount_out - 1)
+
+
+def offered(answer: Answer, *path: str | int) -> int:
+    """What an answer says that comes out, base units; raises BadReply for what cannot be."""
+    found = sent(answer, *path)
+    if not found > 0:
+        raise answer.unreadable(f"{_name(path)} is nothing at all")
+    return found
+
+
+def sent(answer: Answer, *path: str | int) -> int:
+    """The value that an answer wants sent along, in wei; raises BadReply for what nobody has."""
+    found = answer.whole(*path)
+    if not found < _FAR_TOO_MANY:
+        raise answer.unreadable(f"{_name(path)} is more than there is of anything")
+    return found
+
+
+def _name(path: tuple[str | int, ...]) -> str:
+    return ".".join(map(str, path))
 
 
 def gas_of(answer: Answer, *path: str | int) -> int:

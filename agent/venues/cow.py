@@ -21,7 +21,7 @@ from agent.core.quote import Allowance, Quote, TypedMessage
 from agent.errors import Contradicted, ProviderSilent, Rejected, Unavailable
 from agent.ports import AdapterIo, Sent
 from agent.provider import JSON, About, ProviderChain, ProviderOptions
-from agent.venues._api import EEEE, Server, least, spelled
+from agent.venues._api import EEEE, Server, least, offered, spelled
 from agent.venues._cow_fills import look
 from agent.wire.order import (
     APP_DATA,
@@ -150,7 +150,7 @@ class Cow:
             self._server.matching(answer.at("quote", field), value, field)
         paid = answer.whole("quote", "sellAmount") + answer.whole("quote", "feeAmount")
         self._server.matching(paid, sell_raw, "amount")
-        return self._server.offered(answer, "quote", "buyAmount")
+        return offered(answer, "quote", "buyAmount")
 
     def post(self, message: TypedMessage, signed: SignedMessage) -> Sent:
         """Hand the order over; whatever goes wrong is an unknown, since the chain tells in the end.

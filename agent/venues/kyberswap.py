@@ -24,6 +24,8 @@ from agent.venues._api import (
     gas_of,
     least,
     matches,
+    offered,
+    sent,
     slippage_bps,
     spelled,
 )
@@ -90,7 +92,7 @@ class KyberSwap:
             http=io.http,
             headers=lambda: {"X-Client-Id": _CLIENT},
             is_no=lambda said: said.at("code") in _NOS,
-            is_error=lambda said: said.at("code") != 0,
+            is_error=lambda said: said.at("code") not in {0, None},
         )
 
     @property
@@ -120,7 +122,7 @@ class KyberSwap:
         server = self._server
         known = server.serving(leg, sell_raw)
         offer = self._route(known, leg, sell_raw)
-        promised = server.offered(offer, "data", "routeSummary", "amountOut")
+        promised = offered(offer, "data", "routeSummary", "amountOut")
         minimum = least(self._options, promised, min_out)
         built = server.post(
             leg,
@@ -137,8 +139,8 @@ class KyberSwap:
         router = known.address("router")
         server.matching(built.address("data", "routerAddress"), router, "contract")
         server.matching(built.whole("data", "amountIn"), sell_raw, "amount")
-        amount_out = min(promised, server.offered(built, "data", "amountOut"))
-        value, calldata = built.whole("data", "transactionValue"), built.calldata("data", "data")
+        amount_out = min(promised, offered(built, "data", "amountOut"))
+        value, calldata = sent(built, "data", "transactionValue"), built.calldata("data", "data")
         return firm(
             leg,
             self.name,

@@ -16,7 +16,17 @@ from agent.core.plan import Leg
 from agent.core.quote import Call, Quote
 from agent.ports import AdapterIo
 from agent.provider import About, ProviderOptions
-from agent.venues._api import EEEE, Server, firm, gas_of, least, said_in, spelled
+from agent.venues._api import (
+    EEEE,
+    Server,
+    firm,
+    gas_of,
+    least,
+    offered,
+    said_in,
+    sent,
+    spelled,
+)
 from agent.wire.address import checksum
 from agent.wire.answer import Answer
 from agent.wire.calldata import by_selector
@@ -94,7 +104,7 @@ class OneInch:
             "includeGas": "true",
         }
         offer = server.get(leg, f"/{known.chain}/quote", pair)
-        promised = server.offered(offer, "dstAmount")
+        promised = offered(offer, "dstAmount")
         built = server.get(
             leg,
             f"/{known.chain}/swap",
@@ -112,11 +122,11 @@ class OneInch:
         router = known.address("router")
         server.matching(built.address("tx", "to"), router, "contract")
         server.matching(built.address("tx", "from"), account, "sender")
-        amount_out = min(promised, server.offered(built, "dstAmount"))
+        amount_out = min(promised, offered(built, "dstAmount"))
         return firm(
             leg,
             self.name,
-            Call(known.chain, router, built.whole("tx", "value"), built.calldata("tx", "data")),
+            Call(known.chain, router, sent(built, "tx", "value"), built.calldata("tx", "data")),
             sell_raw=sell_raw,
             amount_out=amount_out,
             minimum=least(self._options, amount_out, min_out),

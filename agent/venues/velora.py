@@ -17,7 +17,19 @@ from agent.core.plan import Leg
 from agent.core.quote import Call, Quote
 from agent.ports import AdapterIo
 from agent.provider import JSON, About, ProviderChain, ProviderOptions
-from agent.venues._api import EEEE, ZERO, Server, firm, gas_of, least, matches, said_in, spelled
+from agent.venues._api import (
+    EEEE,
+    ZERO,
+    Server,
+    firm,
+    gas_of,
+    least,
+    matches,
+    offered,
+    said_in,
+    sent,
+    spelled,
+)
 from agent.wire.address import checksum
 from agent.wire.answer import Answer
 from agent.wire.calldata import by_selector
@@ -105,7 +117,7 @@ class Velora:
         server = self._server
         known = server.serving(leg, sell_raw)
         offer = self._price(known, leg, sell_raw, account)
-        amount_out = server.offered(offer, "priceRoute", "destAmount")
+        amount_out = offered(offer, "priceRoute", "destAmount")
         minimum = least(self._options, amount_out, min_out)
         built = server.post(
             leg,
@@ -129,7 +141,7 @@ class Velora:
         return firm(
             leg,
             self.name,
-            Call(known.chain, augustus, built.whole("value"), built.calldata("data")),
+            Call(known.chain, augustus, sent(built, "value"), built.calldata("data")),
             sell_raw=sell_raw,
             amount_out=amount_out,
             minimum=minimum,

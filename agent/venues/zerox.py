@@ -24,6 +24,8 @@ from agent.venues._api import (
     gas_of,
     least,
     matches,
+    offered,
+    sent,
     slippage_bps,
     spelled,
 )
@@ -124,7 +126,7 @@ class ZeroX:
             "taker": checksum(account),
         }
         price = server.get(leg, "/swap/allowance-holder/price", asked)
-        promised = server.offered(price, "buyAmount")
+        promised = offered(price, "buyAmount")
         slippage = slippage_bps(promised, least(self._options, promised, min_out))
         built = server.get(
             leg,
@@ -133,14 +135,14 @@ class ZeroX:
         )
         holder = known.address("allowance_holder")
         self._check(built, leg, sell_raw, holder)
-        amount_out = min(promised, server.offered(built, "buyAmount"))
+        amount_out = min(promised, offered(built, "buyAmount"))
         return firm(
             leg,
             self.name,
             Call(
                 known.chain,
                 built.address("transaction", "to"),
-                built.whole("transaction", "value"),
+                sent(built, "transaction", "value"),
                 built.calldata("transaction", "data"),
             ),
             sell_raw=sell_raw,

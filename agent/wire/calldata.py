@@ -104,6 +104,7 @@ class _Reader:
         to_chain = _far_chain(values, layout, place)
         sell, buy = self._tokens(values, layout, place, to_chain)
         amount_in = _at(values, layout.amount_in)
+        fee = value if layout.value_is_fee else _at(values, layout.fee) or 0
         return Meaning(
             target=self.to,
             selector=four,
@@ -112,7 +113,7 @@ class _Reader:
             sell=sell,
             amount_in=amount_in,
             buy=buy,
-            min_out=_minimum(values, layout, amount_in),
+            min_out=_minimum(values, layout, value - fee if layout.paid else amount_in),
             value=value,
             spender=_at(values, layout.spender),
             deadline=_at(values, layout.deadline),
@@ -120,7 +121,7 @@ class _Reader:
             refund=_address(_at(values, layout.refund)),
             fill_deadline=_at(values, layout.fill_deadline),
             wraps=layout.wraps,
-            fee=value if layout.value_is_fee else _at(values, layout.fee) or 0,
+            fee=fee,
             unread=any(_at(values, path) not in _EMPTY for path in layout.unread),
             undated=layout.undated,
             lasting=layout.lasting,
@@ -186,6 +187,8 @@ def _exact(layout: Layout, body: bytes) -> tuple[Any, ...]:
     said = encode(layout.types, values)
     if not (body.startswith(said) and len(body) - len(said) <= layout.tag):
         raise AbiError("it carries bytes that no field explains")
+    for path, kinds in layout.packed:
+        values = _put(values, path, _apart(_at(values, path), kinds))
     if not all(_is_empty(values, layout, path) for path in layout.zeros):
         raise AbiError("a field that must be empty is not")
     if any(_at(values, one) != _at(values, other) for one, other in layout.equal):
@@ -195,6 +198,32 @@ def _exact(layout: Layout, body: bytes) -> tuple[Any, ...]:
     if any(_at(values, path) & mask != wanted for path, mask, wanted in layout.masks):
         raise AbiError("a field has bits that must not be set")
     return values
+
+
+def _apart(packed: bytes, kinds: tuple[str, ...]) -> tuple[Any, ...]:
+    """The fields of packed bytes, and the bytes that are left."""
+    found: list[Any] = []
+    for kind in kinds:
+        size = _size(kind)
+        field, packed = packed[:size], packed[size:]
+        if len(field) < size:
+            raise AbiError("it ends inside a field")
+        found.append(int.from_bytes(field, "big") if kind.startswith("uint") else field)
+    return (*found, packed)
+
+
+def _size(kind: str) -> int:
+    """Bytes of a packed number (uint256 and smaller) or of fixed bytes (bytes32 and fewer)."""
+    if kind.startswith("uint"):
+        return int(kind.removeprefix("uint")) // 8
+    return int(kind.removeprefix("bytes"))
+
+
+def _put(values: tuple[Any, ...], path: Path, fields: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same values with *fields* in place of what is at *path*."""
+    index, *rest = path
+    inner = _put(values[index], tuple(rest), fields) if rest else fields
+    return (*values[:index], inner, *values[index + 1 :])
 
 
 def _is_empty(values: tuple[Any, ...], layout: Layout, path: Path) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import cctp_rig
 import pytest
+from arbitrum_rigs import Rollup, clean_rollup, open_rollup
 from bridge_rigs import Crossing, clean, open_crossing
+from cctp_rig import Burning
 
 
 @pytest.fixture(scope="session")
@@ -18,4 +21,28 @@ def two_chains(lab_cache: Path) -> Iterator[Crossing]:
 @pytest.fixture
 def crossing(two_chains: Crossing) -> Iterator[Crossing]:
     with clean(two_chains) as cleaned:
+        yield cleaned
+
+
+@pytest.fixture(scope="session")
+def open_rollups(lab_cache: Path) -> Iterator[Rollup]:
+    with open_rollup(lab_cache) as opened:
+        yield opened
+
+
+@pytest.fixture
+def rollup(open_rollups: Rollup) -> Iterator[Rollup]:
+    with clean_rollup(open_rollups) as cleaned:
+        yield cleaned
+
+
+@pytest.fixture(scope="session")
+def two_domains(lab_cache: Path) -> Iterator[Burning]:
+    with cctp_rig.open_burning(lab_cache) as opened:
+        yield opened
+
+
+@pytest.fixture
+def burning(two_domains: Burning) -> Iterator[Burning]:
+    with cctp_rig.clean(two_domains) as cleaned:
         yield cleaned

@@ -102,6 +102,12 @@ def test_calls_that_fit_are_one_request() -> None:
     assert [["eth_call"]] == [[method for method, _ in batch] for batch in node.batches]
 
 
+def test_single_call_is_made_as_such_and_not_by_a_contract() -> None:
+    (wanted,) = numbered(1)
+    node = Scripted(eth_getBalance="0x0", eth_call=lambda p: p[0]["to"])
+    assert [bytes.fromhex(wanted.to[2:])] == aggregating(MULTICALL3)(node, [wanted], "0x5")
+
+
 def test_refused_calls_are_halved_at_a_pinned_block() -> None:
     node = Aggregator(at_most=30)
     found = aggregating(MULTICALL3)(node, numbered(101), "latest")

@@ -70,17 +70,17 @@ def without(*tables: str) -> str:
 
 def test_chain_without_router_and_bridge_is_plan_only(bare: Command, tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
-    file.write_text(without("uniswap", "across", "cctp"))
+    file.write_text(without("uniswap", "across", "providers"))
     told = bare("chains", "list", "--chains", str(file)).stdout
     assert "Ethereum is plan-only: no router and no bridge is known there\n" in told
 
 
 @pytest.fixture
 def local(command: Command, wallet: CliWallet) -> Any:
-    """Checks the local chain against chains.toml, with one thing changed; CCTP does not stand there."""
+    """Checks the local chain against chains.toml, with one thing changed; providers do not stand there."""
 
     def check(old: str = "", new: str = "", *options: str) -> Any:
-        text = without("cctp")
+        text = without("providers")
         assert old in text
         file = wallet.home / "chains.toml"
         file.write_text(text.replace(old, new, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -91,7 +92,11 @@ def test_chain_without_sequencer_across_and_uniswap_has_nothing_to_check() -> No
     )
     assert [[], [], [], []] == [told(look) for look in looks]
     assert 0 == node.requests
-    assert {} == checks_facts.across_addresses(gnosis) == checks_facts.cctp_addresses(gnosis)
+    assert (
+        {}
+        == checks_facts.across_addresses(gnosis)
+        == checks_facts.provider_addresses(replace(gnosis, providers={}))
+    )
 
 
 def tokens(*, usdt: bytes) -> tuple[ChainFacts, ScriptedNode]:

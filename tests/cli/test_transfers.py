@@ -91,4 +91,4 @@ def test_status_knows_of_a_transfer_from_the_journal_alone() -> None:
         told = describe(held.state, held.state.runs["r1"])
     (transfer,) = told["transfers"]
     assert ("paper-bridge", "", None) == tuple(transfer[n] for n in ("holder", "id", "refund"))
-    assert "open" == told["legs"][0]["state"]
+    assert "under way" == told["legs"][0]["state"]

@@ -39,7 +39,7 @@ def made(settings: Settings, **changed: object) -> Across:
 
 
 def test_bridges_are_the_allowed_ones_that_this_version_has(settings: Settings) -> None:
-    assert ["across"] == list(make_bridges(settings, IO, unpriced))
+    assert ["across", "cctp"] == list(make_bridges(settings, IO, unpriced))
     assert {} == make_bridges(replace(settings, bridges=()), IO, unpriced)
 
 

@@ -9,16 +9,21 @@ import pkgutil
 from dataclasses import replace
 from typing import Protocol
 
-from bridge_rigs import FAR, NEAR, WALLET, Crossing, native
+import arbitrum_rigs
+from arbitrum_rigs import Rollup
+from bridge_rigs import FAR, NEAR, STRANGER, WALLET, Crossing, native
+from cctp_rig import Burning
+from op_rig import Stack
 from paper_world import BRIDGE, ETHER, ME, USDC_A, USDC_B, WBTC_B, WETH_A, WETH_B, A, World
 from sim.paper import granted, mined
+from stargate_rigs import Passing
 
 import agent.bridges
 from agent.core.intent import Receipt
 from agent.core.money import Address, ChainId, Token
 from agent.core.plan import Leg, Sell
 from agent.core.quote import Call
-from agent.ports import Bridge, Node
+from agent.ports import Act, Bridge, Delivered, Node
 
 ELSEWHERE = ChainId(424_242)
 RAW = 1_000 * 10**6
@@ -156,6 +161,168 @@ class OnAcross:
     def held(self, token: Token) -> int:
         node = self.crossing.nodes[token.chain]
         return node.balances(WALLET, [token], node.block().number)[token]
+
+
+class OnStargate:
+    """Stargate's real pools on local chains, with those who verify and execute its messages."""
+
+    def __init__(self, passing: Passing) -> None:
+        self.passing = passing
+        self.bridge = passing.bridge
+        self.account = WALLET
+
+        def both(symbol: str) -> tuple[Token, Token]:
+            return passing.token(NEAR, symbol), passing.token(FAR, symbol)
+
+        usdc, far_usdc = both("USDC")
+        self.transfers = ((usdc, far_usdc, RAW), (*both("ETH"), ETHER + 7))
+        self.unknown = (
+            (usdc, passing.token(FAR, "USDT")),
+            (usdc, usdc),
+            (usdc, replace(far_usdc, chain=ELSEWHERE)),
+            both("WETH"),
+            both("DAI"),
+        )
+
+    def now(self) -> int:
+        return self.passing.now()
+
+    def node(self, chain: ChainId) -> Node:
+        return self.passing.nodes[chain]
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        sold = wanted.planned_sell
+        self.passing.worlds[NEAR].fund(WALLET, {sold.token.symbol: sold.raw})
+        return self.passing.deposit(wanted)
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        self.passing.deliver()
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        raise AssertionError("a message cannot be taken back")
+
+    def held(self, token: Token) -> int:
+        return self.passing.held(token.chain, token.symbol)
+
+
+class OnArbitrum:
+    """Ether between Ethereum and a rollup, by the rollup's own contracts."""
+
+    def __init__(self, rollup: Rollup) -> None:
+        self.rollup = rollup
+        self.bridge = rollup.bridge
+        self.account = arbitrum_rigs.WALLET
+        inward, outward = rollup.leg(inward=True), rollup.leg(inward=False)
+        near, far = inward.sell.token, outward.sell.token
+        self.transfers = ((near, far, ETHER), (far, near, ETHER))
+        self.unknown = (
+            (near, near),
+            (near, native(FAR)),
+            (near, replace(far, address=Address("0x" + "82" * 20))),
+        )
+
+    def now(self) -> int:
+        return self.rollup.now()
+
+    def node(self, chain: ChainId) -> Node:
+        return self.rollup.nodes[chain]
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        return self.rollup.deposit(wanted)
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        if wanted.sell.token.chain == NEAR:
+            self.rollup.take_in()
+            return
+        self.rollup.confirm()
+        found = self.rollup.track(wanted, deposit)
+        assert isinstance(found, Act)
+        assert isinstance(found.draft.payload, Call)
+        # Anybody may claim it.
+        assert self.rollup.sent(found.draft.payload, STRANGER).ok
+        self.rollup.worlds.mine(2)
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        raise AssertionError("it never pays back")
+
+    def held(self, token: Token) -> int:
+        return self.rollup.held(token.chain)
+
+
+class OnCctp:
+    """CCTP's stand-ins on two local chains, with their attester."""
+
+    def __init__(self, burning: Burning) -> None:
+        self.burning = burning
+        self.bridge = burning.bridge
+        self.account = WALLET
+        usdc, far_usdc = burning.usdc(NEAR), burning.usdc(FAR)
+        self.transfers = ((usdc, far_usdc, RAW), (far_usdc, usdc, RAW))
+        self.unknown = (
+            (usdc, usdc),
+            (usdc, native(FAR)),
+            (native(NEAR), far_usdc),
+            (usdc, replace(far_usdc, chain=ELSEWHERE)),
+        )
+
+    def now(self) -> int:
+        return self.burning.now()
+
+    def node(self, chain: ChainId) -> Node:
+        return self.burning.nodes[chain]
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        return self.burning.burn(wanted)
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        self.burning.mine(wanted.sell.token.chain, 3)
+        self.burning.claim(self.burning.track(wanted, deposit))
+        self.burning.mine(wanted.buy.chain)
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        raise AssertionError("what was burnt never comes back")
+
+    def held(self, token: Token) -> int:
+        return self.burning.held(token.chain)
+
+
+class OnOpStack:
+    """Ether between Ethereum and Base, by the OP stack's own contracts."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.bridge = stack.bridge
+        self.account = WALLET
+        near, far = native(NEAR), native(FAR)
+        self.transfers = ((near, far, ETHER), (far, near, ETHER))
+        self.unknown = (
+            (near, near),
+            (near, replace(far, chain=ELSEWHERE)),
+            (near, replace(far, address=Address("0x" + "82" * 20))),
+        )
+
+    def now(self) -> int:
+        return self.stack.now()
+
+    def node(self, chain: ChainId) -> Node:
+        return self.stack.nodes[chain]
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        return self.stack.send(wanted)
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        while not isinstance(found := self.stack.track(wanted, deposit), Delivered):
+            if isinstance(found, Act):
+                self.stack.claim(found)
+            self.stack.pass_time(5)
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        raise AssertionError("it never pays back")
+
+    def held(self, token: Token) -> int:
+        # What the claims cost is not the bridge's.
+        held = self.stack.held(token.chain)
+        return held + self.stack.fees[token.chain]
 
 
 def bridge_names() -> list[str]:

@@ -167,6 +167,7 @@ class World:
         self.venue = PaperVenue("venue", VENUE)
         self.book = PlannedBook("book", BOOK)
         self.bridge = PaperBridge(BRIDGE, self.chains, way)
+        self.bridge.known = TOKENS
         self.journal = MemoryJournal()
         self.seen: list[Fact] = []
         self.paused: str | None = None

@@ -22,12 +22,14 @@ from paper_world import (
 from scenes import BRIDGED, after, facts, purposes, slow_world, started, until
 
 from agent.core import fact as f
+from agent.core.layout import Place
 from agent.core.money import Amount
 from agent.core.plan import Sell
 from agent.core.quote import Allowance, TypedMessage
 from agent.engine.loop import Wait
 from agent.errors import Unreachable, WrongValue
 from agent.ports import Act, Delivered, Returned
+from agent.sim.bridge import CLAIM
 
 
 def funded(way: str = "claim", **kwargs) -> World:
@@ -154,6 +156,17 @@ def test_a_forged_claim_is_never_reserved_and_the_honest_one_is(how):
         forged.clear()
         ended = held.advance(600)
     assert ("done", 999_500_000) == (ended.outcome, world.holds(USDC_B))
+
+
+def test_a_claim_that_pays_out_on_another_chain_is_refused(monkeypatch):
+    elsewhere = replace(CLAIM, places={(B, BRIDGE): Place(to_chain=A)})
+    monkeypatch.setattr("agent.sim.bridge.CLAIM", elsewhere)
+    world = funded()
+    with started(world, BRIDGED) as held:
+        waited = held.advance(100)
+    assert isinstance(waited, Wait)
+    assert "the claim was refused: the claim pays out on chain 1" == waited.why
+    assert "claim" not in purposes(world)
 
 
 @pytest.mark.parametrize("pinned", ["0x" + "00" * 32, None], ids=["other code", "no code"])

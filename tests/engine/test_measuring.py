@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import stories
 from paper_world import ETH_A, ETHER, ME, USDC_A, WETH_A, World, address, leg, plan
-from scenes import ONE_SWAP, after, facts, start, started
+from scenes import BRIDGED, ONE_SWAP, after, facts, start, started
 
 from agent.core import fact as f
 from agent.core.plan import Sell
@@ -120,6 +120,15 @@ def test_a_node_that_is_behind_the_last_final_block_ends_no_run():
         node.blocks += blocks
         ended = held.advance(600)
     assert ("done", ["done"]) == (ended.outcome, [fact.outcome for fact in facts(world, f.Closed)])
+
+
+def test_a_message_fee_is_a_part_of_what_a_transfer_took():
+    world = World("push")
+    world.bridge.message_fee = 7 * 10**15
+    world.chains[USDC_A.chain].ledger.mint(USDC_A.address, ME, 1000 * 10**6)
+    ended = start(world, BRIDGED)
+    assert ("done", []) == (ended.outcome, facts(world, f.ForeignInflow))
+    assert {"1": {"USDC": -1000 * 10**6, "ETH": -7 * 10**15}} == settled(world)
 
 
 class Coins:

@@ -44,7 +44,7 @@ def ticking(way: str = "push") -> World:
 
 def test_a_fill_that_comes_late_only_costs_time():
     world = ticking()
-    world.bridge.seconds = 5000
+    world.bridge.seconds = 3000
     with started(world, ONWARD) as held:
         assert isinstance(held.advance(900), Wait)
         world.clock.sleep(900)

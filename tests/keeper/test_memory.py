@@ -92,7 +92,7 @@ def test_stop_is_over_once_somebody_ran_it_or_changed_the_policy() -> None:
 
 
 def test_stamp_changes_with_the_policy_and_with_the_run_that_ended_last() -> None:
-    ended = State(ended=Ended("r1", "done", NOW))
+    ended = State(acted=Ended("r1", "done", NOW))
     stamps = {stamp("p1", State()), stamp("p2", State()), stamp("p1", ended)}
     assert 3 == len(stamps)
 

@@ -13,7 +13,7 @@ from agent.core.quote import Call
 from agent.errors import SetupFailed, Unreachable
 from agent.lab.sandbox import DELIVERER, ForkSandbox, Origin, deliver
 from agent.lab.world import World
-from agent.ports import Delivery, Gone, Waiting
+from agent.ports import Delivered, Delivery, Gone, Waiting
 from agent.wire.erc20 import approve
 from agent.wire.rpc import Rpc
 
@@ -81,7 +81,7 @@ def test_transfer_that_cannot_be_delivered_is_gone_and_says_why(world: World) ->
         raise SetupFailed("it reverted", fix="none")
 
     leg: Any = type("Leg", (), {"buy": usdc(world)})
-    receipt: Any = None
+    receipt: Any = type("Receipt", (), {"hash": "0x1"})
     bridge: Any = Bridge(bad)
     found = DeliveredBridge(bridge, DELIVERER, refuse).track(leg, receipt, 1, 0, 0)
     assert Gone("its arrival could not be rehearsed: it reverted") == found
@@ -89,7 +89,22 @@ def test_transfer_that_cannot_be_delivered_is_gone_and_says_why(world: World) ->
 
 def test_transfer_that_is_there_already_is_only_asked_for(world: World) -> None:
     leg: Any = type("Leg", (), {"buy": usdc(world)})
-    receipt: Any = None
+    receipt: Any = type("Receipt", (), {"hash": "0x1"})
     bridge: Any = Bridge(None)
     seen = DeliveredBridge(bridge, DELIVERER, lambda *_: None)
     assert Waiting(5, "asked after it was delivered") == seen.track(leg, receipt, 1, 0, 0)
+
+
+def test_transfer_that_contracts_cannot_deliver_on_a_fork_is_paid_once_instead(
+    world: World,
+) -> None:
+    paid = Amount(usdc(world), 7)
+    call = Call(CHAIN, usdc(world).address, 0, "0x")
+    bridge: Any = Bridge(Delivery(calls=(call,), needs=paid, brings=paid))
+    sent: list[Delivery] = []
+    seen = DeliveredBridge(bridge, DELIVERER, lambda _chain, delivery: sent.append(delivery))
+    leg: Any = type("Leg", (), {"buy": usdc(world)})
+    for number in ("0x1", "0x1", "0x2"):
+        receipt: Any = type("Receipt", (), {"hash": number})
+        assert Delivered(paid) == seen.track(leg, receipt, 7, 0, 0)
+    assert 2 == len(sent)

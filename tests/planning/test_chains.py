@@ -314,6 +314,24 @@ def test_data_that_a_rollup_charges_for_is_part_of_the_price():
     assert abs(full - lean - Decimal("1.2")) < Decimal("0.01")
 
 
+def test_message_fee_and_claims_on_the_far_chain_are_part_of_the_price():
+    held = spread((ONE, BALANCED))
+    own = spread_policy(by_chain={CHAIN: HERE})
+    plain = bridges_between(ONE, BASE)
+    dear = tuple(replace(edge, fee=10**15, far_gas=2 * 10**6) for edge in plain)
+    lean, full = (planned(held, policy=own, edges=found).cost for found in (plain, dear))
+    # 10^15 wei, and two million gas at 10^8 wei, a coin at 3 000.
+    assert abs(full - lean - Decimal("3.6")) < Decimal("0.05")
+
+
+def test_message_fee_is_paid_from_coins_that_are_there():
+    own = spread_policy(by_chain={CHAIN: HERE})
+    dear = tuple(replace(edge, fee=4 * 10**16) for edge in bridges_between(ONE, BASE))
+    enough, short = (spread((ONE, {**BALANCED, "eth": eth})) for eth in ("0.041", "0.03"))
+    assert ["bridge"] == [leg.kind for leg in planned(enough, policy=own, edges=dear).legs]
+    assert refused(short, policy=own, edges=dear)
+
+
 # ---- chains on which nothing is done ----------------------------------------------------------
 
 

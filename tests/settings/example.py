@@ -65,6 +65,7 @@ value = "50"
 allow = ["router", "cow", "kyberswap", "velora", "zerox", "oneinch"]
 [bridges]
 allow = ["cctp", "across"]
+max_wait = "1h"                    # slower ones are not planned
 
 [gas]
 reserve = { "eip155:1" = "0.03" }

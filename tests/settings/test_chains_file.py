@@ -181,11 +181,6 @@ MISTAKES = [
         "must be 1 to 512 printable characters",
     ),
     (
-        "domain = 0",
-        'domain = "0"',
-        "C103 c.toml:{line}: " + CHAIN + ".cctp.domain: a whole number is wanted, not text",
-    ),
-    (
         "grace_seconds = 3600",
         "grace_seconds = 90000",
         'C104 c.toml:{line}: chains."eip155:8453".sequencer.grace_seconds: '

@@ -63,13 +63,13 @@ def test_money_is_under_way_until_the_relayer_s_time(way: str) -> None:
 
 def test_pushed_money_arrives_once_however_often_it_is_asked_for() -> None:
     world, deposit = deposited("push")
-    assert [Delivered(Amount(USDC_B, OUT))] * 2 == [tracked(world, deposit) for _ in range(2)]
+    assert [Delivered(Amount(USDC_B, OUT), 4)] * 2 == [tracked(world, deposit) for _ in range(2)]
     assert OUT == world.holds(USDC_B)
 
 
 def test_refunded_money_comes_back_whole_once() -> None:
     world, deposit = deposited("refund")
-    assert [Returned(Amount(USDC_A, RAW))] * 2 == [tracked(world, deposit) for _ in range(2)]
+    assert [Returned(Amount(USDC_A, RAW), 8)] * 2 == [tracked(world, deposit) for _ in range(2)]
     assert (RAW, 0) == (world.holds(USDC_A), world.holds(USDC_B))
 
 
@@ -81,7 +81,7 @@ def test_money_to_be_claimed_is_claimed_once() -> None:
     assert ("claim", B) == (act.draft.purpose, act.draft.chain)
     assert mined(world.chains[B], act.draft.payload).ok
     assert OUT == world.holds(USDC_B)
-    assert Delivered(Amount(USDC_B, OUT)) == tracked(world, deposit, claims=1)
+    assert Delivered(Amount(USDC_B, OUT), 4) == tracked(world, deposit, claims=1)
     again = world.chains[B].simulate(ME, [(act.draft.payload, PLENTY)], [], [])
     assert (0, "claimed already") == again.reverted
 

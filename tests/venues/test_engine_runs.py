@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from swap_runs import WALLET, swap_run
+from swap_runs import BY_CALL, WALLET, swap_run
 from venue_rigs import api_token, api_worth
 
-from agent.compose.providers import provider_names
 from agent.core.fact import Closed, Mined, Quoted, Refused
 from agent.core.money import Amount
 from agent.core.quote import Allowance
@@ -19,10 +18,6 @@ SWAPS = [
     ("ETH", "USDC", 3_000, ["swap"]),
     ("USDT", "ETH", 2_000, ["approve", "swap"]),
 ]
-
-
-BY_CALL = [name for name in provider_names("venues") if name != "cow"]
-"""Venues whose offers are calls; orders have runs of their own."""
 
 
 @pytest.mark.parametrize("name", BY_CALL)

@@ -225,3 +225,12 @@ def test_message_fee_is_read_from_its_field_or_is_all_value() -> None:
     assert 8 == meant(field, 8, value=9).fee
     assert 9 == meant(Layout(signature="send(uint256)", value_is_fee=True), 8, value=9).fee
     assert 0 == meant(Layout(signature="send(uint256)"), 8, value=9).fee
+
+
+def test_function_that_is_paid_one_to_one_guarantees_what_is_sent_less_its_fee() -> None:
+    layout = Layout(signature="pay(uint256)", paid=True, one_to_one=True, fee=(0,))
+    assert (NATIVE, 9, 7) == (
+        meant(layout, 2, value=9).sell,
+        meant(layout, 2, value=9).value,
+        meant(layout, 2, value=9).min_out,
+    )

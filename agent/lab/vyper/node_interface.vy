@@ -4,8 +4,14 @@
 @notice Signatures as of OffchainLabs/nitro-contracts, NodeInterface.sol. Ethereum's part is worth
         bytes times sixteen gas times its price, and is said in gas of this chain, as there; bytes
         are not compressed first, and the transaction around the calldata counts as 140.
-        Ethereum's part is only said here: a local node does not charge it.
+        Ethereum's part is only said here: a local node does not charge it. Proofs of sends come
+        from the stand-in of ArbSys; on the real chain the node finds them in its logs.
 """
+
+interface ArbSys:
+    def proof_of(leaf: uint256, size: uint256) -> (bytes32, bytes32, DynArray[bytes32, 32]): view
+
+ARB_SYS: constant(address) = 0x0000000000000000000000000000000000000064
 
 CALLDATA_GAS: constant(uint256) = 16
 SIMPLE_TX_BYTES: constant(uint256) = 140
@@ -49,6 +55,17 @@ def gasEstimateComponents(
     l1_gas: uint64 = self._l1_gas(len(data))
     intrinsic: uint256 = INTRINSIC_GAS + CALLDATA_GAS * len(data)
     return l1_gas + convert(intrinsic, uint64), l1_gas, L2_PRICE, L1_PRICE
+
+
+@external
+@view
+def constructOutboxProof(
+    size: uint64, leaf: uint64
+) -> (bytes32, bytes32, DynArray[bytes32, 32]):
+    """
+    @return The hash of a send, the root of the first *size* sends, and the way up to it.
+    """
+    return staticcall ArbSys(ARB_SYS).proof_of(convert(leaf, uint256), convert(size, uint256))
 
 
 @internal
