@@ -8,7 +8,7 @@ from lab.reading import ALICE
 from lab.trading import Call, ask
 
 from agent.core.money import Address
-from agent.lab.providers import kyberswap, odos, oneinch, openocean, velora, zerox
+from agent.lab.providers import kyberswap, lifi, odos, oneinch, openocean, velora, zerox
 from agent.lab.worlds import Worlds
 from agent.wire.address import checksum
 
@@ -118,6 +118,29 @@ def ask_openocean(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
     return int(got["outAmount"]), call
 
 
+def ask_lifi(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
+    native = "0x" + "00" * 20
+    query = {
+        "fromChain": wish.chain,
+        "toChain": wish.chain,
+        "fromToken": wish.token(worlds, wish.sell, native),
+        "toToken": wish.token(worlds, wish.buy, native),
+        "fromAmount": wish.amount,
+        "fromAddress": ALICE,
+        "slippage": wish.slippage_bps / 10_000,
+    }
+    got = succeeded(ask(worlds, "lifi", "/v1/quote", query))
+    transaction, estimate = got["transactionRequest"], got["estimate"]
+    call = Call(
+        transaction["to"],
+        transaction["data"],
+        int(transaction["value"], 16),
+        estimate["approvalAddress"],
+        transaction["chainId"],
+    )
+    return int(estimate["toAmount"]), call
+
+
 def ask_velora(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
     pair = {
         "srcToken": wish.token(worlds, wish.sell),
@@ -158,6 +181,7 @@ def ask_zerox(worlds: Worlds, wish: Wish) -> tuple[int, Call]:
 
 ASKED: dict[str, Callable[[Worlds, Wish], tuple[int, Call]]] = {
     "kyberswap": ask_kyberswap,
+    "lifi": ask_lifi,
     "odos": ask_odos,
     "oneinch": ask_oneinch,
     "openocean": ask_openocean,
@@ -166,6 +190,7 @@ ASKED: dict[str, Callable[[Worlds, Wish], tuple[int, Call]]] = {
 }
 SELECTORS = {
     "kyberswap": "e21fd0e9",
+    "lifi": "4666fc80",
     "odos": "30f80b4c",
     "oneinch": "07ed2379",
     "openocean": "90411a32",
@@ -174,6 +199,7 @@ SELECTORS = {
 }
 ROUTERS = {
     "kyberswap": kyberswap.ROUTER,
+    "lifi": lifi.DIAMOND,
     "odos": odos.ROUTER,
     "oneinch": oneinch.ROUTER,
     "openocean": openocean.EXCHANGE,
@@ -186,4 +212,6 @@ def expected_call(name: str, wish: Wish) -> tuple[str, str]:
     """Who is to be called, and the function's selector."""
     if name == "zerox" and wish.sell == "ETH":
         return zerox.SETTLER, "1fff991f"
+    if name == "lifi" and "ETH" in {wish.sell, wish.buy}:
+        return lifi.DIAMOND, "af7060fd" if wish.sell == "ETH" else "733214a3"
     return ROUTERS[name], SELECTORS[name]

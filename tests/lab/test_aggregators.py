@@ -71,7 +71,8 @@ def test_call_of_another_takes_nothing_from_whoever_allowed_it(chains: Worlds, n
     assert (before, 0) == (held(chains[1], wish.sell), held(chains[1], wish.buy, BOB))
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES} - {"zerox"}))  # Settler sells what ether it has
+# A Settler and LI.FI's diamond sell whatever ether comes along.
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"lifi", "zerox"}))
 @pytest.mark.parametrize(("value", "wish"), [(1, WISHES[0]), (-1, WISHES[2]), (1, WISHES[2])])
 def test_value_that_does_not_fit_reverts(chains: Worlds, name: str, value: int, wish: Wish) -> None:
     _, call = ASKED[name](chains, wish)
@@ -107,6 +108,7 @@ def test_forgery_changes_the_next_offers_and_no_more(chains: Worlds, name: str, 
 HARMLESS = {
     # Fees are taken of tokens alone.
     "kyberswap": {"chain", "fee"},
+    "lifi": {"fee"},
     # Who may spend is nowhere said: it is who is called.
     "odos": {"spender"},
     "oneinch": {"chain", "fee", "spender"},

@@ -69,6 +69,23 @@ def run(packed: Bytes[MAX_ROUTE]):
     @notice Sells all that it has of one token. The receiver of the other one is the caller, unless
         the route names somebody; ``fee`` millionths of it are kept for the aggregator.
     """
+    self._work(packed)
+
+
+@external
+def take_and_run(token: address, amount: uint256, packed: Bytes[MAX_ROUTE]):
+    """
+    @notice The same with what the caller allows it to take, for those who give it no other way.
+    """
+    assert extcall IERC20(token).transferFrom(
+        msg.sender, self, amount, default_return_value=True
+    ), "transferFrom failed"
+    self._work(packed)
+
+
+@internal
+@payable
+def _work(packed: Bytes[MAX_ROUTE]):
     route: Route = abi_decode(packed, Route)
     if msg.value > 0:
         extcall Wrapped(WRAPPED).deposit(value=msg.value)
