@@ -14,7 +14,7 @@ from router_rig import swap_leg
 from agent.core.money import NATIVE, Address, ChainId, Token
 from agent.core.quote import Allowance, Amount, Call, Meaning, Quote
 from agent.core.verdict import Refusal
-from agent.errors import BadReply, Contradicted, NoRoute, RateLimited, Rejected, Unavailable
+from agent.errors import Contradicted, NoRoute, ProviderSilent, Rejected, Unavailable
 from agent.ports import AdapterIo, Venue
 from agent.provider import ProviderChain, ProviderOptions
 from agent.venues import kyberswap, oneinch, velora, zerox
@@ -22,6 +22,7 @@ from agent.wire.abi import encode
 from agent.wire.calldata import meaning
 from agent.wire.clock import SystemClock
 from agent.wire.http import HttpClient
+from agent.wire.pace import ProviderHttp
 
 KEY = "canary-5e12e7"
 ETHEREUM, BASE = ChainId(1), ChainId(8453)
@@ -64,7 +65,7 @@ def chain(name: str, native: Token, wrapped: Token) -> ProviderChain:
 def made(name: str, api: str, *, bps: int = 101) -> Venue:
     chains = {ETHEREUM: chain(name, ETH, WETH), BASE: chain(name, BASE_ETH, BASE_WETH)}
     options = ProviderOptions(api=api, chains=chains, max_slippage_bps=bps, key=lambda: KEY)
-    io = AdapterIo({}, SystemClock(), HttpClient(retries=0))
+    io = AdapterIo({}, SystemClock(), ProviderHttp(HttpClient(retries=0), None))
     venue: Venue = import_module(f"agent.venues.{name}").make(options, io)
     return venue
 
@@ -268,7 +269,7 @@ NOES: list[tuple[str, int, Any, type[Unavailable]]] = [
         "oneinch",
         429,
         {"message": "The limit of requests per second has been exceeded"},
-        RateLimited,
+        ProviderSilent,
     ),
     *(
         ("kyberswap", 400, error, NoRoute if error["code"] not in {4000, 4990} else Rejected)
@@ -286,7 +287,7 @@ NOES: list[tuple[str, int, Any, type[Unavailable]]] = [
     ("zerox", 403, {"name": "UNAUTHORIZED", "message": f"who is {KEY}?"}, Rejected),
     ("zerox", 404, b"<html>", Rejected),
     ("velora", 404, ["no object"], Rejected),
-    *((name, 200, {}, BadReply) for name in FIRST),
+    *((name, 200, {}, ProviderSilent) for name in FIRST),
 ]
 
 
