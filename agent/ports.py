@@ -22,6 +22,7 @@ from agent.core.quote import Allowance, Call, Quote, TypedMessage
 from agent.core.sighting import Sighting
 from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
+from agent.core.storage_proof import StorageProof
 from agent.provider import Http, Offline
 
 BlockTag = int | Literal["latest", "finalized"]
@@ -127,6 +128,17 @@ class Node(Protocol):
         """Hand over signed bytes once; an error is an unknown, never a no."""
 
 
+@runtime_checkable
+class Prover(Protocol):
+    """The part of a node that proves to another chain what a contract of its own keeps."""
+
+    def proof(self, account: Address, slot: str, at: int) -> StorageProof:
+        """The Merkle proof of one storage slot (32 bytes of hex) at block number *at*.
+
+        Raises `Unavailable`, also when the node keeps no state of so old a block.
+        """
+
+
 class Venue(Protocol):
     """A place to swap on one chain."""
 
@@ -175,7 +187,7 @@ class Delivered:
     """The money is on the far chain, measured, since `block`; None: since its run began."""
 
     amount: Amount
-    block: int | None = None
+    block: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +195,7 @@ class Returned:
     """The money came back, measured, since `block`; None: since its run began."""
 
     amount: Amount
-    block: int | None = None
+    block: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

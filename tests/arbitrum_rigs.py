@@ -175,3 +175,4 @@ def clean_rollup(rollup: Rollup) -> Iterator[Rollup]:
     worlds.revert(snapshot)
     worlds.tell(ME, "sequence", "prompt")
     worlds.tell(ME, "confirm", "prompt")
+    worlds.tell(ME, "redeem", "prompt")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.error import HTTPError
@@ -91,3 +93,17 @@ def held(world: World, symbol: str, account: str = ADDRESS) -> int:
 def allowance(world: World, symbol: str, spender: str = RELAYER) -> int:
     asked = ("allowance(address,address)", "(uint256)", ADDRESS, spender)
     return int(read(world, world.addresses[symbol], *asked)[0])
+
+
+@contextmanager
+def empty_books(worlds: Worlds) -> Iterator[Worlds]:
+    """Books without orders and a prompt, honest desk, before and after."""
+
+    def calm() -> None:
+        worlds.tell("cow", "mode", "prompt")
+        worlds.tell("cow", "lie", "busy", 0)
+        worlds.tell("cow", "forget")
+
+    calm()
+    yield worlds
+    calm()

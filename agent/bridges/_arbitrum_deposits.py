@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agent.bridges._arbitrum_batches import Batches
 from agent.bridges._arbitrum_contracts import (
     DELIVERED,
-    MESSAGES_READ,
-    SEQUENCER_INBOX,
     Message,
     Pair,
     alias,
-    ask,
     read_message,
     understood,
 )
@@ -25,17 +23,8 @@ from agent.core.log import Log, LogQuery
 from agent.core.money import Address, Amount, ChainId
 from agent.core.plan import Leg
 from agent.core.quote import Call
-from agent.core.snapshot import Block
-from agent.core.wording import span, whole
+from agent.core.wording import whole
 from agent.ports import Delivered, Delivery, Gone, Node, Track, Transfer, Waiting
-
-USUAL_SECONDS, LATE_SECONDS = 900, 3_600
-"""The sequencer takes a message in when its block is safe, after some ten minutes, and batches
-follow every few minutes (docs.arbitrum.io, "The Sequencer and censorship resistance"); it is worth
-a word when a batch has not come for an hour."""
-
-FORCED_SECONDS = 86_400
-"""What the sequencer leaves out for so long anybody can force in (same page): one day."""
 
 SOON_SECONDS, SELDOM_SECONDS = 10, 60
 """Pauses between looks, until it is late and from then on."""
@@ -51,6 +40,7 @@ class Deposits:
     def __init__(self, pair: Pair, nodes: Mapping[ChainId, Node]) -> None:
         self._pair = pair
         self._nodes = nodes
+        self._batches = Batches(pair, nodes)
 
     @property
     def _parent(self) -> Node:
@@ -65,17 +55,17 @@ class Deposits:
             return Gone(made)
         if made.value != sold_raw:
             return Gone(f"message {made.number} is of {made.value} wei, not {sold_raw}")
-        counted = self._counted()
-        if made.number >= self._messages_read(counted):
+        counted = self._batches.counted()
+        if made.number >= self._batches.read(counted):
             return self._under_way(made, now)
-        if not (self._nodes[self._pair.child.chain].block().timestamp >= counted.timestamp):
+        if not self._batches.is_past(counted):
             why = f"{self._named(made)} was taken in; the node of {self._there} is behind it"
             return Waiting(now + SOON_SECONDS, why, str(made.number))
         return Delivered(Amount(leg.buy, made.value))
 
     def find(self, account: Address, first: int) -> list[Transfer]:
         """Deposits of *account* since block *first* that no batch has read; raises Unavailable."""
-        read = self._messages_read(self._counted())
+        read = self._batches.read(self._batches.counted())
         parent, child = self._pair.parent, self._pair.child
         return [
             Transfer(
@@ -127,28 +117,13 @@ class Deposits:
     def _read(self, log: Log, logs: tuple[Log, ...]) -> Message | str | None:
         return understood(read_message, log, logs, self._pair.inbox)
 
-    def _counted(self) -> Block:
-        """The newest block of the parent chain that is deep enough to count."""
-        head = self._parent.block()
-        number = max(0, head.number - self._pair.parent.confirmations + 1)
-        return head if number == head.number else self._parent.block(number)
-
-    def _messages_read(self, at: Block) -> int:
-        """How many messages the batches have read that were posted up to a block."""
-        (inbox,) = ask(self._parent, self._pair.bridge, (SEQUENCER_INBOX, ()), at=at.number)
-        (read,) = ask(self._parent, inbox, (MESSAGES_READ, ()), at=at.number)
-        return int(read)
-
     def _under_way(self, made: Message, now: int) -> Waiting:
-        since = now - self._parent.block(made.log.block_number).timestamp
-        late = since > LATE_SECONDS
-        money = whole(Amount(self._pair.parent.native, made.value))
-        why = (
-            f"{money} {'is late' if late else 'is on its way'}: Arbitrum's bridge holds it "
-            f"({self._named(made)}) and the sequencer credits it on {self._there}, usually within "
-            f"{span(USUAL_SECONDS)}, late after {span(LATE_SECONDS)}; after "
-            f"{span(FORCED_SECONDS)} anybody can force it in at the sequencer's inbox"
+        late, promise = self._batches.promise(
+            now - self._parent.block(made.log.block_number).timestamp
         )
+        money = whole(Amount(self._pair.parent.native, made.value))
+        state = "is late" if late else "is on its way"
+        why = f"{money} {state}: Arbitrum's bridge holds it ({self._named(made)}) and {promise}"
         pause = SELDOM_SECONDS if late else SOON_SECONDS
         return Waiting(now + pause, why, str(made.number))
 

@@ -116,7 +116,7 @@ class BurnTracker:
         if found is None:
             where = mint.received.transaction
             return Gone(f"{self._named(burn)} was claimed by {where}, and nothing came of it")
-        return Delivered(found)
+        return Delivered(found, mint.received.block_number)
 
     def _under_way(
         self, far: Domain, burn: Burn, told: Unattested | Unavailable, now: int
@@ -187,7 +187,7 @@ class BurnTracker:
     def _transfer(self, burn: Burn) -> Transfer:
         return Transfer(
             via="cctp",
-            id=burn.log.transaction,
+            id="",
             sold=Amount(self._token(burn), burn.amount),
             buy=self._bought(burn),
             least=burn.least,

@@ -84,16 +84,22 @@ class Evidence:
         if any(log.block_hash != receipt.block_hash for log in logs):
             return None
         near, far = self._chains[chain], self._chains[leg.buy.chain]
-        asset = near.asset_of(leg.sell.token)
-        found = [each for each in self._made(near, logs) if each.asset == asset]
-        if len(found) != 1 or found[0].packet.destination != far.eid:
+        wanted = (near.asset_of(leg.sell.token), far.eid, word(far.messaging))
+        found = [
+            each
+            for each in self._made(near, logs)
+            if (each.asset, each.packet.destination, each.packet.receiver) == wanted
+        ]
+        if len(found) != 1:
             return f"transaction {receipt.hash} made {len(found)} transfers for this leg"
-        if found[0].packet.receiver != word(far.messaging):
-            return f"message {found[0].id} goes to another contract than Stargate's"
         return found[0]
 
     def _made(self, near: StargateChain, logs: Sequence[Log]) -> Iterator[Passage]:
-        """Transfers by taxi in the logs of one transaction; others share a bus and no number."""
+        """Plain transfers by taxi in the logs of one transaction.
+
+        Those that share a bus have no number of their own, and those that call contracts are
+        nothing that we send.
+        """
         assets = {pool: asset for asset, pool in near.pools.items()}
         sent: dict[bytes, Sent] = {}
         packets: dict[bytes, Packet] = {}
@@ -104,40 +110,32 @@ class Evidence:
             elif log.address == near.endpoint and PACKET.is_in(log):
                 packet = _read(read_packet, log)
                 packets[packet.guid] = packet
-        for guid, one in sent.items():
-            if guid in packets:
-                yield _read(passage, near, assets[one.log.address], one, packets[guid])
+        for one in sent.values():
+            carried, asset = packets.get(one.guid), assets[one.log.address]
+            found = None if carried is None else passage(near, asset, one, carried)
+            if found is not None:
+                yield found
 
-    def stand(self, made: Passage, at: int) -> Stand:
-        """How its message stands at a block of the far chain."""
-        far = self.far(made)
-        if far is None:
-            raise ValueError(f"message {made.id} goes to a chain that is not known")
-        (found,) = self._stands(far, [made], at)
-        return found
-
-    def _stands(self, far: StargateChain, made: Sequence[Passage], at: int) -> list[Stand]:
-        """The same of several messages to one chain, in one request."""
+    def stand(self, made: Passage, far: StargateChain, at: int) -> Stand:
+        """How its message stands at a block of the far chain; one request."""
+        path = (far.messaging, made.packet.source, made.packet.sender)
         reads = [
-            read
-            for each in made
-            for read in (
-                Read(far.endpoint, _PAYLOAD.encode(*_path(far, each), each.packet.nonce)),
-                Read(far.endpoint, _DONE.encode(*_path(far, each))),
-                Read(far.pools[each.asset], _KEPT.encode(each.packet.guid, 0)),
-            )
+            Read(far.endpoint, _PAYLOAD.encode(*path, made.packet.nonce)),
+            Read(far.endpoint, _DONE.encode(*path)),
+            Read(far.pools[made.asset], _KEPT.encode(made.packet.guid, 0)),
         ]
-        answers = self._nodes[far.chain].read(reads, at)
-        if None in answers:
+        payload, done, kept = self._nodes[far.chain].read(reads, at)
+        if payload is None or done is None or kept is None:
             raise BadReply(
                 f"Stargate's contracts on chain {far.chain} do not tell what arrived",
                 fix="check their addresses in chains.toml",
             )
-        words = [b"" if answer is None else answer for answer in answers]
-        return [
-            _stand(each, self.far_raw(each), *words[3 * n : 3 * n + 3])
-            for n, each in enumerate(made)
-        ]
+        return Stand(
+            verified=payload == made.packet.payload_hash,
+            executed=payload == _NOTHING and made.packet.nonce <= int.from_bytes(done, "big"),
+            taken_back=payload == _TAKEN_BACK,
+            kept=kept == made.kept_hash(self.far_raw(made)),
+        )
 
     def far_raw(self, made: Passage) -> int:
         """What it pays out, in base units of the far token."""
@@ -215,21 +213,8 @@ class Evidence:
         far = self.far(made)
         if far is None:
             return False
-        now = self.stand(made, self._nodes[far.chain].block().number)
+        now = self.stand(made, far, self._nodes[far.chain].block().number)
         return now.executed and not now.kept
-
-
-def _path(far: StargateChain, made: Passage) -> tuple[Address, int, bytes]:
-    return (far.messaging, made.packet.source, made.packet.sender)
-
-
-def _stand(made: Passage, raw: int, payload: bytes, done: bytes, kept: bytes) -> Stand:
-    return Stand(
-        verified=payload == made.packet.payload_hash,
-        executed=payload == _NOTHING and made.packet.nonce <= int.from_bytes(done, "big"),
-        taken_back=payload == _TAKEN_BACK,
-        kept=kept == made.kept_hash(raw),
-    )
 
 
 def _read(decode: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

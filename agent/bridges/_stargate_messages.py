@@ -129,12 +129,12 @@ class Passage:
         return keccak256(place + raw.to_bytes(32, "big"))
 
 
-def passage(origin: StargateChain, asset: str, sent: Sent, packet: Packet) -> Passage:
-    """A transfer with its message; raises ``AbiError`` when they do not say the same."""
+def passage(origin: StargateChain, asset: str, sent: Sent, packet: Packet) -> Passage | None:
+    """A transfer with its message; None unless it is a plain one, with nothing else in it."""
     message, there = packet.message, (packet.source, packet.destination)
     by_taxi = len(message) == _MESSAGE_BYTES and message[0] == _TAXI
     if not by_taxi or there != (origin.eid, sent.destination) or any(message[3:15]):
-        raise AbiError("a message that is no plain transfer of its pool")
+        return None
     return Passage(
         origin=origin.chain,
         asset=asset,

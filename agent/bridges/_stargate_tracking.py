@@ -40,18 +40,21 @@ class Tracker:
 
     def track(self, leg: Leg, receipt: Receipt, sold_raw: int, now: int) -> Track:
         """Where the money of one mined transfer is; raises Unavailable."""
+        near, far = (self._chains.get(token.chain) for token in (leg.sell.token, leg.buy))
+        if near is None or far is None or far.asset_of(leg.buy) is None:
+            why = f"chains.toml says nothing of Stargate's {leg.buy.symbol} on both chains"
+            return Waiting(now + SELDOM_SECONDS, why)
         made = self._evidence.passage_of(leg, receipt)
         if made is None:
             return Waiting(now + SOON_SECONDS, "the transfer is not where it was mined")
         if isinstance(made, str):
             return Gone(made)
-        near, far = self._chains[made.origin], self._chains[leg.buy.chain]
         crossing = sold_raw - sold_raw % near.unit(made.asset)
         if made.sent.raw != crossing:
             return Gone(f"message {made.id} is of {made.sent.raw} base units, not {crossing}")
         # One block for the state and the logs, so that they fit together.
         head = self._nodes[far.chain].block().number
-        stand = self._evidence.stand(made, head)
+        stand = self._evidence.stand(made, far, head)
         if stand.executed and not stand.kept:
             return self._arrived(made, far, head, now)
         return self._under_way(made, near, far, stand, now)
@@ -72,7 +75,7 @@ class Tracker:
         found = self._evidence.measured(made, far, log)
         if found is None:
             return Gone(f"{told} by {log.transaction}, and nothing came to your wallet")
-        return Delivered(found)
+        return Delivered(found, log.block_number)
 
     def _under_way(
         self, made: Passage, near: StargateChain, far: StargateChain, stand: Stand, now: int
@@ -148,6 +151,6 @@ class Tracker:
             return None
         far = self._chains[leg.buy.chain]
         node = self._nodes[far.chain]
-        if self._evidence.stand(made, node.block().number).executed:
+        if self._evidence.stand(made, far, node.block().number).executed:
             return None
         return rehearsed(made, far, node)

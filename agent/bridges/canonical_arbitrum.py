@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from agent.bridges._arbitrum_batches import USUAL_SECONDS
 from agent.bridges._arbitrum_contracts import (
     ALLOWED_INBOX,
     ALLOWED_OUTBOX,
@@ -19,7 +20,7 @@ from agent.bridges._arbitrum_contracts import (
     layouts,
     pairs,
 )
-from agent.bridges._arbitrum_deposits import USUAL_SECONDS, Deposits
+from agent.bridges._arbitrum_deposits import Deposits
 from agent.bridges._arbitrum_withdrawals import ASSERTION_SECONDS, Withdrawals
 from agent.core.intent import Receipt
 from agent.core.layout import Layout

@@ -73,9 +73,19 @@ class Stargate:
     def survey(
         self, routes: Sequence[tuple[Token, Token]], sizes: Mapping[Token, int]
     ) -> tuple[Edge, ...]:
-        """Ladders of those *routes* that are open, as the pools tell them; a request for each."""
+        """Ladders of those *routes* that are open, as the pools tell them; a request for each.
+
+        Of an ERC-20 only whole multiples of a unit cross, which nobody would hit by chance: where
+        that is not one base unit there is no ladder.
+        """
         found = [route(self._chains, sell, buy) for sell, buy in routes]
-        known = [each for each in found if each is not None and sizes.get(each.sell, 0) > 0]
+        known = [
+            each
+            for each in found
+            if each is not None
+            and sizes.get(each.sell, 0) > 0
+            and (each.unit == 1 or each.sell.is_native)
+        ]
         if not known:
             return ()
         with ThreadPoolExecutor(min(_ASKED_AT_ONCE, len(known)), "stargate") as pool:
@@ -168,8 +178,8 @@ class Stargate:
 
 def _point(found: Route, offer: Offer) -> tuple[int, int]:
     """A point of a ladder: all that was asked for, or no more than the path lets through."""
-    whole = offer.sent == offer.asked - offer.asked % found.unit
-    raw = offer.asked if whole and found.sell.is_native else offer.sent
+    is_whole = offer.sent == offer.asked - offer.asked % found.unit
+    raw = offer.asked if is_whole else offer.sent
     return raw, min(offer.received, offer.most)
 
 

@@ -17,6 +17,7 @@ from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
 from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
+from agent.core.storage_proof import StorageProof
 from agent.errors import KeyNotAllowed, NoSimulator
 from agent.ports import BlockTag, Read, Sent
 from agent.wire.endpoint import is_loopback, parse_endpoint
@@ -122,6 +123,10 @@ class ForkNode:
     def logs_of(self, transaction: str) -> tuple[Log, ...]:
         """All logs of one mined transaction, by its stand-in hash or its real one."""
         return self._inner.logs_of(self._real(transaction))
+
+    def proof(self, account: Address, slot: str, at: int) -> StorageProof:
+        """The Merkle proof of one storage slot at block number *at*."""
+        return self._inner.proof(account, slot, at)
 
     def snapshot(
         self, account: Address, tokens: Sequence[Token], *, old: bool = False

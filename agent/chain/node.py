@@ -13,6 +13,7 @@ from agent.chain.fees import NextBlock, l1_fees, next_block
 from agent.chain.holdings import code_hash, holdings
 from agent.chain.logs import logs, logs_of
 from agent.chain.multicall import aggregating, one_by_one
+from agent.chain.proof import proof
 from agent.chain.replies import header, payload, quantity, value
 from agent.chain.scanner import ARBITRUM_SCANNER_CODE, SCANNER_CODE, OverrideIgnored, Scan, scan
 from agent.chain.sight import sight
@@ -25,6 +26,7 @@ from agent.core.quote import Allowance, Call
 from agent.core.sighting import Sighting
 from agent.core.simulated import NOTHING, Simulated
 from agent.core.snapshot import Block, ChainSnapshot
+from agent.core.storage_proof import StorageProof
 from agent.errors import BadReply, WrongChain
 from agent.ports import BlockTag, Clock, Read, Sent
 from agent.wire.rpc import JSON, Rpc, RpcError
@@ -192,6 +194,10 @@ class RpcNode:
     def logs_of(self, transaction: str) -> tuple[Log, ...]:
         """All logs of one mined transaction; raises ``BadReply`` when it is not mined."""
         return self._ask(lambda node: logs_of(node, transaction))
+
+    def proof(self, account: Address, slot: str, at: int) -> StorageProof:
+        """The Merkle proof of one storage slot at block number *at*."""
+        return self._ask(lambda node: proof(node, account, slot, at))
 
     def simulate(
         self,

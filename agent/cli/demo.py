@@ -29,6 +29,9 @@ CHAINS = (1, 8453, 42161)
 CHAOS_FACTS = 4
 """In chaos every process dies after so many facts: before, between and after all effects."""
 
+FORGERIES = 2
+"""Answers that are forged on the way: one of the bridge's fee server, one of a venue's."""
+
 MAX_DEATHS = 60
 """More deaths than a run has facts means that nothing goes on."""
 
@@ -100,15 +103,17 @@ def _act(show: Show, wallet: LocalWallet, *, chaos: bool) -> int:
         _rehearse(show, account, found, seen)
         events, pid = _run_until_killed(show, wallet, found)
         more, kills = _die_often(show, wallet) if chaos else ([], 0)
-        last = _resume(show, wallet, pid) if not more else more[-1]
+        events += more or _resume(show, wallet, pid)
+        last = events[-1]
         proof = prove(show, account, seen)
     refused = [event for event in events if event["kind"] == "leg.refused"]
     tolerance = found.turnover * COST_TOLERANCE_BPS / 10_000
     cost, planned = Decimal(last["cost"]), found.cost
-    ok = all((last["outcome"] == "done", proof.holds, bool(refused), cost <= planned + tolerance))
+    forged = len(refused) == FORGERIES
+    ok = all((last["outcome"] == "done", proof.holds, forged, cost <= planned + tolerance))
     show.more(f"  cost {cost:,.2f}, planned {planned:,.2f}")
     show.more(
-        f"  {1 + kills} kill{'s' if kills else ''}, {len(refused)} forged answer refused:"
+        f"  {1 + kills} kill{'s' if kills else ''}, {len(refused)} forged answers refused:"
         f" paid twice {proof.strangers}, lost {proof.undelivered}"
     )
     body = {**last, "tolerance": f"{tolerance:.6f}", "proof": proof.holds}
@@ -198,7 +203,11 @@ def _run_until_killed(
 
     file = wallet.home / "plan.json"
     write(found, file)
-    show.tell("RUN   in a process of its own; the bridge's fee server will lie once", step="run")
+    show.tell(
+        "RUN   in a process of its own; AN ATTACK: the bridge's fee server lies once, and a venue's"
+        " quote server promises the best price and swaps your address for another",
+        step="run",
+    )
     child = start_child(
         wallet.variables, "agent.cli.demo_victim", "deposit", str(file), wallet.worlds.desk_url
     )
@@ -229,11 +238,11 @@ def _die_often(show: Show, wallet: LocalWallet) -> tuple[list[dict[str, Any]], i
     return [], MAX_DEATHS
 
 
-def _resume(show: Show, wallet: LocalWallet, pid: int) -> dict[str, Any]:
+def _resume(show: Show, wallet: LocalWallet, pid: int) -> list[dict[str, Any]]:
     from agent.cli.demo_show import start_child
 
     show.tell("$ rebalancer resume", killed=pid)
-    return show.listen(start_child(wallet.variables, "agent", "resume", "--json"))[-1]
+    return show.listen(start_child(wallet.variables, "agent", "resume", "--json"))
 
 
 def _say_how_to_go_on(show: Show, wallet: LocalWallet) -> None:

@@ -1,7 +1,8 @@
 """The processes that the demo kills: real runs that die at a moment of their own choice.
 
-`deposit PLAN` runs a plan, lets the fee server forge the first answer that it is asked for, and
-dies when a deposit's signed bytes are on disk and not yet sent; `facts N` resumes and dies after N
+`deposit PLAN` runs a plan, lets the fee server forge the first answer that it is asked for and,
+once another plan stands in, a venue's server its next one, and dies when a deposit's signed bytes
+are on disk and not yet sent; `facts N` resumes and dies after N
 more facts, if there are so many.
 """
 
@@ -25,16 +26,23 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def at_deposit(forge: Callable[[], None]) -> Callable[[Fact], None]:
-    """*forge* when the run starts; die the moment a deposit's bytes are on disk after a refusal."""
-    from agent.core.fact import Refused, Reserved, Signed, Started
+def at_deposit(
+    forge_fee: Callable[[], None], forge_quote: Callable[[], None]
+) -> Callable[[Fact], None]:
+    """Forge one answer at the start and one after it was refused; die at a deposit after that.
+
+    The moment is when the deposit's bytes are on disk.
+    """
+    from agent.core.fact import Refused, Replanned, Reserved, Signed, Started
 
     deposits: set[str] = set()
     refused: list[Fact] = []
 
     def observe(fact: Fact) -> None:
         if isinstance(fact, Started):
-            forge()
+            forge_fee()
+        if isinstance(fact, Replanned):
+            forge_quote()
         if isinstance(fact, Refused):
             refused.append(fact)
         if isinstance(fact, Reserved) and fact.intent.draft.purpose == "deposit":
@@ -61,13 +69,15 @@ def main(arguments: list[str]) -> int:
     """Run or resume until death; returns the exit code when it does not come."""
     from agent.cli.resume import go_on
     from agent.cli.run import Wish, rebalance
-    from agent.compose.local import forge_next
+    from agent.compose.local import forge_fee, forge_quote
 
     context = Context(json=True, yes=True)
     what, argument = arguments[:2]
     if what == "deposit":
         wish = Wish(plan=Path(argument), rehearse=False)
-        return rebalance(context, wish, at_deposit(lambda: forge_next(arguments[2])))
+        desk = arguments[2]
+        dies = at_deposit(lambda: forge_fee(desk), lambda: forge_quote(desk))
+        return rebalance(context, wish, dies)
     return go_on(context, observe=after(int(argument)))
 
 

@@ -112,7 +112,8 @@ def _run_body(ticked: Ticked) -> dict[str, Any]:
 class Keeper:
     """Ticks of the one portfolio that is configured, or of all in a `folder`, side by side.
 
-    A portfolio that is broken does not stop the others.
+    A portfolio that is broken does not stop the others. A wallet without a journal is searched
+    for money between chains once, when a keeper begins to look after it for good.
     """
 
     context: Context
@@ -122,6 +123,7 @@ class Keeper:
     again: bool = False
     rehearse: bool = True
     _worker: str = field(default_factory=worker, init=False)
+    _unsearched: bool = field(default=False, init=False)
     _passwords: dict[str, str] = field(default_factory=dict, init=False, repr=False)
     _clock: PoliteClock = field(init=False)
 
@@ -143,10 +145,11 @@ class Keeper:
     def every(self, interval: int, width: int) -> int:
         """A tick each *interval* seconds, until the process is asked to end."""
         due = self._clock.now()
+        self._unsearched = True
         while True:
             due = next_due(due, self._clock.now(), interval)
             self._tick_all(at=due)
-            self.again = False
+            self.again = self._unsearched = False
             pause = due - self._clock.now() + spread(self._name, due, width)
             if self.ending.wait(pause):
                 # Between two ticks nothing is under way.
@@ -215,7 +218,9 @@ class Keeper:
             open_run = account.state().open_run
             if open_run is not None:
                 teller.learn(open_run)
-            wallet = wallet_of(account, agreed=context.yes, rehearse=self.rehearse)
+            wallet = wallet_of(
+                account, agreed=context.yes, rehearse=self.rehearse, search=self._unsearched
+            )
             ticked = advance(wallet, worker=self._worker, budget_seconds=self.budget)
         if ticked.error is not None and signed:
             ticked.error.nothing_signed = False

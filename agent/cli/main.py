@@ -41,6 +41,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("accounts", "accounts"),
     ("config", "config"),
     ("chains", "chains"),
+    ("venues", "venues"),
     ("bridges", "bridges"),
     ("doctor", "doctor"),
     ("pause", "pause"),

@@ -32,19 +32,17 @@ def recover(context: Context, account: Account, held: Session, days: int) -> str
 
 def _strays(context: Context, account: Account, held: Session, days: int) -> list[Stray]:
     """What ended runs left under way, and what the logs tell of that the journal does not know."""
-    from agent.compose.funds import search
-    from agent.engine import recover as engine
+    from agent.compose.funds import search, strays
+    from agent.engine.recover import known, left
 
     io, state = account.io, held.state
-    strays = [engine.known(each, io) for each in engine.left(state)]
     searched = search(account, io.bridges, days)
     for each in searched:
         if each.fault is not None:
             told = {"via": each.bridge, "chain": chain_name(each.chain), "why": each.fault.message}
             said = f"  … {told['chain']} {each.bridge}: not searched, {each.fault.message}"
             _tell(context, "transfer.unsearched", told, said)
-    transfers = [transfer for each in searched for transfer in each.found]
-    return strays + [engine.found(each, io) for each in engine.unknown(transfers, state)]
+    return [*(known(each, io) for each in left(state)), *strays(account, searched, state)]
 
 
 def _tell(context: Context, kind: str, told: dict[str, Any], said: str) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from agent.compose.account import Account
 from agent.core.money import ChainId
+from agent.core.state import State
+from agent.engine.recover import Stray, found, unknown
 from agent.errors import Unavailable
 from agent.ports import Bridge, Transfer
 
@@ -51,3 +53,9 @@ def search(account: Account, bridges: Mapping[str, Bridge], days: int) -> tuple[
 
     with ThreadPoolExecutor(SEARCHES, "search") as pool:
         return tuple(pool.map(one, places))
+
+
+def strays(account: Account, searched: tuple[Searched, ...], state: State) -> tuple[Stray, ...]:
+    """What was found and the journal does not know, with what the bridges say of it now."""
+    transfers = [transfer for each in searched for transfer in each.found]
+    return tuple(found(each, account.io) for each in unknown(transfers, state))

@@ -89,7 +89,7 @@ max_run_value = "10000"
 mode = "never"
 
 [venues]
-allow = ["router"]
+allow = ["router", "kyberswap", "velora"]
 """
 
 _SEVERAL_CHAINS = """
@@ -99,6 +99,9 @@ _SEVERAL_CHAINS = """
 [bridges]
 allow = ["across"]
 """
+
+FORGER = "kyberswap"
+"""The venue whose server lies in the demo."""
 
 PORTFOLIO = _PORTFOLIO.replace("{chains}", '["eip155:1"]')
 """The will of a wallet on Ethereum alone, to be formatted with its ``address``."""
@@ -217,9 +220,17 @@ def sources() -> tuple[Pin, ...]:
     return (node_pin(), *contract_pins())
 
 
-def forge_next(desk_url: str) -> None:
+def forge_fee(desk_url: str) -> None:
     """Let the bridge's fee server forge its next answer, as an attacker who holds it would.
 
     Raises SetupFailed when the attendant does not take the order.
     """
     order(desk_url, "forge", "fee", 1)
+
+
+def forge_quote(desk_url: str) -> None:
+    """Let a venue's server promise the best price next, and pay it to somebody else.
+
+    Raises SetupFailed when the attendant does not take the order.
+    """
+    order(desk_url, "provider", FORGER, "forge", "bait", 1)

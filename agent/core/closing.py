@@ -53,7 +53,7 @@ def explained(run: RunState) -> Mapping[Token, int]:
         for delta in () if leg.settled is None else leg.settled.deltas:
             total[delta.token] = total.get(delta.token, 0) + delta.raw
         for landed in (leg.arrived, leg.refunded):
-            if landed is not None and not _there_before(run, landed):
+            if landed is not None and not _there_before(run, leg, landed):
                 token = landed.amount.token
                 total[token] = total.get(token, 0) + landed.amount.raw
     for known in run.intents.values():
@@ -63,8 +63,10 @@ def explained(run: RunState) -> Mapping[Token, int]:
     return total
 
 
-def _there_before(run: RunState, landed: Arrived | Refunded) -> bool:
-    """Whether money landed in a block that the run's first snapshot has seen."""
+def _there_before(run: RunState, leg: LegState, landed: Arrived | Refunded) -> bool:
+    """Whether money landed before the run's first snapshot: known then, or told by its block."""
+    if leg.leg.kind == "claim" and not leg.leg.expected_out:
+        return True
     chain = landed.amount.token.chain
     first = next((at.number for at in run.started.blocks if at.chain == chain), -1)
     return 0 < landed.block <= first

@@ -79,7 +79,8 @@ def code_pinned(p: Proposal) -> tuple[Refusal, ...]:
             refusals.append(Refusal("G104", why))
     needed = {draft.payload.to for draft in p.drafts if isinstance(draft.payload, Call)}
     needed |= {m.spender for _, m in p.approvals if isinstance(m, Meaning) and m.spender}
-    needed |= set() if isinstance(p.act, Refusal) else {part.target for part in p.act.inner}
+    if isinstance(p.act, Meaning):
+        needed |= {p.act.target, *(part.target for part in p.act.inner)}
     unseen = sorted(needed - set(p.code_hashes))
     return (*refusals, *(Refusal("G104", f"the code of {each} was not read") for each in unseen))
 

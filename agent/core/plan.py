@@ -17,7 +17,8 @@ _HELD = ""
 
 LegKind = Literal["swap", "bridge", "wrap", "unwrap", "revoke", "claim"]
 """What a leg does; a `revoke` takes the allowance of the spender in its `detail` back, a `claim`
-follows a transfer that left before, by the hash of its deposit in `detail`."""
+follows a transfer that left before, by the hash of its deposit in `detail`; nothing is expected
+of one whose money was there when it was planned."""
 
 
 class PlanError(ValueError):

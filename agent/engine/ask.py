@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 
 from agent.core.fact import Due, Quoted, Refused
+from agent.core.frozen import empty
 from agent.core.guard import Proposal, check
 from agent.core.intent import Draft, Purpose
-from agent.core.money import WHOLE_BPS, Address, Amount, ChainId
+from agent.core.money import WHOLE_BPS, Address, Amount, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.price import Prices
 from agent.core.progress import Ask
 from agent.core.proposal import FarSide
 from agent.core.quote import Allowance, Call, Meaning, Quote
-from agent.core.simulated import Simulated
+from agent.core.simulated import NOTHING, Simulated
 from agent.core.state import State
 from agent.core.verdict import Refusal
 from agent.engine.auction import NO_OFFER, Offer, offers, places
@@ -71,20 +73,17 @@ def _firm(step: Ask, leg: Leg, state: State, io: Io) -> Quoted | tuple[Refusal, 
     """
     if not places(leg, io):
         return (Refusal("G112", f"{leg.via} is not allowed by the policy"),)
-    prices = io.prices()
-    floor = _floor(leg, Amount(leg.sell.token, step.sell_raw), prices, io)
-    if isinstance(floor, Refusal):
-        return (floor,)
-    chain_time = io.nodes[step.chain].block().timestamp
-    known = offers(leg, step.sell_raw, io, floor=floor, now=chain_time, prices=prices)
-    asked = _Asked(step=step, leg=leg, prices=prices, floor=floor, chain_time=chain_time)
+    asked = question(step, leg, io)
+    if isinstance(asked, Refusal):
+        return (asked,)
+    known = answers(asked, io)
     refused: dict[str, tuple[Refusal, ...]] = {}
     for offer in known:
         if offer.quote is None:
             refused[offer.via] = (offer.refusal,)
             continue
         canary = None if offer.via in state.vias else io.canary
-        found = _judged(asked, offer, offer.quote, canary, io)
+        found = judge(asked, offer, offer.quote, io, canary=canary)
         if isinstance(found, Quoted):
             others = [other for other in known if other is not offer]
             return replace(
@@ -107,24 +106,51 @@ def _firm(step: Ask, leg: Leg, state: State, io: Io) -> Quoted | tuple[Refusal, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What all offers for one leg are judged by; `chain_time` is unix seconds."""
+class Question:
+    """What all offers for one leg are judged by.
+
+    `floor` is the least base units that may come out, `chain_time` unix seconds. `given` is what
+    the wallet has more than it has, for offers that nobody means to take.
+    """
 
     step: Ask
     leg: Leg
     prices: Prices
     floor: int
     chain_time: int
+    given: Mapping[Token, int] = field(default_factory=empty)
 
 
-def _judged(
-    asked: _Asked, offer: Offer, quote: Quote, canary: Decimal | None, io: Io
+def question(step: Ask, leg: Leg, io: Io) -> Question | Refusal:
+    """The question to ask for a leg, or why nobody is to be asked; raises Unavailable."""
+    prices = io.prices()
+    floor = _floor(leg, Amount(leg.sell.token, step.sell_raw), prices, io)
+    if isinstance(floor, Refusal):
+        return floor
+    chain_time = io.nodes[step.chain].block().timestamp
+    return Question(step=step, leg=leg, prices=prices, floor=floor, chain_time=chain_time)
+
+
+def answers(asked: Question, io: Io) -> tuple[Offer, ...]:
+    """What all places say to a question, the best offer first."""
+    return offers(
+        asked.leg,
+        asked.step.sell_raw,
+        io,
+        floor=asked.floor,
+        now=asked.chain_time,
+        prices=asked.prices,
+    )
+
+
+def judge(
+    asked: Question, offer: Offer, quote: Quote, io: Io, *, canary: Decimal | None = None
 ) -> Quoted | tuple[Refusal, ...]:
     """The offer as the fact that it is accepted, or what the guard has against it."""
     step, place, leg = asked.step, offer.place, replace(asked.leg, via=offer.via)
     node = io.nodes[step.chain]
     drafts, revoke = _drafts(leg, quote, node, io.account)
-    simulated = simulate(io, step.chain, drafts)
+    simulated = simulate(io, step.chain, drafts, asked.given)
     drafts = _with_gas(drafts, simulated)
     meanings = tuple(_meanings(drafts, place, io.account))
     calls = [(each.payload, each.gas_limit) for each in drafts if isinstance(each.payload, Call)]
@@ -231,16 +257,22 @@ def unpriced(leg: Leg, prices: Prices) -> Refusal:
     return Refusal("G202", f"no source has a price for what leg {leg.id} sells or buys")
 
 
-def simulate(io: Io, chain: ChainId, drafts: tuple[Draft, ...]) -> Simulated:
+def simulate(
+    io: Io, chain: ChainId, drafts: tuple[Draft, ...], given: Mapping[Token, int] = NOTHING
+) -> Simulated:
     """Run the calls of *drafts* in a row on the chain's head, as the account would.
 
-    All tokens of the chain are watched: what leaves besides the leg's own is seen.
+    All tokens of the chain are watched: what leaves besides the leg's own is seen. Of what is
+    *given* (base units) the account has more than it has.
     """
     calls = [
         (draft.payload, draft.gas_limit) for draft in drafts if isinstance(draft.payload, Call)
     ]
     granted = [draft.allowance for draft in drafts if draft.allowance is not None]
-    return io.nodes[chain].simulate(io.account, calls, io.chains[chain].tokens, granted)
+    watched = io.chains[chain].tokens
+    if not given:
+        return io.nodes[chain].simulate(io.account, calls, watched, granted)
+    return io.nodes[chain].simulate(io.account, calls, watched, granted, given)
 
 
 def _drafts(
@@ -330,7 +362,7 @@ def _meanings(
 
 
 def _addresses(drafts: tuple[Draft, ...], act: Meaning | Refusal) -> tuple[Address, ...]:
-    """Everything that is called, also by what is called, or may spend."""
+    """Everything that is called, also by what is called, may spend, or is what an order is for."""
     found: dict[Address, None] = {}
     for draft in drafts:
         if isinstance(draft.payload, Call):
@@ -338,5 +370,5 @@ def _addresses(drafts: tuple[Draft, ...], act: Meaning | Refusal) -> tuple[Addre
         if draft.allowance is not None:
             found[draft.allowance.spender] = None
     if isinstance(act, Meaning):
-        found |= dict.fromkeys(part.target for part in act.inner)
+        found |= dict.fromkeys((act.target, *(part.target for part in act.inner)))
     return tuple(found)

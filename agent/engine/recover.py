@@ -148,12 +148,18 @@ def _is_read(token: Token, io: Io) -> bool:
     return token in io.chains[token.chain].tokens
 
 
+def _planned(stray: Stray, id_: str) -> Leg:
+    """The claim of a stray; what is there already is not expected to come once more."""
+    there = isinstance(stray.told, Delivered | Returned)
+    return replace(stray.claim, id=id_, expected_out=0 if there else stray.claim.expected_out)
+
+
 def begin(held: Session, io: Io, run: str, strays: Sequence[Stray]) -> None:
     """Begin *run* with a claim for each; raises what `Session.start` raises, and Unavailable.
 
     Only the chains concerned are read: another one that is silent keeps no money waiting.
     """
-    claims = tuple(replace(each.claim, id=str(n)) for n, each in enumerate(strays, 1))
+    claims = tuple(_planned(each, str(n)) for n, each in enumerate(strays, 1))
     chains = {token.chain for leg in claims for token in (leg.sell.token, leg.buy)}
     nodes = {chain: node for chain, node in io.nodes.items() if chain in chains}
     snapshot = read(replace(io, nodes=nodes), held.state)

@@ -11,7 +11,7 @@ from agent.core.money import Token
 from agent.core.movement import act
 from agent.core.plan import Leg
 from agent.core.progress import Track, free_slot
-from agent.core.quote import Call
+from agent.core.quote import Call, Meaning
 from agent.core.state import IntentState, LegState, RunState, State
 from agent.core.verdict import Refusal
 from agent.engine.io import Io, Later
@@ -166,9 +166,10 @@ def unlanded(run: RunState, io: Io) -> tuple[Unlanded, ...]:
 
 
 def _refusal(draft: Draft, leg: LegState, bridge: Bridge, io: Io) -> Refusal | None:
-    """What speaks against a claim: it may call the bridge's own contract and nothing else.
+    """What speaks against a claim: it may call the bridge's own contracts and nothing else.
 
-    A recipient that its bytes do not name is the one of the deposit, which was checked.
+    So may the messages that it carries. A recipient that no bytes of it name is the one of the
+    deposit, which was checked.
     """
     chains = {leg.leg.sell.token.chain, leg.leg.buy.chain}
     payload = draft.payload
@@ -180,16 +181,24 @@ def _refusal(draft: Draft, leg: LegState, bridge: Bridge, io: Io) -> Refusal | N
     if isinstance(meant, Refusal):
         return meant
     targets = bridge.targets(draft.chain)
-    if meant.target not in targets:
-        return Refusal("G102", f"{meant.target} is not a contract of {bridge.name}")
+    parts = _parts(meant)
+    for part in parts:
+        if part.target not in targets:
+            return Refusal("G102", f"{part.target} is not a contract of {bridge.name}")
     code = io.nodes[draft.chain].code_hashes((meant.target,))[meant.target]
     if not code or targets[meant.target] not in {"", code}:
         return Refusal("G104", f"{meant.target} has no code, or other code than it must have")
-    if meant.recipient not in {None, io.account}:
-        return Refusal("G105", f"the recipient {meant.recipient} is not your wallet")
+    for part in parts:
+        if part.recipient not in {None, io.account}:
+            return Refusal("G105", f"the recipient {part.recipient} is not your wallet")
     if meant.to_chain not in {None, draft.chain}:
         return Refusal("G113", f"the claim pays out on chain {meant.to_chain}")
     return None
+
+
+def _parts(meant: Meaning) -> list[Meaning]:
+    """A call and all that is nested in it."""
+    return [meant, *(part for each in meant.inner for part in _parts(each))]
 
 
 def _read(run: RunState) -> frozenset[Token]:

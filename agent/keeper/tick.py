@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agent.core.snapshot import Snapshot
     from agent.core.state import State
     from agent.engine.io import Io
+    from agent.engine.recover import Stray
     from agent.ports import Clock
 
 
@@ -42,6 +43,7 @@ class Wallet:
 
     `check` compares configured facts with the chains before anything is planned, `rehearse`
     runs a plan on forks, and `permit` tells whether a plan may be signed with nobody there.
+    `search` looks for transfers that the journal does not know, where that is worth its cost.
     """
 
     io: Io
@@ -49,6 +51,7 @@ class Wallet:
     rehearse: Callable[[Plan, Snapshot], None]
     permit: Callable[[Plan], None]
     desk: Desk
+    search: Callable[[State], Sequence[Stray]] = lambda _state: ()
 
 
 def advance(wallet: Wallet, *, worker: str, budget_seconds: float) -> Ticked:
@@ -129,7 +132,7 @@ def _tick(wallet: Wallet, held: Session, memory: Memory | Broken, budget_seconds
         why = run.closed.why if run.closed is not None else "money that nobody explained"
         return Ticked(outcome="needs_human", why=why, run=run)
     # Also while it is paused: this takes risk away, and no trigger is asked for it.
-    recovered = _recover(io, held, budget_seconds)
+    recovered = _recover(wallet, held, budget_seconds)
     if recovered is not None:
         return recovered
     paused = io.paused()
@@ -154,9 +157,14 @@ def _go_on(io: Io, held: Session, budget_seconds: float) -> Ticked | None:
     return None if about is None else _ended(held, about.id, ended)
 
 
-def _recover(io: Io, held: Session, budget_seconds: float) -> Ticked | None:
-    """Follow transfers that ended runs left under way, once something can be done for them."""
-    strays = due(held.state, io)
+def _recover(wallet: Wallet, held: Session, budget_seconds: float) -> Ticked | None:
+    """Follow transfers that ended runs left under way, once something can be done for them.
+
+    And what a search has found, as when a person asks for it.
+    """
+    io = wallet.io
+    searched = [each for each in wallet.search(held.state) if each.followed(io.clock.now())]
+    strays = (*due(held.state, io), *searched)
     if not strays:
         return None
     run = follow_strays(held, io, strays)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.compose import check_decimals
+from agent.compose.funds import DAYS, strays
+from agent.compose.funds import search as search_logs
 from agent.compose.notifiers import make_dead_man, make_notifiers
 from agent.errors import Declined
 from agent.keeper.begin import rehearsed
@@ -17,12 +19,19 @@ if TYPE_CHECKING:
     from agent.compose import Account
     from agent.core.plan import Plan
     from agent.core.snapshot import Snapshot
+    from agent.core.state import State
+    from agent.engine.recover import Stray
     from agent.ports import Clock
     from agent.settings import Settings
 
 
-def wallet_of(account: Account, *, agreed: bool = False, rehearse: bool = True) -> Wallet:
-    """The wallet of an open *account*; *agreed* says that confirmations were given beforehand."""
+def wallet_of(
+    account: Account, *, agreed: bool = False, rehearse: bool = True, search: bool = False
+) -> Wallet:
+    """The wallet of an open *account*; *agreed* says that confirmations were given beforehand.
+
+    With *search* an empty journal is not believed: what the chains' logs tell is looked at.
+    """
 
     def permit(plan: Plan) -> None:
         if not agreed and account.settings.confirm.needed(plan.turnover):
@@ -36,12 +45,18 @@ def wallet_of(account: Account, *, agreed: bool = False, rehearse: bool = True) 
         if rehearse:
             rehearsed(account, plan, snapshot)
 
+    def look_back(state: State) -> tuple[Stray, ...]:
+        if not search or state.seq:
+            return ()
+        return strays(account, search_logs(account, account.io.bridges, DAYS), state)
+
     return Wallet(
         io=account.io,
         check=lambda: check_decimals(account),
         rehearse=rehearsal,
         permit=permit,
         desk=desk_of(account.settings, account.io.clock),
+        search=look_back,
     )
 
 

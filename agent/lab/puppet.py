@@ -59,6 +59,10 @@ class Puppet:
             [("anvil_impersonateAccount", [account]), ("anvil_setBalance", [account, _MONEY])]
         )
 
+    def beside(self, account: str) -> "Puppet":
+        """Another account of the same node."""
+        return Puppet(self._rpc, account, tip=self._tip, mines=self._mines)
+
     def send(self, *transactions: Tx) -> list[dict[str, Any]]:
         """Send in order, in one request; returns the receipts, all successful."""
         receipts = self._receipts(self._submit(transactions))

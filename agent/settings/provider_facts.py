@@ -22,14 +22,14 @@ _ABOUT_FACTS = ("source", "checked")
 
 
 def read_apis(root: Value, overlay: Overlay | None) -> Mapping[str, str]:
-    """Where providers' servers are asked, by provider; under an overlay only those that it has.
+    """Where providers' servers are asked, by provider; under an overlay its own stand in for them.
 
     Raises ConfigError.
     """
-    if overlay is not None:
-        return MappingProxyType(dict(overlay.apis))
     providers = root.get("providers")
     rows = {} if providers is None else providers.table()
+    if overlay is not None:
+        return MappingProxyType({n: url for n, url in overlay.apis.items() if n in rows})
     found = {}
     for name, row in rows.items():
         kinds.text(row.need("source"))

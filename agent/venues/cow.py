@@ -21,9 +21,8 @@ from agent.core.quote import Allowance, Quote, TypedMessage
 from agent.errors import Contradicted, ProviderSilent, Rejected, Unavailable
 from agent.ports import AdapterIo, Sent
 from agent.provider import JSON, About, ProviderChain, ProviderOptions
-from agent.venues._api import EEEE, Server, least, spelled
+from agent.venues._api import EEEE, Server, least, offered, spelled
 from agent.venues._cow_fills import look
-from agent.wire.answer import Answer
 from agent.wire.order import (
     APP_DATA,
     APP_DATA_HASH,
@@ -66,7 +65,13 @@ class Cow:
     def __init__(self, options: ProviderOptions, io: AdapterIo) -> None:
         self._options = options
         self._io = io
-        self._server = Server(name=self.name, about=ABOUT, options=options, http=io.http)
+        self._server = Server(
+            name=self.name,
+            about=ABOUT,
+            options=options,
+            http=io.http,
+            is_no=lambda said: str(said.at("errorType")) in _NO_WAY,
+        )
 
     @property
     def layouts(self) -> Mapping[str, Layout]:
@@ -137,7 +142,7 @@ class Cow:
             "appDataHash": APP_DATA_HASH,
             "signingScheme": "eip712",
         }
-        answer = Answer(ABOUT.title, self._asked(known, leg, question))
+        answer = self._server.post(leg, f"{_path(known)}/quote", question)
         for field, wanted in (("sellToken", sell), ("buyToken", buy), ("receiver", account)):
             self._server.matching(answer.address("quote", field), wanted.lower(), field)
         fixed = {"kind": "sell", "partiallyFillable": False, "validTo": valid_to}
@@ -145,25 +150,7 @@ class Cow:
             self._server.matching(answer.at("quote", field), value, field)
         paid = answer.whole("quote", "sellAmount") + answer.whole("quote", "feeAmount")
         self._server.matching(paid, sell_raw, "amount")
-        out = answer.whole("quote", "buyAmount")
-        if not (0 < out < 2**256):
-            raise answer.unreadable("quote.buyAmount is no amount")
-        return out
-
-    def _asked(self, known: ProviderChain, leg: Leg, question: JSON) -> JSON:
-        try:
-            return self._io.http.post(f"{self._book(known)}/quote", question)
-        except Rejected as refusal:
-            if _kind(refusal) in _NO_WAY:
-                raise self._server.no_route(leg) from refusal
-            raise
-
-    def _book(self, known: ProviderChain) -> str:
-        if not self._options.api:
-            raise ProviderSilent(
-                f"{ABOUT.title} is not asked here", fix="name its server in chains.toml"
-            )
-        return f"{self._options.api}/{known.facts['network']}/api/v1"
+        return offered(answer, "quote", "buyAmount")
 
     def post(self, message: TypedMessage, signed: SignedMessage) -> Sent:
         """Hand the order over; whatever goes wrong is an unknown, since the chain tells in the end.
@@ -180,8 +167,7 @@ class Cow:
             "from": order.receiver,
         }
         try:
-            book = self._book(self._options.chains[order.chain])
-            uid = self._io.http.post(f"{book}/orders", body)
+            uid = self._io.http.post(f"{self._book(order.chain)}/orders", body)
         except Rejected as refusal:
             kind = _kind(refusal)
             duplicate = kind == "DuplicatedOrder"
@@ -203,17 +189,29 @@ class Cow:
         node = self._io.nodes[order.chain]
         made = order.valid_to - VALID_SECONDS
         seen = look(node, order, uid, made=made, confirmations=known.confirmations)
-        return OrderState(seen.open, seen.fills, known=not seen.open or self._has(known, uid))
+        return OrderState(seen.open, seen.fills, known=not seen.open or self._has(order.chain, uid))
 
-    def _has(self, known: ProviderChain, uid: str) -> bool:
+    def _has(self, chain: ChainId, uid: str) -> bool:
         """Whether the book may have an order: only a plain no counts as one."""
         try:
-            self._io.http.get(f"{self._book(known)}/orders/{uid}", {})
+            self._io.http.get(f"{self._book(chain)}/orders/{uid}", {})
         except Rejected as refusal:
             return refusal.status != 404
         except Unavailable:
             return True
         return True
+
+    def _book(self, chain: ChainId) -> str:
+        """Where a chain's orders are; raises ProviderSilent where nobody is to be asked."""
+        if not self._options.api:
+            raise ProviderSilent(
+                f"{ABOUT.title} is not asked here", fix="name its server in chains.toml"
+            )
+        return self._options.api + _path(self._options.chains[chain])
+
+
+def _path(known: ProviderChain) -> str:
+    return f"/{known.facts['network']}/api/v1"
 
 
 def _kind(refusal: Rejected) -> str:

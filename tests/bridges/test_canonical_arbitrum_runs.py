@@ -57,7 +57,7 @@ def test_deposit_that_is_not_taken_in_says_who_holds_it(rollup: Rollup) -> None:
     assert isinstance(waited, Wait)
     wanted = (
         "1.0000 ETH is late: Arbitrum's bridge holds it (message 0 of chain 1) and the sequencer "
-        "credits it on chain 42161, usually within 15 min, late after 1 h; after 1 d anybody can "
+        "takes it in on chain 42161, usually within 15 min, late after 1 h; after 1 d anybody can "
         "force it in at the sequencer's inbox"
     )
     assert wanted == waited.why

@@ -23,10 +23,11 @@ from agent.core.plan import Leg, Plan
 from agent.core.price import Prices
 from agent.core.snapshot import Snapshot
 from agent.core.transit import in_flight
+from agent.engine import recover
 from agent.engine.io import ChainRules, Io
 from agent.engine.loop import Finished, Wait, session
 from agent.planning.problem import NoPlan
-from agent.ports import AdapterIo, Delivered
+from agent.ports import AdapterIo
 from agent.signers.impersonate import ImpersonatingSigner
 from agent.stores.memory import MemoryJournal
 
@@ -249,17 +250,16 @@ def test_expired_attestation_is_renewed_in_the_same_run(burning: Burning) -> Non
 
 def test_orphaned_burn_is_found_and_finished_with_nothing_but_the_chains(burning: Burning) -> None:
     run = Run(burning)
-    leg = burning.leg()
-    deposit = burning.burn(leg)  # by hand: no journal knows of it
-    burning.mine(NEAR, 3)
-    burning.bridge = make(burning.options(), burning.io)
-    (found,) = burning.bridge.find(WALLET, {NEAR: 0, FAR: 0})
-    orphan = replace(
-        leg, sell=replace(leg.sell, token=found.sold.token), buy=found.buy, detail="", seconds=0
-    )
-    assert deposit.hash == found.deposit
-    burning.claim(burning.track(orphan, deposit))
-    burning.mine(FAR)
-    assert Delivered(Amount(leg.buy, RAW)) == burning.track(orphan, deposit)
-    assert () == burning.bridge.find(WALLET, {NEAR: 0, FAR: 0})
-    assert [] == run.facts
+    deposit = burning.burn(burning.leg())  # by hand: no journal knows of it
+    io = run.io()
+    (transfer,) = io.bridges["cctp"].find(WALLET, {NEAR: 0, FAR: 0})
+    assert deposit.hash == transfer.deposit
+    stray = recover.found(transfer, io)
+    assert stray.followed(run.clock.now())
+    with session("heir", io) as held:
+        recover.begin(held, io, "1", [stray])
+        ended = held.advance(900)
+    assert isinstance(ended, Finished), ended
+    assert ("done", ["claim"]) == (ended.outcome, run.purposes())
+    assert RAW == burning.held(FAR)
+    assert () == io.bridges["cctp"].find(WALLET, {NEAR: 0, FAR: 0})

@@ -171,6 +171,27 @@ def test_pool_of_an_asset_that_is_not_known_is_left_out(passing: Passing) -> Non
     assert {} == bridge.targets(ChainId(10))
 
 
+def test_token_of_which_a_part_would_stay_behind_crosses_in_whole_units_only(
+    passing: Passing,
+) -> None:
+    options = passing.options()
+    fine: Any = {
+        chain: replace(
+            known, tokens={**known.tokens, "USDC": replace(known.tokens["USDC"], decimals=18)}
+        )
+        for chain, known in options.chains.items()
+    }
+    bridge = make(replace(options, chains=fine), passing.io)
+    leg = passing.leg("USDC", 10**12)
+    sell, buy = fine[NEAR].tokens["USDC"], fine[FAR].tokens["USDC"]
+    assert () == bridge.survey([(sell, buy)], {sell: 10**12})
+    leg = replace(leg, sell=replace(leg.sell, token=sell), buy=buy)
+    assert 10**12 == bridge.quote(leg, 10**12, WALLET, 1, passing.now()).sell.raw
+    passing.tell("fee", NEAR, "USDC", FAR, 0, 0)
+    with pytest.raises(NoRoute, match="lets no more than"):
+        bridge.quote(leg, 10**12 + 1, WALLET, 1, passing.now())
+
+
 # Quotes.
 
 
@@ -326,6 +347,44 @@ def test_contract_that_is_not_what_it_should_be_is_a_contradiction(
     leg = passing.leg("USDC", RAW)
     with pytest.raises(Contradicted, match=why):
         bridge.quote(leg, RAW, WALLET, 1, passing.now())
+
+
+def _ask_with(passing: Passing, change: Any) -> None:
+    honest = passing.bridge._offers._ask
+    passing.bridge._offers._ask = lambda *asked: change(*asked, honest(*asked))  # type: ignore[method-assign]
+
+
+def test_fee_in_another_token_is_a_contradiction(passing: Passing) -> None:
+    def other_token(_chain: ChainId, asked: Any, told: list[Any]) -> list[Any]:
+        return [
+            ((MESSAGE_FEE, 1),) if function.name == "quoteSend" else one
+            for (_, function, _), one in zip(asked, told, strict=True)
+        ]
+
+    _ask_with(passing, other_token)
+    with pytest.raises(Contradicted, match="wants a fee in another token"):
+        passing.quote(passing.leg("USDC", RAW))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "why"),
+    [
+        ("assetIds", (2,), "calls the asset 2, the near one 1"),
+        ("stargateImpls", (ENDPOINT,), "is not what pays asset 1 out"),
+    ],
+)
+def test_far_pool_that_would_not_pay_is_a_contradiction(
+    passing: Passing, name: str, values: Any, why: str
+) -> None:
+    def other(chain: ChainId, asked: Any, told: list[Any]) -> list[Any]:
+        return [
+            values if chain == FAR and function.name == name else one
+            for (_, function, _), one in zip(asked, told, strict=True)
+        ]
+
+    _ask_with(passing, other)
+    with pytest.raises(Contradicted, match=why):
+        passing.quote(passing.leg("USDC", RAW))
 
 
 def test_contract_that_is_not_there_is_a_bad_reply(passing: Passing) -> None:

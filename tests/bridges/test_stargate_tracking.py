@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -19,9 +20,11 @@ from stargate_rigs import (
 )
 
 from agent.bridges import _stargate_evidence
+from agent.bridges._stargate_offers import SEND_CALL, word
 from agent.bridges._stargate_tracking import IDLE_SECONDS, LATE_SECONDS
 from agent.bridges.stargate import make
 from agent.core.intent import Draft, Receipt
+from agent.core.log import Log, LogQuery
 from agent.core.money import Address, Amount, ChainId
 from agent.core.plan import Leg, Sell
 from agent.core.quote import Call, Meaning
@@ -38,6 +41,8 @@ OUT = 4_147_509_999
 ETHER = 10**18
 NOWHERE = "0x" + "77" * 32
 STRANGER = Address("0x" + "57a6e" * 8)
+CALL_OPTIONS = bytes.fromhex("00030100110100000000000000000000000000030d40")
+"""LayerZero's options of a message with 200 000 gas."""
 LATE, IDLE = 180 + LATE_SECONDS + 1, 180 + IDLE_SECONDS + 1
 
 
@@ -329,6 +334,60 @@ def test_transaction_without_this_transfer_is_gone(passing: Passing) -> None:
         assert isinstance(found, Gone)
         assert f"transaction {deposit.hash} made" in found.why
     assert isinstance(tracked(passing, leg, deposit), Waiting)
+
+
+def test_transfer_over_a_chain_that_is_not_known_any_more_is_waited_for(passing: Passing) -> None:
+    leg, deposit = sent(passing)
+    options = passing.options()
+    near = {NEAR: options.chains[NEAR]}
+    bridge = make(replace(options, chains=near), passing.io)
+    found = bridge.track(leg, deposit, RAW, 0, passing.now())
+    assert isinstance(found, Waiting)
+    assert "chains.toml says nothing of Stargate's USDC on both chains" == found.why
+
+
+def test_transfer_to_another_contract_than_stargate_s_is_gone(passing: Passing) -> None:
+    leg, deposit = sent(passing)
+    facts = deepcopy(FACTS)
+    facts[FAR]["messaging"] = facts[OTHER]["messaging"]
+    bridge = make(passing.options(facts), passing.io)
+    found = bridge.track(leg, deposit, RAW, 0, passing.now())
+    assert isinstance(found, Gone)
+    assert found.why.endswith("made 0 transfers for this leg")
+
+
+def test_transfer_that_calls_a_contract_is_none_of_ours(passing: Passing) -> None:
+    passing.worlds[NEAR].fund(WALLET, {"USDC": RAW})
+    leg = passing.leg("USDC", RAW)
+    quote = passing.quote(leg)
+    called = (FACTS[FAR]["eid"], word(WALLET), RAW, OUT, CALL_OPTIONS, b"\x01", b"")
+    data = SEND_CALL.encode(called, (quote.fee, 0), WALLET)
+    assert isinstance(quote.payload, Call)
+    deposit = passing.deposit(leg, quote=replace(quote, payload=replace(quote.payload, data=data)))
+    assert () == passing.bridge.find(WALLET, {NEAR: 0})
+    assert isinstance(tracked(passing, leg, deposit), Gone)
+
+
+def test_log_that_cannot_be_read_is_a_bad_reply(passing: Passing) -> None:
+    leg, deposit = sent(passing)
+    logs = passing.nodes[NEAR].logs_of(deposit.hash)
+    cut = tuple(replace(log, data=log.data + b"\0") for log in logs)
+    passing.nodes[NEAR].logs_of = lambda _hash: cut  # type: ignore[method-assign]
+    with pytest.raises(BadReply, match="cannot be read"):
+        tracked(passing, leg, deposit)
+
+
+def test_payout_of_another_amount_is_not_this_one(passing: Passing) -> None:
+    leg, deposit = sent(passing)
+    passing.deliver()
+    honest = passing.nodes[FAR].logs
+
+    def less(query: LogQuery) -> tuple[Log, ...]:
+        one = (1).to_bytes(32, "big")
+        return tuple(replace(log, data=log.data[:32] + one) for log in honest(query))
+
+    passing.nodes[FAR].logs = less  # type: ignore[method-assign]
+    assert "no node has shown the log" in waits(passing, leg, deposit)
 
 
 def test_transfer_of_another_amount_is_gone(passing: Passing) -> None:

@@ -44,7 +44,7 @@ def told(lab_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
 def test_last_line_is_the_result_of_a_run_that_is_done(told: Ended) -> None:
     last = told.lines[-1]
     assert (0, "run.done", "done", 0) == (told.code, last["kind"], last["outcome"], last["exit"])
-    assert (1, 1, True) == (last["kills"], last["forged"], last["proof"])
+    assert (1, 2, True) == (last["kills"], last["forged"], last["proof"])
     assert Decimal(last["cost"]) <= Decimal(last["planned_cost"]) + Decimal(last["tolerance"])
 
 
@@ -80,9 +80,20 @@ def test_proof_finds_nothing_unexplained(told: Ended) -> None:
     assert proof["transactions"] == proof["nonces"] > 0
 
 
-def test_refused_answer_names_the_rule(told: Ended) -> None:
-    (refused,) = [line for line in told.lines if line["kind"] == "leg.refused"]
-    assert "G109" in {refusal["code"] for refusal in refused["refusals"]}
+def test_forged_answers_are_refused_by_name_of_the_rule(told: Ended) -> None:
+    refused = {line["via"]: line for line in told.lines if line["kind"] == "leg.refused"}
+    codes = {via: line["refusals"][0]["code"] for via, line in refused.items()}
+    assert {"across": "G109", "kyberswap": "G105"} == codes
+
+
+def test_next_best_offer_is_taken_in_place_of_the_forged_one(told: Ended) -> None:
+    (forged,) = [line for line in told.lines if line.get("via") == "kyberswap"]
+    (taken,) = [
+        line for line in told.lines if line["kind"] == "leg.quoted" and line["leg"] == forged["leg"]
+    ]
+    rivals = {each["via"]: each for each in taken["rivals"]}
+    assert "refused" == rivals["kyberswap"]["answer"]
+    assert int(rivals["kyberswap"]["net"]) > int(taken["net"]) >= int(rivals["velora"]["net"])
 
 
 @dataclass(frozen=True, kw_only=True)

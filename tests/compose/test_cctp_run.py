@@ -10,14 +10,21 @@ import pytest
 from compose.test_simulate_equals_run import Turning, fees
 from three_chains import FUNDS, PASSWORD, new_key, settings_of, write_files
 
+from agent.bridges._burn_message import DEPOSIT, STANDARD, word
 from agent.compose import Account, open_account, rehearse
 from agent.compose.adapters import KeyAccess
+from agent.compose.funds import search
 from agent.core.foresight import FEES, compare
+from agent.core.money import ChainId
 from agent.core.plan import Plan
 from agent.core.state import State
+from agent.engine import recover
 from agent.engine.loop import Finished, session
 from agent.engine.survey import look, make_plan, read
+from agent.lab.providers.cctp import MESSENGER
+from agent.lab.puppet import Puppet, tx
 from agent.lab.worlds import Worlds
+from agent.ports import Waiting
 
 
 @pytest.fixture
@@ -64,3 +71,38 @@ def test_run_over_cctp_ends_where_its_simulation_did_but_for_network_fees(
     }
     assert all(row.matches for row in compare(plan, run, seen.snapshot.balances, after))
     assert 0 == foretold.allowances_left
+
+
+def test_burn_that_nobody_remembers_is_found_in_the_logs_and_finished(
+    signing: Account, chains: Worlds
+) -> None:
+    account, usdc = signing.io.account, chains[1].place.tokens["USDC"].address
+    raw = 1_000 * 10**6
+    chains.tell("cctp", "set", "mode", "never")
+    Puppet(chains[1].rpc, account).send(
+        tx(usdc, "approve(address,uint256)", MESSENGER, raw),
+        tx(
+            MESSENGER,
+            DEPOSIT.signature,
+            *(raw, 6, word(account), usdc, bytes(32), 0, STANDARD),
+        ),
+    )
+    searched = search(signing, signing.io.bridges, 7)
+    assert [] == [each.fault for each in searched if each.fault is not None]
+    (transfer,) = [transfer for each in searched for transfer in each.found]
+    waiting = recover.found(transfer, signing.io)
+    assert isinstance(waiting.told, Waiting)
+    chains.tell("cctp", "set", "mode", "prompt")
+    chains.mine(3)
+    (stray,) = [recover.found(each, signing.io) for each in (transfer,)]
+    assert stray.needs_us
+    before = dict(read(signing.io, State()).balances)
+    with session("heir", signing.io) as held:
+        recover.begin(held, signing.io, "r1", [stray])
+        ended = held.advance(120)
+    assert isinstance(ended, Finished), ended
+    assert "done" == ended.outcome
+    after = read(signing.io, State()).balances
+    gained = {token: raw_after - before[token] for token, raw_after in after.items()}
+    assert {raw} == {gain for token, gain in gained.items() if token.symbol == "USDC" and gain}
+    assert () == signing.io.bridges["cctp"].find(account, {ChainId(1): 0})

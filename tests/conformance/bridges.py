@@ -13,6 +13,7 @@ import arbitrum_rigs
 from arbitrum_rigs import Rollup
 from bridge_rigs import FAR, NEAR, STRANGER, WALLET, Crossing, native
 from cctp_rig import Burning
+from op_rig import Stack
 from paper_world import BRIDGE, ETHER, ME, USDC_A, USDC_B, WBTC_B, WETH_A, WETH_B, A, World
 from sim.paper import granted, mined
 from stargate_rigs import Passing
@@ -22,7 +23,7 @@ from agent.core.intent import Receipt
 from agent.core.money import Address, ChainId, Token
 from agent.core.plan import Leg, Sell
 from agent.core.quote import Call
-from agent.ports import Act, Bridge, Node
+from agent.ports import Act, Bridge, Delivered, Node
 
 ELSEWHERE = ChainId(424_242)
 RAW = 1_000 * 10**6
@@ -283,6 +284,45 @@ class OnCctp:
 
     def held(self, token: Token) -> int:
         return self.burning.held(token.chain)
+
+
+class OnOpStack:
+    """Ether between Ethereum and Base, by the OP stack's own contracts."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.bridge = stack.bridge
+        self.account = WALLET
+        near, far = native(NEAR), native(FAR)
+        self.transfers = ((near, far, ETHER), (far, near, ETHER))
+        self.unknown = (
+            (near, near),
+            (near, replace(far, chain=ELSEWHERE)),
+            (near, replace(far, address=Address("0x" + "82" * 20))),
+        )
+
+    def now(self) -> int:
+        return self.stack.now()
+
+    def node(self, chain: ChainId) -> Node:
+        return self.stack.nodes[chain]
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        return self.stack.send(wanted)
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        while not isinstance(found := self.stack.track(wanted, deposit), Delivered):
+            if isinstance(found, Act):
+                self.stack.claim(found)
+            self.stack.pass_time(5)
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        raise AssertionError("it never pays back")
+
+    def held(self, token: Token) -> int:
+        # What the claims cost is not the bridge's.
+        held = self.stack.held(token.chain)
+        return held + self.stack.fees[token.chain]
 
 
 def bridge_names() -> list[str]:

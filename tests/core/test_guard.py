@@ -202,6 +202,11 @@ def test_code_of_a_spender_that_is_not_called_must_be_read_too() -> None:
     assert [f"G104 the code of {BOOK} was not read"] == refusals(p)
 
 
+def test_code_of_what_an_order_is_signed_for_must_be_read_though_nothing_is_called() -> None:
+    p = with_approvals(replace(honest("order"), code_hashes={WETH.address: PIN}))
+    assert [f"G104 the code of {BOOK} was not read"] == refusals(p)
+
+
 def test_contract_without_a_pin_only_needs_code() -> None:
     assert [] == refusals(replace(honest(), targets={ROUTER: ""}))
 

@@ -19,7 +19,7 @@ from paper_world import (
     plan,
     prices,
 )
-from scenes import ONE_SWAP, after, allowance, facts, purposes, start, started
+from scenes import ONE_SWAP, ORDER, after, allowance, facts, purposes, start, started
 
 from agent.core import fact as f
 from agent.core.money import Amount
@@ -167,3 +167,19 @@ def test_a_quote_that_the_chains_clock_has_overtaken_is_refused():
         refusals(world),
     )
     assert [] == facts(world, f.Reserved)
+
+
+def test_an_order_that_cannot_be_read_is_refused_and_its_contract_not_guessed():
+    world = World()
+    quote = world.book.quote
+
+    def garbled(*asked):
+        firm = quote(*asked)
+        content = firm.payload.content.replace('"sell"', '"buy"')
+        return replace(firm, payload=replace(firm.payload, content=content))
+
+    world.book.quote = garbled
+    ended = start(world, ORDER, world.io(venues={"book": world.book}))
+    assert "aborted" == ended.outcome
+    assert ("G101", 'the order\'s kind is not "sell"') in refusals(world)
+    assert [] == facts(world, f.Signed)

@@ -45,6 +45,8 @@ from agent.core.intent import SignedTx
 from agent.core.plan import Plan, Sell
 from agent.core.progress import ACTS
 from agent.core.state import State
+from agent.core.transit import awaited
+from agent.engine import recover
 from agent.engine.loop import Finished, Session, Wait, session
 from agent.errors import Fenced, RunOpen, WrongValue
 from agent.ports import Sent
@@ -55,6 +57,8 @@ LEAST = 145 * 10**6
 """Three percent below what a twentieth of an ether is worth."""
 
 BLOCK_SECONDS = 12
+LONG = 4_000
+"""More than a run waits for what a bridge says when it comes."""
 FINALITY = 6
 MOST_FACTS = 400
 """Facts of one step: a loop without end writes more."""
@@ -257,9 +261,11 @@ class Machine(RuleBasedStateMachine):
         way=st.sampled_from(["push", "claim", "claim", "refund", "never", "gone"]),
         automine=st.booleans(),
         name=st.sampled_from(sorted(PLANS)),
+        seconds=st.sampled_from([10, 10, LONG]),
     )
-    def begin(self, way: str, automine: bool, name: str) -> None:
+    def begin(self, way: str, automine: bool, name: str, seconds: int) -> None:
         self.fate = Fate(way, automine=automine)
+        self.fate.world.bridge.seconds = seconds
         self.journal = Facts(self.fate)
         self.folded, self.position = State(), 0
         self.runs = 0
@@ -347,9 +353,30 @@ class Machine(RuleBasedStateMachine):
     def deposit(self, token, raw: int) -> None:
         self.fate.does(token.chain, lambda node: node.ledger.mint(token.address, ME, raw))
 
-    @rule(seconds=st.sampled_from([1, 40]))
+    @rule(seconds=st.sampled_from([1, 40, 40, LONG]))
     def bridges_are_slow_or_quick(self, seconds: int) -> None:
         self.fate.world.bridge.seconds = seconds
+
+    @precondition(lambda self: self.held.state.open_run is None and not self.held.state.stuck)
+    @rule(asked=st.booleans())
+    def what_no_run_follows_is_followed(self, asked: bool) -> None:
+        """By a schedule once something can be done for it, or as soon as a person asks."""
+        self.follow_strays(asked=asked)
+        self.held.advance(5)
+
+    def follow_strays(self, *, asked: bool) -> None:
+        io, state = self.held._io, self.held.state
+        strays = recover.due(state, io)
+        if asked:
+            strays = tuple(recover.known(each, io) for each in recover.left(state))
+        if strays:
+            self.runs += 1
+            with suppress(RunOpen, WrongValue):
+                recover.begin(self.held, io, f"r{self.runs}", strays)
+
+    @rule()
+    def hours_pass(self) -> None:
+        self.fate.sleep(LONG)
 
     @precondition(lambda self: self.fate.world.bridge.way == "never")
     @rule(way=st.sampled_from(["push", "refund"]))
@@ -461,12 +488,18 @@ class Machine(RuleBasedStateMachine):
         self.fate.lost.clear()
         if world.bridge.way == "never":
             world.bridge.way = "push"
-        for _ in range(8):
+        world.bridge.seconds = 1
+        for _ in range(16):
             self.fate.facts = 0
             ended: Finished | Wait = self.held.advance(300)
-            if isinstance(ended, Finished) and self.held.state.open_run is None:
-                break
+            if self.held.state.open_run is None and not self.held.state.stuck:
+                if not recover.left(self.held.state):
+                    break
+                self.follow_strays(asked=True)
+            elif self.held.state.stuck:
+                self.a_person_looks()
         assert isinstance(ended, Finished), ended
+        assert () == awaited(self.held.state)
         self.fate.sleep((FINALITY + 1) * BLOCK_SECONDS)
         self.held.advance(30)
         assert all(run.settled_for_good for run in self.held.state.runs.values())

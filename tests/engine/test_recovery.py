@@ -505,7 +505,7 @@ def test_a_refusal_beside_a_slow_transfer_aborts_and_leaves_it_under_way():
     both = plan(*BRIDGED.legs, replace(SWAP_B.legs[0], id="2"))
     with started(world, both) as held:
         ended = held.advance(900)
-        assert ("aborted", "leg 2: no way any more") == (ended.outcome, ended.why)
+        assert ("aborted", "leg 2: venue: no way any more") == (ended.outcome, ended.why)
         assert 1 == len(recover.left(held.state))
 
 
@@ -586,3 +586,24 @@ def test_a_silent_bridge_does_not_stop_the_wallet_at_the_next_tick():
 
         world.bridge.track = track
         assert () == recover.due(held.state, world.io())
+
+
+def test_a_bridge_that_tells_no_block_counts_what_was_there_before_once():
+    world = slow("never")
+    io = world.io()
+    honest = world.bridge.track
+    blind = {Delivered: lambda told: Delivered(told.amount), Returned: lambda t: Returned(t.amount)}
+
+    def track(*args):
+        told = honest(*args)
+        return blind.get(type(told), lambda same: same)(told)
+
+    world.bridge.track = track
+    with started(world, BRIDGED) as held:
+        assert "waiting" == held.advance(900).outcome
+        world.bridge.way = "refund"
+        world.clock.sleep(LONG + 60)
+        recover.begin(held, io, "r2", recover.due(held.state, io))
+        assert ("done", 0) == (held.advance(900).outcome, facts(world, f.Refunded)[0].block)
+        balanced(held, world)
+    assert (RAW, []) == (world.holds(USDC_A), facts(world, f.ForeignInflow))

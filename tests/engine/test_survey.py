@@ -12,6 +12,7 @@ from paper_world import (
     WETH_A,
     A,
     World,
+    policy,
     prices,
 )
 from scenes import BRIDGED, facts, start, started, until
@@ -110,3 +111,12 @@ def test_routes_between_chains_are_asked_of_bridges_and_pairs_on_one_of_venues()
     assert [("paper-bridge", *pairs[0]), ("venue", *pairs[1])] == [
         (edge.via, edge.sell, edge.buy) for edge in found
     ]
+
+
+def test_a_bridge_that_takes_longer_than_the_policy_waits_is_left_out():
+    world = World()
+    impatient = world.io(policy=replace(policy(), max_wait_seconds=9))
+    patient = world.io(policy=replace(policy(), max_wait_seconds=10))
+    pairs, sizes = ((USDC_A, USDC_B),), {USDC_A: 10**9}
+    assert () == survey(impatient, pairs, sizes)
+    assert 1 == len(survey(patient, pairs, sizes))

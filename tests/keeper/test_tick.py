@@ -8,15 +8,19 @@ from typing import Any
 
 import pytest
 from crash_rig import Fuse
-from paper_week import EVERY, Week
+from paper_week import EVERY, Remembering, Week
 from paper_world import ME, USDC_B, WBTC_B, B
 
+from agent.core.transit import awaited
 from agent.engine.loop import session
-from agent.errors import Broken, DiskFull, Fenced, JournalCorrupt
+from agent.engine.recover import begin, due, known, left
+from agent.errors import Broken, DiskFull, Fenced, JournalCorrupt, KeyMissing
 from agent.keeper import tick as keeper_tick
+from agent.keeper.begin import signs_next
 from agent.keeper.memory import Memory
 from agent.keeper.tick import Wallet, advance
 from agent.keeper.ticked import Ticked
+from agent.stores.memory import MemoryJournal
 
 
 class Calm(Week):
@@ -207,3 +211,88 @@ def test_a_deposit_while_a_run_is_on_is_noted_and_the_run_ends_well(token: Any) 
     assert "done" == look(week).outcome
     assert keeper_tick.advance is advance
     week.settle()
+
+
+def test_a_transfer_that_takes_long_blocks_nothing_and_is_claimed_once_it_can_be() -> None:
+    week = calm()
+    week.world.bridge.way, week.world.bridge.seconds = "claim", 7_200
+    first = look(week)
+    assert ("waiting", "waiting") == (first.outcome, first.run and first.run.closed.outcome)
+    between = [look(week) for _ in range(6)]
+    assert {"nothing"} == {ticked.outcome for ticked in between}
+    later = [look(week, io=paused(week)) for _ in range(9)]
+    claimed = next(ticked for ticked in later if ticked.began)
+    assert ("done", "claim") == (claimed.outcome, claimed.run.plan.legs[0].kind)
+    assert [] == [each for each in later if each.outcome == "waiting"]
+    assert "paused: a look" == later[-1].why
+    with session("person", week.io(Fuse(None))) as held:
+        assert () == awaited(held.state)
+
+
+def paused(week: Week) -> Any:
+    return replace(week.io(Fuse(None)), paused=lambda: "a look")
+
+
+def test_a_password_that_is_wrong_is_told_before_a_claim_is_begun() -> None:
+    week = calm()
+    week.world.bridge.way, week.world.bridge.seconds = "claim", 3_700
+    assert "waiting" == look(week).outcome
+    week._sleep(7_200)
+    io = week.io(Fuse(None))
+
+    class Locked:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(io.signer, name)
+
+        def unlock(self) -> None:
+            raise KeyMissing("no password", fix="give it")
+
+    ticked = look(week, io=replace(io, signer=Locked()))
+    assert ("K101", None) == (ticked.error and ticked.error.code, ticked.run)
+    assert "done" == look(week).outcome
+
+
+def test_a_paused_wallet_is_signed_for_only_where_a_claim_comes_next() -> None:
+    week = calm()
+    week.world.bridge.way, week.world.bridge.seconds = "claim", 3_700
+    assert "waiting" == look(week).outcome
+    week._sleep(7_200)
+    io = paused(week)
+    with session("person", io) as held:
+        begin(held, io, "r9", due(held.state, io))
+        assert not signs_next(io, held.state)
+        seen: list[bool] = []
+        append = held._tail.append
+
+        def react(fact: Any) -> None:
+            append(fact)
+            seen.append(signs_next(io, held.state))
+
+        held._tail.append = react  # type: ignore[method-assign]
+        held.advance(240)
+    assert True in seen
+
+
+def test_what_a_search_finds_is_followed_before_anything_is_planned() -> None:
+    week = calm()
+    week.world.bridge.way, week.world.bridge.seconds = "claim", 3_700
+    assert "waiting" == look(week).outcome
+    with session("person", week.io(Fuse(None))) as held:
+        (stray,) = [known(each, held._io) for each in left(held.state)]
+    week.world.journal = Remembering(MemoryJournal())
+    found = replace(stray, ours=False)
+    searched: list[int] = []
+
+    def search(state: Any) -> tuple[Any, ...]:
+        searched.append(state.seq)
+        return () if state.seq else (found,)
+
+    week._sleep(7_200)
+    ticked = look(week, search=search, io=week.io(Fuse(None)))
+    assert ("done", True, ["claim"]) == (
+        ticked.outcome,
+        ticked.began,
+        [leg.kind for leg in ticked.run.plan.legs],
+    )
+    assert not look(week, search=search).began
+    assert 0 == searched[0] < searched[1]

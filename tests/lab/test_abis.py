@@ -12,8 +12,16 @@ from agent.wire.abi import canonical_type, interface
 
 ORIGINS = {
     "across_spoke_pool": "Ethereum_SpokePool",
+    "canonical_op_bridge": "L1StandardBridge",
+    "canonical_op_game": "FaultDisputeGame",
+    "canonical_op_games": "DisputeGameFactory",
+    "canonical_op_messenger": "L1CrossDomainMessenger",
+    "canonical_op_passer": "L2ToL1MessagePasser",
+    "canonical_op_portal": "OptimismPortal2",
     "cow_settlement": "GPv2Settlement",
     "arbitrum_bridge": "ArbitrumBridge",
+    "arbitrum_gateway": "ArbitrumGateway",
+    "arbitrum_gateway_router": "ArbitrumGatewayRouter",
     "arbitrum_inbox": "ArbitrumInbox",
     "arbitrum_outbox": "ArbitrumOutbox",
     "arbitrum_rollup": "ArbitrumRollup",
@@ -33,7 +41,9 @@ ORIGINS = {
 }
 OWN = {
     "arbitrum_arb_sys": ("arb_sys",),
+    "arbitrum_child_gateway": ("arb_gateway",),
     "arbitrum_node_interface": ("node_interface",),
+    "arbitrum_retryable_tx": ("arb_retryable_tx",),
     "cctp_message_transmitter": ("cctp_message_transmitter",),
     "cctp_token_messenger": ("cctp_token_messenger",),
     "cctp_token_minter": ("cctp_token_minter",),

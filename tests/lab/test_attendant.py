@@ -13,9 +13,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from lab.aggregators import ASKED, Wish
 from lab.bridging import deposit, status
 from lab.reading import ALICE, balance, read
 from lab.test_nodes import is_running, run_python, wait_until_gone
+from lab.trading import trade
 
 from agent.errors import PortInUse, SetupFailed
 from agent.lab import attendance, attendant, homes
@@ -81,6 +83,14 @@ def test_prices_and_time_move_on_all_chains_together(living: Worlds) -> None:
         assert before + 3_600 <= world.head()[1] < before + 3_620
         for feed in world.place.feeds.values():
             assert world.head()[1] - read(world, feed.address, *ROUND)[3] < 20
+
+
+def test_providers_answer_and_obey_in_the_attendants_process(living: Worlds) -> None:
+    wish = Wish(8453, "USDC", "WETH", 10**9)
+    promised, call = ASKED["kyberswap"](living, wish)
+    living.tell("kyberswap", "forge", "inflated")
+    assert promised * 109 // 100 < ASKED["kyberswap"](living, wish)[0]
+    assert (10**9, promised) == trade(living[8453], call, "USDC", 10**9, "WETH")
 
 
 def test_sequencer_goes_down_and_up_on_rollups_alone(living: Worlds) -> None:

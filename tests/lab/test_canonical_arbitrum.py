@@ -7,20 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.reading import read
+from lab.reading import balance, read
 
 from agent.errors import SetupFailed
 from agent.lab.providers import canonical_arbitrum
 from agent.lab.providers._arbitrum_contracts import (
+    BRIDGED,
+    CHILD_GATEWAY,
     CONFIRM_PERIOD_BLOCKS,
+    GATEWAY,
     INBOX,
     OUTBOX,
+    RETRYABLES,
     ROLLUP,
+    ROUTER,
     SEQUENCER_INBOX,
 )
 from agent.lab.puppet import Puppet, tx
 from agent.lab.rollups import ARB_SYS
 from agent.lab.worlds import Worlds, open_worlds
+from agent.wire.abi import encode
+from agent.wire.keccak import keccak256
 
 ALICE = "0x" + "a11ce" * 8
 ETHER = 10**18
@@ -42,6 +49,7 @@ def pair(opened: Worlds) -> Iterator[Worlds]:
     opened.revert(snapshot)
     opened.tell(ME, "sequence", "prompt")
     opened.tell(ME, "confirm", "prompt")
+    opened.tell(ME, "redeem", "prompt")
 
 
 def send(worlds: Worlds, chain: int, to: str, signature: str, *told: Any, value: int = 0) -> None:
@@ -148,3 +156,73 @@ def test_root_counts_only_after_the_period(pair: Worlds) -> None:
     pair.tell(ME, "confirm", "prompt")
     turn(pair)
     assert (1,) == read(pair[NEAR], ROLLUP, "confirmed()", "(uint256)")
+
+
+def deposit_token(worlds: Worlds, raw: int) -> None:
+    token = worlds[NEAR].place.tokens[BRIDGED].address
+    worlds.fund(ALICE, {NEAR: {BRIDGED: raw}})
+    send(worlds, NEAR, token, "approve(address,uint256)", GATEWAY, raw)
+    most, gas, price = ETHER // 100, 300_000, 10**8
+    terms = encode(["uint256", "bytes"], [most, b""])
+    call = "outboundTransferCustomRefund(address,address,address,uint256,uint256,uint256,bytes)"
+    told = (token, ALICE, ALICE, raw, gas, price, terms)
+    send(worlds, NEAR, ROUTER, call, *told, value=most + gas * price)
+
+
+def copies(worlds: Worlds) -> int:
+    return balance(worlds[FAR], BRIDGED, ALICE)
+
+
+def test_gateway_computes_where_the_copy_stands(pair: Worlds) -> None:
+    original, copy = (pair[chain].place.tokens[BRIDGED].address for chain in (NEAR, FAR))
+    found = read(pair[NEAR], ROUTER, "calculateL2TokenAddress(address)", "(address)", original)
+    assert (copy,) == found
+    assert (GATEWAY,) == read(pair[NEAR], ROUTER, "getGateway(address)", "(address)", original)
+
+
+def test_token_is_redeemed_as_it_comes_in_and_the_rest_of_the_fee_comes_too(pair: Worlds) -> None:
+    deposit_token(pair, 7)
+    before = held(pair, FAR)
+    pair.jump(3)
+    turn(pair)
+    assert 7 == copies(pair)
+    assert 0 < held(pair, FAR) - before < ETHER // 100 + 300_000 * 10**8
+    turn(pair)
+    assert 7 == copies(pair)
+
+
+def test_ticket_that_was_not_redeemed_waits_until_somebody_asks_for_it(pair: Worlds) -> None:
+    pair.tell(ME, "redeem", "never")
+    deposit_token(pair, 7)
+    pair.jump(3)
+    turn(pair)
+    assert 0 == copies(pair)
+    (created,) = logs_of(pair, "TicketCreated(bytes32)")
+    ticket = bytes.fromhex(created["topics"][1][2:])
+    send(pair, FAR, RETRYABLES, "redeem(bytes32)", ticket)
+    turn(pair)
+    assert 7 == copies(pair)
+    with pytest.raises(SetupFailed):
+        send(pair, FAR, RETRYABLES, "redeem(bytes32)", ticket)
+
+
+def test_ticket_that_fails_stays_and_one_that_is_a_week_old_is_gone(pair: Worlds) -> None:
+    deposit_token(pair, 7)
+    code = pair[FAR].rpc.call("eth_getCode", CHILD_GATEWAY, "latest")
+    pair[FAR].rpc.call("anvil_setCode", CHILD_GATEWAY, "0xfe")
+    pair.jump(3)
+    turn(pair)
+    (created,) = logs_of(pair, "TicketCreated(bytes32)")
+    ticket = bytes.fromhex(created["topics"][1][2:])
+    read(pair[FAR], RETRYABLES, "getTimeout(bytes32)", "(uint256)", ticket)
+    pair[FAR].rpc.call("anvil_setCode", CHILD_GATEWAY, code)
+    pair.jump(604_801)
+    with pytest.raises(SetupFailed):
+        send(pair, FAR, RETRYABLES, "redeem(bytes32)", ticket)
+
+
+def logs_of(worlds: Worlds, event: str) -> list[dict[str, Any]]:
+    wanted = {"address": RETRYABLES, "fromBlock": "0x0"}
+    topics = ["0x" + keccak256(event.encode()).hex()]
+    found: Any = worlds[FAR].rpc.call("eth_getLogs", {**wanted, "topics": topics})
+    return list(found)

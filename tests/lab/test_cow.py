@@ -16,6 +16,7 @@ from cow_rig import (
     approve,
     ask,
     creation,
+    empty_books,
     held,
     order_of,
     sign,
@@ -37,11 +38,8 @@ ALL = sorted(NETWORKS)
 
 @pytest.fixture
 def books(chains: Worlds) -> Iterator[Worlds]:
-    """The chains with empty books and a prompt solver."""
-    yield chains
-    chains.tell("cow", "mode", "prompt")
-    chains.tell("cow", "lie", "busy", 0)
-    chains.tell("cow", "forget")
+    with empty_books(chains) as emptied:
+        yield emptied
 
 
 def place(worlds: Worlds, chain: int, order: Order, **changes: Any) -> str:

@@ -261,7 +261,7 @@ def test_answer_to_another_question_is_contradicted(forge: Any, book: Book) -> N
         in_quote(buyAmount=float("nan")),
     ],
 )
-def test_answer_that_cannot_be_meant_is_a_bad_reply(forge: Any, book: Book) -> None:
+def test_answer_that_cannot_be_meant_is_as_good_as_none(forge: Any, book: Book) -> None:
     book.forge = forge
     with pytest.raises((BadReply, ProviderSilent)):
         quote(venue(book))

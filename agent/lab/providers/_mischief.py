@@ -75,6 +75,10 @@ def _other_token(offer: Offer) -> str:
 FORGERIES: Final[Mapping[str, Callable[[Offer], Offer]]] = MappingProxyType(
     {
         "recipient": lambda offer: replace(offer, recipient=ROBBER),
+        # Nobody looks at a worse offer: whoever steals promises a little more than anybody else.
+        "bait": lambda offer: replace(
+            offer, recipient=ROBBER, promised=offer.promised * 1005 // 1000
+        ),
         "target": lambda offer: replace(offer, target=ROBBER),
         "spender": lambda offer: replace(offer, spender=ROBBER),
         "amount": lambda offer: replace(offer, amount=2 * offer.amount, value=2 * offer.value),

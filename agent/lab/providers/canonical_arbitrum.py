@@ -20,6 +20,14 @@ from agent.lab.providers._arbitrum_contracts import (
     SEQUENCER_INBOX,
     put,
 )
+from agent.lab.providers._arbitrum_tickets import (
+    SUBMIT_RETRYABLE,
+    Ticket,
+    create,
+    is_wanted,
+    read_ticket,
+    redeem,
+)
 from agent.lab.puppet import tx
 from agent.lab.rollups import ARB_SYS, NODE_INTERFACE
 from agent.wire.keccak import keccak256
@@ -59,8 +67,16 @@ class _Message:
 
     number: int
     kind: int
+    sender: str
+    base_fee: int
     made_at: int
     content: bytes
+
+    def ticket(self, chain: int) -> Ticket | None:
+        """What it wants to be called on the rollup *chain*, if that is its kind."""
+        if self.kind != SUBMIT_RETRYABLE:
+            return None
+        return read_ticket(chain, self.number, self.sender, self.base_fee, self.content)
 
 
 class Desk:
@@ -71,9 +87,11 @@ class Desk:
         self._pair = (kinds.get("ethereum"), kinds.get("arbitrum"))
         self._sequencing: Mode = "prompt"
         self._confirming: Mode = "prompt"
+        self._redeeming: Mode = "prompt"
         self._orders: Mapping[str, Callable[..., Any]] = {
             "sequence": self._sequence,
             "confirm": self._confirm,
+            "redeem": self._redeem,
             "execute": self._execute,
         }
 
@@ -97,10 +115,12 @@ class Desk:
         self._assert(parent, child)
 
     def order(self, name: str, *arguments: Any) -> Any:
-        """``sequence MODE`` and ``confirm MODE`` for those to come, ``execute POSITION`` once.
+        """``sequence MODE``, ``confirm MODE`` and ``redeem MODE`` for those to come, ``execute
+        POSITION`` once.
 
-        Modes are prompt, late and never; confirming is never late. Executing is what anybody can
-        do with a send that is confirmed. Raises KeyError, TypeError, ValueError, SetupFailed.
+        Modes are prompt, late and never; only sequencing is ever late. Without redeeming a ticket
+        waits until somebody asks for it. Executing is what anybody can do with a send that is
+        confirmed. Raises KeyError, TypeError, ValueError, SetupFailed.
         """
         return self._orders[name](*arguments)
 
@@ -110,19 +130,34 @@ class Desk:
     def _confirm(self, mode: Mode) -> None:
         self._confirming = _known(mode)
 
+    def _redeem(self, mode: Mode) -> None:
+        self._redeeming = _known(mode)
+
     def _take_in(self, parent: Branch, child: Branch) -> None:
         """Messages in their order up to the first that is not due, then a batch that has them."""
         (taken,) = child.puppet.read(INBOUND, "taken()", "(uint256)")
         delay, now = DELAYS.get(self._sequencing), parent.head().time
-        for message in _messages(parent, taken):
+        for message in _messages(parent):
+            ticket = message.ticket(child.place.chain_id)
+            if message.number < taken:
+                if ticket is not None and is_wanted(child, ticket):
+                    redeem(child, ticket)
+                continue
             if delay is None or now < message.made_at + delay:
                 break
-            to, value = _credit(message)
-            child.puppet.send(tx(INBOUND, "take(uint256,address)", message.number, to, value=value))
+            self._take(child, message, ticket)
             taken = message.number + 1
         (posted,) = parent.puppet.read(SEQUENCER_INBOX, "totalDelayedMessagesRead()", "(uint256)")
         if taken > posted:
             _post(parent, taken)
+
+    def _take(self, child: Branch, message: _Message, ticket: Ticket | None) -> None:
+        to, value = _credit(message) if ticket is None else (ticket.refund, ticket.left)
+        child.puppet.send(tx(INBOUND, "take(uint256,address)", message.number, to, value=value))
+        if ticket is not None:
+            create(child, ticket)
+            if self._redeeming == "prompt":
+                redeem(child, ticket)
 
     def _assert(self, parent: Branch, child: Branch) -> None:
         size, root, _ = child.puppet.read(
@@ -175,8 +210,8 @@ def _known(mode: Mode) -> Mode:
     return mode
 
 
-def _messages(parent: Branch, first: int) -> list[_Message]:
-    """Messages from number *first* on, in their order."""
+def _messages(parent: Branch) -> list[_Message]:
+    """All messages in their order."""
     wanted = {"fromBlock": "0x0"}
     delivered: Any
     contents: Any
@@ -187,16 +222,22 @@ def _messages(parent: Branch, first: int) -> list[_Message]:
         ]
     )
     said = {int(log["topics"][1], 16): answer("(bytes)", log["data"])[0] for log in contents}
-    found = []
-    for log in delivered:
-        number = int(log["topics"][1], 16)
-        _, kind, _, _, _, made_at = answer(
-            "(address,uint8,address,bytes32,uint256,uint64)", log["data"]
-        )
-        if number >= first:
-            content = said.get(number, b"")
-            found.append(_Message(number=number, kind=kind, made_at=made_at, content=content))
-    return sorted(found, key=lambda message: message.number)
+    return [_message(log, said) for log in delivered]
+
+
+def _message(log: Any, said: Mapping[int, bytes]) -> _Message:
+    number = int(log["topics"][1], 16)
+    _, kind, sender, _, base_fee, made_at = answer(
+        "(address,uint8,address,bytes32,uint256,uint64)", log["data"]
+    )
+    return _Message(
+        number=number,
+        kind=kind,
+        sender=sender,
+        base_fee=base_fee,
+        made_at=made_at,
+        content=said.get(number, b""),
+    )
 
 
 def _credit(message: _Message) -> tuple[str, int]:
