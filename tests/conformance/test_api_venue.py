@@ -138,7 +138,8 @@ def test_failure_of_the_server_is_an_error_of_its_class(
     chains: Worlds, name: str, how: str
 ) -> None:
     with swap_run(name, chains, seconds=1.0 if how == "slow" else 10.0) as run:
-        for where in ("", LAST_QUESTION[name]):
+        # Of slow answers the first is enough: the rest would measure this machine.
+        for where in ("", LAST_QUESTION[name])[: 1 if how == "slow" else 2]:
             chains.tell(name, "fail", how, 1, where, 1.5)
             with pytest.raises(AgentError) as caught:
                 quote(run)
