@@ -267,7 +267,10 @@ def test_transfer_that_does_not_come_back_by_itself_is_told_without_a_time(
     crossing.worlds[NEAR].fund(WALLET, {"USDC": 10**9, "ETH": 10**18})
     crossing.deposit(crossing.leg("USDC", "USDC", 10**9))
     (found,) = crossing.bridge.find(WALLET, {NEAR: 0})
-    assert told(replace(found, due=None)).endswith("has not arrived on eip155:8453")
+    lasting = replace(found, due=None)
+    assert told(lasting).endswith("has not arrived on eip155:8453")
+    assert "left by deposit 1 in 0x" in told(lasting)
+    assert "USDC left in 0x" in told(replace(lasting, id=""))
 
 
 def test_wallet_without_a_bridge_is_said(command: Command, tmp_path: Path) -> None:
