@@ -85,6 +85,15 @@ class IntentState:
         )
 
     @property
+    def names(self) -> tuple[tuple[int, str], ...]:
+        """(attempt, name) of everything that was ever signed for it, orders too."""
+        return tuple(
+            (attempt.reserved.attempt, attempt.signed.payload.name)
+            for attempt in self.attempts
+            if attempt.signed is not None
+        )
+
+    @property
     def charged(self) -> Charges:
         """What it takes out of the limits now: reservations, or the proven cost."""
         if self.voided or self.displaced:
