@@ -290,7 +290,7 @@ def test_withdrawal_that_was_passed_on_and_not_delivered_is_gone(
     monkeypatch.setattr(withdrawals.Portals, "is_finalized", lambda *_: True)
     found = stack.track(leg, sent)
     assert isinstance(found, Gone)
-    assert "passed withdrawal 0x" in found.why
+    assert "passed withdrawal 0 on and nothing was delivered" in found.why
 
 
 def test_message_that_the_rollup_did_not_keep_is_gone(
