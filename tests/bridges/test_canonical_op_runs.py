@@ -12,7 +12,8 @@ from op_rig import ETHER, PARENT, ROLLUP, Stack, clean_stack, open_stack
 from op_run import Run
 
 from agent.bridges._op_stack import PORTAL
-from agent.core.fact import Arrived, Closed, Deferred, Fact, Mined, Refused, Signed
+from agent.core.fact import Arrived, Closed, Deferred, Fact, Mined, Refused, Signed, Unlanded
+from agent.core.intent import Receipt
 from agent.core.money import Address, Amount
 from agent.core.quote import Call
 from agent.engine.loop import Finished, Wait, session
@@ -135,26 +136,51 @@ def test_withdrawal_whose_output_falls_is_proven_again(stack: Stack) -> None:
     assert ("done", ["deposit", "claim", "claim", "claim"]) == (ended.outcome, run.purposes())
 
 
-def test_withdrawal_that_somebody_else_finishes_needs_one_claim_less(stack: Stack) -> None:
-    run = Run(stack)
+def helped(run: Run) -> list[Receipt]:
+    """A stranger finalises the first withdrawal that can be, before the wallet does."""
     honest = run.bridge.track
+    finalize = PORTAL["finalizeWithdrawalTransaction"]
+    done: list[Receipt] = []
 
     def track(*asked: object) -> Track:
         told = honest(*asked)
-        if isinstance(told, Act) and isinstance(told.draft.payload, Call):
-            finalize = PORTAL["finalizeWithdrawalTransaction"]
+        if not done and isinstance(told, Act) and isinstance(told.draft.payload, Call):
             data = told.draft.payload.data
             if data.startswith(finalize.selector):
                 (fields,) = decode(finalize.inputs, bytes.fromhex(data[10:]))
                 for_us = PORTAL["finalizeWithdrawalTransactionExternalProof"].encode(fields, WALLET)
-                stack.sent(Call(PARENT, Address(there.PORTAL), 0, for_us), STRANGER)
+                call = Call(PARENT, Address(there.PORTAL), 0, for_us)
+                done.append(run.stack.sent(call, STRANGER))
                 told = honest(*asked)
         return told
 
     run.bridge.track = track
+    return done
+
+
+def test_withdrawal_that_somebody_else_finishes_needs_one_claim_less(stack: Stack) -> None:
+    run = Run(stack)
+    done = helped(run)
     ended = run.go(stack.withdrawal_leg())
     assert isinstance(ended, Finished), ended
-    assert ("done", ["deposit", "claim"]) == (ended.outcome, run.purposes())
+    assert ("done", ["deposit", "claim"], 1) == (ended.outcome, run.purposes(), len(done))
+
+
+def test_payment_that_a_reorganisation_takes_away_is_claimed_by_us(stack: Stack) -> None:
+    run = Run(stack)
+    done = helped(run)
+
+    def react(fact: Fact) -> None:
+        if isinstance(fact, Arrived) and not run.of(Unlanded):
+            depth = stack.nodes[PARENT].block().number - done[0].block_number + 1
+            stack.worlds[PARENT].rpc.call("anvil_reorg", depth, [])
+
+    run.react = react
+    ended = run.go(stack.withdrawal_leg())
+    assert isinstance(ended, Finished), ended
+    assert ("done", ["deposit", "claim", "claim"]) == (ended.outcome, run.purposes())
+    assert [1, 2] == [len(run.of(kind)) for kind in (Unlanded, Arrived)]
+    assert 11 * ETHER - fees(run)[PARENT] == stack.held(PARENT)
 
 
 @pytest.mark.parametrize(
