@@ -12,6 +12,7 @@ from op_rig import ETHER, PARENT, ROLLUP, Stack, clean_stack, open_stack
 from op_run import Run
 
 from agent.bridges._op_stack import PORTAL
+from agent.compose.delivery import DeliveredBridge
 from agent.core.fact import Arrived, Closed, Deferred, Fact, Mined, Refused, Signed, Unlanded
 from agent.core.intent import Receipt
 from agent.core.money import Address, Amount
@@ -19,6 +20,7 @@ from agent.core.quote import Call
 from agent.engine.loop import Finished, Wait, session
 from agent.engine.recover import begin, found, known, left
 from agent.lab.providers import _op_contracts as there
+from agent.lab.sandbox import DELIVERER, deliver
 from agent.ports import Act, Track
 from agent.wire.abi import decode
 
@@ -119,6 +121,34 @@ def test_deposit_that_never_comes_waits_and_ends_when_it_does(stack: Stack) -> N
     assert isinstance(ended, Finished), ended
     assert ("done", ["deposit"]) == (ended.outcome, run.purposes())
     assert 11 * ETHER == stack.held(ROLLUP)
+
+
+@pytest.mark.parametrize("mode", ["late", "never"])
+def test_withdrawal_without_an_output_waits_and_goes_on_once_there_is_one(
+    stack: Stack, mode: str
+) -> None:
+    stack.tell("outputs", mode)
+    run = Run(stack)
+    waited = run.go(stack.withdrawal_leg(), budget=40)
+    assert isinstance(waited, Wait)
+    assert "1.0000 ETH: it waits for an output of chain 8453 that covers its block" in waited.why
+    if mode == "never":
+        stack.tell("outputs", "prompt")
+    ended = run.resume()
+    assert isinstance(ended, Finished), ended
+    assert ("done", ["deposit", "claim", "claim"]) == (ended.outcome, run.purposes())
+
+
+def test_rehearsed_withdrawal_arrives_as_the_claims_would_bring_it(stack: Stack) -> None:
+    run = Run(stack)
+    urls = {chain: stack.worlds[chain].url for chain in stack.nodes}
+    run.bridge = DeliveredBridge(
+        run.bridge, DELIVERER, lambda chain, plan: deliver(urls[chain], plan)
+    )
+    ended = run.go(stack.withdrawal_leg())
+    assert isinstance(ended, Finished), ended
+    assert ("done", ["deposit"]) == (ended.outcome, run.purposes())
+    assert 11 * ETHER == stack.held(PARENT)
 
 
 def test_withdrawal_whose_output_falls_is_proven_again(stack: Stack) -> None:
