@@ -84,8 +84,8 @@ def write_files(worlds: Worlds, home: Path, address: Address, signer: str, **fac
     write_overlay(worlds, home / "overlay.toml", [address], **facts)
 
 
-def settings_of(home: Path) -> Settings:
-    """What a command of the wallet would read."""
+def settings_of(home: Path, **variables: str) -> Settings:
+    """What a command of the wallet would read, with more *variables* in its environment."""
     return load(
         config=home / "portfolio.toml",
         overlay=home / "overlay.toml",
@@ -93,5 +93,6 @@ def settings_of(home: Path) -> Settings:
             "HOME": str(home),
             "REBALANCER_HOME": str(home / "state"),
             "REBALANCER_PASSWORD": PASSWORD,
+            **variables,
         },
     )

@@ -46,11 +46,16 @@ def make_bridges(
     return found
 
 
+def all_bridge_names() -> tuple[str, ...]:
+    """The bridges that this version has."""
+    return (*_BUILT, *provider_names("bridges"))
+
+
 def all_bridges(
     settings: Settings, nodes: Mapping[ChainId, Node] | None = None
 ) -> dict[str, Bridge]:
     """All bridges that this version has, allowed or not, to look at; they ask no server."""
-    every = replace(settings, bridges=(*_BUILT, *provider_names("bridges")))
+    every = replace(settings, bridges=all_bridge_names())
     return make_bridges(every, AdapterIo(nodes or {}, SystemClock()), lambda: Prices({}))
 
 

@@ -12,7 +12,7 @@ from agent.core.money import Address, ChainId
 
 Path = tuple[int, ...]
 """Indices into the decoded arguments, outermost first: (0, 3) is the fourth field of the
-first argument, a struct."""
+first argument, a struct, and (0, -1) the last item of it, an array."""
 
 Stand = Literal["sender", "target"]
 """What a router's pseudo address stands for: who calls, or the router itself."""
@@ -114,17 +114,22 @@ class Layout:
         return _arguments(self.signature)
 
     def type_at(self, path: Path) -> str:
-        """The canonical type of the argument at *path*, which leads through structs and `packed`.
+        """The canonical type at *path*, which leads through structs, arrays and `packed`.
 
         >>> Layout(signature="f((address,uint24),bytes[])").type_at((0, 1))
         'uint24'
         >>> Layout(signature="f(bytes)", packed=(((0,), ("uint32",)),)).type_at((0, 1))
         'bytes'
+        >>> Layout(signature="f((address,uint24)[])").type_at((0, -1, 0))
+        'address'
         """
         kind, inside = self.signature, dict(self.packed)
         for depth, index in enumerate(path):
             fields = inside.get(path[:depth])
-            kind = _arguments(kind)[index] if fields is None else (*fields, "bytes")[index]
+            if kind.endswith("[]"):
+                kind = kind[:-2]
+            else:
+                kind = _arguments(kind)[index] if fields is None else (*fields, "bytes")[index]
         return kind
 
 

@@ -10,8 +10,8 @@ from agent.core.frozen import empty
 from agent.core.money import WHOLE_BPS, Address, Amount, Token
 from agent.core.plan import Leg
 from agent.core.quote import Allowance, Call, Quote
-from agent.core.rounding import mul_div_up
-from agent.errors import Contradicted, NoRoute, RateLimited, Rejected
+from agent.core.rounding import mul_div_down, mul_div_up
+from agent.errors import Contradicted, NoRoute, ProviderSilent, RateLimited, Rejected
 from agent.provider import JSON, About, Http, ProviderChain, ProviderOptions
 from agent.wire.address import checksum
 from agent.wire.answer import Answer
@@ -63,7 +63,7 @@ class Server:
     def get(self, leg: Leg, path: str, query: Mapping[str, str]) -> Answer:
         """The answer to one question.
 
-        Raises NoRoute, Rejected, RateLimited, BadReply and Unreachable.
+        Raises NoRoute, Rejected and ProviderSilent.
         """
         url = self.options.api + path
         return self._asked(leg, lambda: self.http.get(url, query, headers=self.headers()))
@@ -114,14 +114,15 @@ class Server:
             raise self._refusal(leg, no)
         return answer
 
-    def _refusal(self, leg: Leg, refusal: Rejected) -> NoRoute | Rejected | RateLimited:
+    def _refusal(self, leg: Leg, refusal: Rejected) -> NoRoute | Rejected | ProviderSilent:
         """What a no means: no way, wait, another key, or just no."""
         reply: object = refusal.reply
         said = Answer(self.about.title, reply if isinstance(reply, dict) else {})
         if self.is_no(said):
             return self.no_route(leg)
         if self.is_busy(said):
-            return RateLimited(f"{self.about.title} wants fewer questions", fix="wait a little")
+            what = f"{self.about.title} wants fewer questions"
+            return ProviderSilent(what, fix="wait a little", code=RateLimited.code)
         if self.about.key != "none" and refusal.status in _KEY_STATUSES:
             fix = f"check the key in {self.name.upper()}_API_KEY"
             return Rejected(refusal.message, fix=fix, status=refusal.status, reply=reply)
@@ -167,8 +168,28 @@ def slippage_bps(amount_out: int, minimum: int) -> int:
     return max(0, (amount_out - minimum) * WHOLE_BPS // amount_out - 1)
 
 
+def bounded(
+    options: ProviderOptions,
+    min_out: int,
+    ask: Callable[[int], Answer],
+    out: Callable[[Answer], int],
+) -> Answer:
+    """What *ask* gets with a slippage in whole bps that keeps the minimum of the *out* it promises.
+
+    Of servers that want the slippage before they say what comes out: asked a second time only where
+    the first slippage was too loose for *min_out*.
+    """
+    loose = max(0, options.max_slippage_bps - 1)
+    answer = ask(loose)
+    promised = out(answer)
+    minimum = least(options, promised, min_out)
+    if mul_div_down(promised, WHOLE_BPS - loose, WHOLE_BPS) >= minimum:
+        return answer
+    return ask(slippage_bps(promised, minimum))
+
+
 def offered(answer: Answer, *path: str | int) -> int:
-    """What an answer says that comes out, base units; raises BadReply for what cannot be."""
+    """What an answer says that comes out, base units; raises ProviderSilent for what cannot be."""
     found = sent(answer, *path)
     if not found > 0:
         raise answer.unreadable(f"{_name(path)} is nothing at all")
@@ -176,7 +197,7 @@ def offered(answer: Answer, *path: str | int) -> int:
 
 
 def sent(answer: Answer, *path: str | int) -> int:
-    """The value that an answer wants sent along, in wei; raises BadReply for what nobody has."""
+    """The wei that an answer wants sent along; raises ProviderSilent for what nobody has."""
     found = answer.whole(*path)
     if not found < _FAR_TOO_MANY:
         raise answer.unreadable(f"{_name(path)} is more than there is of anything")

@@ -112,7 +112,7 @@ class Velora:
     def quote(self, leg: Leg, sell_raw: int, account: Address, min_out: int, now: int) -> Quote:
         """A firm quote to sell exactly *sell_raw*: a price, then the call for it.
 
-        Raises NoRoute, Contradicted, Rejected, RateLimited, BadReply and Unreachable.
+        Raises NoRoute, Contradicted, Rejected and ProviderSilent.
         """
         server = self._server
         known = server.serving(leg, sell_raw)

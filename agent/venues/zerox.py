@@ -14,7 +14,6 @@ from agent.core.market import Edge
 from agent.core.money import Address, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.quote import Call, Quote
-from agent.errors import BadReply
 from agent.ports import AdapterIo, Read
 from agent.provider import About, ProviderChain, ProviderOptions
 from agent.venues._api import (
@@ -95,7 +94,7 @@ class ZeroX:
     def targets(self, chain: ChainId) -> Mapping[Address, str]:
         """AllowanceHolder, and the Settlers that the registry on chain knows as genuine now.
 
-        None of them where the registry has paused them. Raises Unavailable.
+        None of them where the registry has paused them, or does not say. Raises Unavailable.
         """
         known = self._options.chains.get(chain)
         if known is None:
@@ -114,7 +113,7 @@ class ZeroX:
     def quote(self, leg: Leg, sell_raw: int, account: Address, min_out: int, now: int) -> Quote:
         """A firm quote to sell exactly *sell_raw*: a price, then the call for it.
 
-        Raises NoRoute, Contradicted, Rejected, RateLimited, BadReply and Unreachable.
+        Raises NoRoute, Contradicted, Rejected and ProviderSilent.
         """
         server = self._server
         known = server.serving(leg, sell_raw)
@@ -179,10 +178,7 @@ class ZeroX:
             found = [_OWNER_OF.decode(now)[0]]
             found += [] if before is None else [_PREV.decode(before)[0]]
         except AbiError:
-            raise BadReply(
-                f"0x's registry on chain {known.chain} does not say which Settler is in use",
-                fix="check its address in chains.toml",
-            ) from None
+            return ()
         return tuple(Address(each) for each in dict.fromkeys(found) if int(each, 16))
 
 

@@ -266,8 +266,11 @@ def _address(said: Any) -> Address | None:
 def _at(values: Any, path: Path | None) -> Any:
     if path is None:
         return None
-    for index in path:
-        values = values[index]
+    try:
+        for index in path:
+            values = values[index]
+    except IndexError:
+        raise AbiError("an array has no item where one must be") from None
     return values
 
 

@@ -214,7 +214,7 @@ def _said(endpoint: Endpoint, body: JSON, secrets: tuple[str, ...]) -> str:
 
 def _secrets(headers: Mapping[str, str]) -> tuple[str, ...]:
     """What headers carry, whole and word by word: a server may repeat a key without its scheme."""
-    words = {part for text in headers.values() for part in (text, *text.split())}
+    words = {part for text in headers.values() for part in (text, *text.split())} - {""}
     return tuple(sorted(words, key=len, reverse=True))
 
 

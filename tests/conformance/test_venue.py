@@ -311,7 +311,9 @@ def test_layouts_are_keyed_by_selector_and_point_to_arguments_that_exist(rig: Ri
 def paths(layout: Layout) -> Iterator[tuple[Path, set[str]]]:
     """Every path of a layout, and the types that an argument of that meaning may have."""
     numbers = {"uint256"}
-    empty = {"uint160", "uint256", "bytes", "address[]", "uint256[]"}
+    empty = {"uint64", "uint160", "uint256", "address", "bytes", "address[]", "uint256[]"}
+    foreign = {"bytes", "bytes[]", "(uint256,uint256,uint256,bytes)[]"}
+    foreign |= {"(address,address,address,address,uint256,bytes,bool)[]"}
     compared = [path for pair in (*layout.equal, *layout.ordered) for path in pair]
     hops = {"bytes"} if layout.hops_form == "packed" else {"address[]"}
     for path, kinds in (
@@ -328,17 +330,17 @@ def paths(layout: Layout) -> Iterator[tuple[Path, set[str]]]:
         *((path, empty) for path in layout.zeros),
         *((path, {"address", "uint256"}) for path in compared),
         *((path, numbers) for path, _, _ in layout.masks),
-        *((path, {"bytes", "bytes[]"}) for path in layout.unread),
+        *((path, foreign) for path in layout.unread),
     ):
         if path is not None:
             yield path, kinds
 
 
 def kind_at(layout: Layout, path: Path) -> str:
-    types, kind = layout.types, ""
+    kind = "(" + ",".join(layout.types) + ")"
     for index in path:
-        kind = types[index]
-        types = Layout(signature=f"inner{kind}").types if kind.startswith("(") else ()
+        inside = Layout(signature=f"inner{kind}").types
+        kind = kind[:-2] if kind.endswith("[]") else inside[index]
     return kind
 
 

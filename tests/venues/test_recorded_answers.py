@@ -11,17 +11,20 @@ import pytest
 from replay_server import Replay, recorded, replaying
 from router_rig import swap_leg
 
+from agent.core.fees import FeeQuote
 from agent.core.money import NATIVE, Address, ChainId, Token
 from agent.core.quote import Allowance, Amount, Call, Meaning, Quote
 from agent.core.verdict import Refusal
-from agent.errors import BadReply, Contradicted, NoRoute, RateLimited, Rejected, Unavailable
+from agent.errors import Contradicted, NoRoute, ProviderSilent, Rejected, Unavailable
 from agent.ports import AdapterIo, Venue
 from agent.provider import ProviderChain, ProviderOptions
-from agent.venues import kyberswap, oneinch, velora, zerox
+from agent.venues import kyberswap, lifi, oneinch, velora, zerox
 from agent.wire.abi import encode
 from agent.wire.calldata import meaning
 from agent.wire.clock import SystemClock
 from agent.wire.http import HttpClient
+from agent.wire.keccak import selector
+from agent.wire.pace import ProviderHttp
 
 KEY = "canary-5e12e7"
 ETHEREUM, BASE = ChainId(1), ChainId(8453)
@@ -37,16 +40,29 @@ BASE_ETH = Token(BASE, NATIVE, 18, "ETH")
 BASE_WETH = Token(BASE, Address("0x4200000000000000000000000000000000000006"), 18, "WETH")
 BASE_USDC = Token(BASE, Address("0x833589fcd6edb6e08f4c7c32d4f71b54bda02913"), 6, "USDC")
 BASE_OTHER = Token(BASE, Address("0x9b8df6e244526ab5f6e6400d331db28c8fdddb55"), 18, "OTHER")
+BNB = Token(ChainId(56), NATIVE, 18, "BNB")
+WBNB = Token(ChainId(56), Address("0xbb4cdb9cbd36b01bd1cbaebf2de08d9173bc095c"), 18, "WBNB")
+BSC_USDT = Token(ChainId(56), Address("0x55d398326f99059ff775485246999027b3197955"), 18, "USDT")
+FTM = Token(ChainId(250), NATIVE, 18, "FTM")
+WFTM = Token(ChainId(250), Address("0x21be370d5312f44cb42ce377bc9b8a0cef1a4c83"), 18, "WFTM")
+SOLD_FTM = Token(ChainId(250), Address("0x039e2fb66102314ce7b64ce5ce3e5183bc94ad38"), 18, "ONE")
+BOUGHT_FTM = Token(ChainId(250), Address("0x3333b97138d4b086720b5ae8a7844b1345a33333"), 18, "TWO")
 
 ROUTERS = {
     "oneinch": "0x111111125421ca6dc452d289314280a0f8842a65",
     "kyberswap": "0x6131b5fae19ea4f9d964eac0408e4408b66337b5",
+    "lifi": "0x1231deb6f5749ef6ce6943a275a1d3e7486f4eae",
+    "odos": "0x0d05a7d3448512b78fa8a9e46c4872c88c4a0d05",
+    "openocean": "0x6352a56caadc4f1e25cd6c75970fa768a3304e64",
     "velora": "0x6a000f20005980200259b80c5102003040001068",
     "zerox": "0x0000000000001ff3684f28c67538d4d072c22734",
 }
 FACTS: dict[str, dict[str, Any]] = {
     "oneinch": {"router": ROUTERS["oneinch"]},
     "kyberswap": {"router": ROUTERS["kyberswap"], "slug": "base"},
+    "lifi": {"diamond": ROUTERS["lifi"]},
+    "odos": {"router": ROUTERS["odos"]},
+    "openocean": {"exchange": ROUTERS["openocean"]},
     "velora": {"augustus": ROUTERS["velora"]},
     "zerox": {
         "allowance_holder": ROUTERS["zerox"],
@@ -61,19 +77,36 @@ def chain(name: str, native: Token, wrapped: Token) -> ProviderChain:
     )
 
 
-def made(name: str, api: str, *, bps: int = 101) -> Venue:
-    chains = {ETHEREUM: chain(name, ETH, WETH), BASE: chain(name, BASE_ETH, BASE_WETH)}
-    options = ProviderOptions(api=api, chains=chains, max_slippage_bps=bps, key=lambda: KEY)
-    io = AdapterIo({}, SystemClock(), HttpClient(retries=0))
+class Gas:
+    """A node that knows what gas costs, and nothing else."""
+
+    def fees(self) -> FeeQuote:
+        return FeeQuote(3 * 10**9, 10**9)
+
+
+def made(name: str, api: str, *, bps: int = 101, key: str = KEY) -> Venue:
+    coins = {ETH: WETH, BASE_ETH: BASE_WETH, BNB: WBNB, FTM: WFTM}
+    chains = {coin.chain: chain(name, coin, wrapped) for coin, wrapped in coins.items()}
+    options = ProviderOptions(api=api, chains=chains, max_slippage_bps=bps, key=lambda: key)
+    nodes: Any = dict.fromkeys(chains, Gas())
+    io = AdapterIo(nodes, SystemClock(), ProviderHttp(HttpClient(retries=0), None))
     venue: Venue = import_module(f"agent.venues.{name}").make(options, io)
     return venue
 
 
 def ask(
-    name: str, replay: Replay, sell: Token, buy: Token, raw: int, account: Address = ME
+    name: str,
+    replay: Replay,
+    sell: Token,
+    buy: Token,
+    raw: int,
+    account: Address = ME,
+    *,
+    least: int = 1,
+    key: str = KEY,
 ) -> Quote:
     leg = swap_leg(sell, buy, raw)
-    return made(name, replay.api).quote(leg, raw, account, 1, NOW)
+    return made(name, replay.api, key=key).quote(leg, raw, account, least, NOW)
 
 
 def means(name: str, quote: Quote, account: Address) -> Meaning:
@@ -258,7 +291,171 @@ def test_documented_quote_that_calls_a_settler_with_tokens_is_contradicted() -> 
     assert "99" == built.query["slippageBps"]
 
 
-FIRST = {"oneinch": "/quote", "kyberswap": "/routes", "velora": "/prices", "zerox": "/price"}
+ODOS_LEAST = 10_879_549_717_191_319_552 * 9_999 // 10_000
+
+
+def odos_answers() -> dict[str, tuple[int, Any]]:
+    path = recorded("venues", "odos")["quote"]["body"]
+    assembled = {
+        "gasEstimate": 487_759,
+        "outputTokens": [{"tokenAddress": BOUGHT_FTM.address, "amount": path["outAmounts"][0]}],
+        "transaction": {
+            "to": ROUTERS["odos"],
+            "from": ME,
+            "data": "0x30f80b4c",
+            "value": "0",
+            "chainId": 250,
+        },
+    }
+    return {"/sor/quote/v3": (200, path), "/sor/assemble": (200, assembled)}
+
+
+def test_recorded_path_of_odos_is_assembled_by_its_number() -> None:
+    with replaying(odos_answers()) as replay:
+        quote = ask("odos", replay, SOLD_FTM, BOUGHT_FTM, 4 * 10**20)
+    asked, built = replay.asked
+    # A number, digit by digit: percent, one whole bp below the policy's.
+    assert (1.0, False) == (asked.body["slippageLimitPercent"], asked.body["compact"])
+    assert (
+        "0x039e2fB66102314Ce7b64Ce5Ce3E5183bc94aD38"
+        == (asked.body["inputTokens"][0]["tokenAddress"])
+    )
+    assert "59bf7e360f6123c44c5a788a63f16b97" == built.body["pathId"]
+    assert (10_879_549_717_191_319_552, 487_759) == (quote.amount_out, quote.gas)
+    assert KEY == asked.headers["x-api-key"]
+
+
+def test_server_that_wants_slippage_first_is_asked_again_where_it_was_too_loose() -> None:
+    with replaying(odos_answers()) as replay:
+        quote = ask("odos", replay, SOLD_FTM, BOUGHT_FTM, 4 * 10**20, least=ODOS_LEAST)
+    loose, tight, _ = replay.asked
+    assert (1.0, 0) == (loose.body["slippageLimitPercent"], tight.body["slippageLimitPercent"])
+    assert ODOS_LEAST == quote.min_amount_out
+
+
+def test_optional_key_is_not_sent_where_there_is_none() -> None:
+    with replaying(odos_answers()) as replay:
+        ask("odos", replay, SOLD_FTM, BOUGHT_FTM, 4 * 10**20, key="")
+    assert ["x-api-key" in each.headers for each in replay.asked] == [False, False]
+    with replaying({"/quote": (404, {"code": 1002})}) as replay:
+        for key in ("", KEY):
+            with pytest.raises(NoRoute):
+                ask("lifi", replay, USDC, WETH, 10**6, key=key)
+    assert [False, True] == ["x-lifi-api-key" in each.headers for each in replay.asked]
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"inTokens": [USDC.address]}, "pair of tokens"),
+        ({"outTokens": [USDC.address]}, "pair of tokens"),
+        ({"inAmounts": ["5"]}, "amount"),
+    ],
+)
+def test_path_about_another_swap_is_contradicted(change: dict[str, Any], what: str) -> None:
+    answers = odos_answers()
+    answers["/sor/quote/v3"] = (200, {**answers["/sor/quote/v3"][1], **change})
+    with (
+        replaying(answers) as replay,
+        pytest.raises(Contradicted, match=f"another {what} than was asked for"),
+    ):
+        ask("odos", replay, SOLD_FTM, BOUGHT_FTM, 4 * 10**20)
+
+
+def test_documented_answer_of_openocean_lacks_its_call() -> None:
+    swap = recorded("venues", "openocean")["swap"]["body"]
+    answer = {**swap, "data": {**swap["data"], "chainId": 56, "from": ME}}
+    answers = {"/quote": (200, swap), "/swap": (200, answer)}
+    with (
+        replaying(answers) as replay,
+        pytest.raises(ProviderSilent, match=r"data\.data is no text"),
+    ):
+        ask("openocean", replay, BNB, BSC_USDT, 5 * 10**18)
+    asked, built = replay.asked
+    assert ("/api/56/quote", "/api/56/swap") == (asked.path, built.path)
+    assert ("5000000000000000000", "4000000000") == (
+        built.query["amountDecimals"],
+        built.query["gasPriceDecimals"],
+    )
+    assert "0.99" == built.query["slippage"]
+
+
+def test_recorded_bridge_of_lifi_is_no_swap() -> None:
+    step = recorded("venues", "lifi")["quote"]["body"]
+    told = step["transactionRequest"]
+    call = Call(ETHEREUM, Address(told["to"].lower()), 0, told["data"])
+    said = meaning(call, lifi.LAYOUTS, account=ME)
+    assert isinstance(said, Refusal)
+    assert "unknown selector 0x1794958f" in said.why
+    with replaying({"/quote": (200, step)}) as replay, pytest.raises(Contradicted):
+        ask("lifi", replay, USDC, WETH, 10**6)
+    assert "0.01" == replay.asked[0].query["slippage"]
+
+
+ZERO = Address("0x" + "00" * 20)
+
+
+def lifi_call(name: str, *swaps: tuple[str, str, int], single: bool = False) -> Meaning | Refusal:
+    (layout,) = [each for each in lifi.LAYOUTS.values() if each.name == name]
+    told: list[Any] = [
+        (ROUTERS["odos"], ROUTERS["odos"], sell, buy, raw, b"swap", True)
+        for sell, buy, raw in swaps
+    ]
+    fields = (b"\1" * 32, "rebalancer", "", ME, 990, told[0] if single else told)
+    data = selector(layout.signature) + encode(layout.types, fields).hex()
+    return meaning(Call(ETHEREUM, Address(ROUTERS["lifi"]), 0, data), lifi.LAYOUTS, account=ME)
+
+
+@pytest.mark.parametrize("middle", [[], [(USDC.address, USDC.address, 997)]])
+def test_swaps_in_a_row_of_lifi_sell_the_first_and_buy_the_last(middle: list[Any]) -> None:
+    swaps = [(USDC.address, USDC.address, 1_000), *middle, (USDC.address, WETH.address, 997)]
+    said = lifi_call("swapTokensMultipleV3ERC20ToERC20", *swaps)
+    assert isinstance(said, Meaning)
+    assert (ME, USDC.address, 1_000, WETH.address, 990, True) == (
+        said.recipient,
+        said.sell,
+        said.amount_in,
+        said.buy,
+        said.min_out,
+        said.unread,
+    )
+
+
+def test_gas_coin_of_lifi_is_that_of_the_function() -> None:
+    bought = lifi_call("swapTokensSingleV3ERC20ToNative", (USDC.address, ZERO, 5), single=True)
+    sold = lifi_call("swapTokensSingleV3NativeToERC20", (ZERO, USDC.address, 5), single=True)
+    assert isinstance(bought, Meaning)
+    assert isinstance(sold, Meaning)
+    assert (USDC.address, NATIVE) == (bought.sell, bought.buy)
+    assert (NATIVE, USDC.address) == (sold.sell, sold.buy)
+
+
+@pytest.mark.parametrize(
+    ("name", "swaps"),
+    [
+        ("swapTokensMultipleV3ERC20ToERC20", []),
+        ("swapTokensMultipleV3ERC20ToNative", [(USDC.address, WETH.address, 5)]),
+        ("swapTokensMultipleV3NativeToERC20", [(USDC.address, WETH.address, 5)]),
+    ],
+    ids=["no swap", "buys no coin", "sells no coin"],
+)
+def test_call_of_lifi_that_does_not_do_what_its_function_says_is_not_understood(
+    name: str, swaps: list[tuple[str, str, int]]
+) -> None:
+    said = lifi_call(name, *swaps)
+    assert isinstance(said, Refusal)
+    assert "G101" == said.code
+
+
+FIRST = {
+    "kyberswap": "/routes",
+    "lifi": "/quote",
+    "odos": "/sor/quote/v3",
+    "oneinch": "/quote",
+    "openocean": "/quote",
+    "velora": "/prices",
+    "zerox": "/price",
+}
 
 NOES: list[tuple[str, int, Any, type[Unavailable]]] = [
     ("oneinch", 400, {"error": "Bad Request", "description": "insufficient liquidity"}, NoRoute),
@@ -268,7 +465,7 @@ NOES: list[tuple[str, int, Any, type[Unavailable]]] = [
         "oneinch",
         429,
         {"message": "The limit of requests per second has been exceeded"},
-        RateLimited,
+        ProviderSilent,
     ),
     *(
         ("kyberswap", 400, error, NoRoute if error["code"] not in {4000, 4990} else Rejected)
@@ -280,13 +477,22 @@ NOES: list[tuple[str, int, Any, type[Unavailable]]] = [
     ("velora", 400, recorded("venues", "velora")["errors"]["body"]["no_route"], NoRoute),
     ("velora", 400, recorded("venues", "velora")["errors"]["body"]["prices_400"], Rejected),
     ("velora", 400, {"error": "ESTIMATED_LOSS_GREATER_THAN_MAX_IMPACT"}, NoRoute),
+    ("lifi", 404, {"message": "No available quotes", "code": 1002}, NoRoute),
+    ("lifi", 404, {"message": "not found", "code": 1003}, NoRoute),
+    ("lifi", 400, {"message": "too often", "code": 1005}, ProviderSilent),
+    ("lifi", 400, {"message": "/fromToken must be", "code": 1011}, Rejected),
+    ("odos", 400, {"detail": "No viable path", "traceId": "1", "errorCode": 2000}, NoRoute),
+    ("odos", 400, {"detail": "Invalid chain id", "traceId": "1", "errorCode": 4001}, Rejected),
+    ("openocean", 200, {"code": 500, "error": "No avail liquidity"}, NoRoute),
+    ("openocean", 200, {"code": 429, "error": "slow down"}, ProviderSilent),
+    ("openocean", 200, {"code": 400, "error": "account is required"}, Rejected),
     ("zerox", 200, {"liquidityAvailable": False, "zid": "0x11"}, NoRoute),
     ("zerox", 400, {"name": "TOKEN_NOT_SUPPORTED", "message": "no"}, NoRoute),
     ("zerox", 400, {"name": "INPUT_INVALID", "message": "The input is invalid"}, Rejected),
     ("zerox", 403, {"name": "UNAUTHORIZED", "message": f"who is {KEY}?"}, Rejected),
     ("zerox", 404, b"<html>", Rejected),
     ("velora", 404, ["no object"], Rejected),
-    *((name, 200, {}, BadReply) for name in FIRST),
+    *((name, 200, {}, ProviderSilent) for name in FIRST),
 ]
 
 

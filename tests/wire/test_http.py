@@ -267,6 +267,14 @@ def test_refusal_whose_body_is_no_json_has_none() -> None:
     assert (403, None) == (told.status, told.reply)
 
 
+def test_key_that_is_empty_takes_nothing_out_of_what_a_server_says() -> None:
+    with (
+        faulty_node(replies('{"message": "no key"}', status="401 Who")) as node,
+        pytest.raises(Rejected, match="HTTP status 401: no key"),
+    ):
+        client().get(f"{node.url}/x", {}, headers={"X-Key": ""})
+
+
 def test_wish_to_be_left_alone_is_kept_in_seconds() -> None:
     limited = replies("{}", status="429 Slow down", headers="Retry-After: 7\r\n")
     with faulty_node(limited) as node:
