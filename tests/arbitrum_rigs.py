@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,22 @@ from agent.core.plan import Leg, Sell
 from agent.core.quote import Call, Quote
 from agent.lab.providers._arbitrum_contracts import (
     BRIDGE,
+    CHILD_GATEWAY,
     CONFIRM_PERIOD_BLOCKS,
+    GATEWAY,
     INBOX,
     OUTBOX,
+    RETRYABLES,
+    ROUTER,
 )
 from agent.lab.puppet import Puppet, Tx
 from agent.lab.rollups import ARB_SYS, NODE_INTERFACE
 from agent.lab.world import World
 from agent.lab.worlds import Worlds, open_worlds
 from agent.ports import AdapterIo, Node, Track
-from agent.provider import ProviderChain, ProviderOptions
+from agent.provider import FactValue, ProviderChain, ProviderOptions
 from agent.wire.clock import SystemClock
+from agent.wire.erc20 import approve
 
 NEAR, FAR = ChainId(1), ChainId(42161)
 KEY = "0x" + "a4b1" * 16
@@ -38,9 +43,22 @@ STRANGER = Address("0x" + "57a6e" * 8)
 CONFIRMATIONS = 2
 ETHER = 10**18
 ME = "canonical_arbitrum"
-FACTS: dict[ChainId, dict[str, int | str]] = {
-    NEAR: {"child": FAR, "inbox": INBOX, "bridge": BRIDGE, "outbox": OUTBOX},
-    FAR: {"parent": NEAR, "arb_sys": ARB_SYS, "node_interface": NODE_INTERFACE},
+FACTS: dict[ChainId, dict[str, FactValue]] = {
+    NEAR: {
+        "child": FAR,
+        "inbox": INBOX,
+        "bridge": BRIDGE,
+        "outbox": OUTBOX,
+        "router": ROUTER,
+        "gateways": {"WBTC": GATEWAY},
+    },
+    FAR: {
+        "parent": NEAR,
+        "arb_sys": ARB_SYS,
+        "node_interface": NODE_INTERFACE,
+        "retryables": RETRYABLES,
+        "gateways": {"WBTC": CHILD_GATEWAY},
+    },
 }
 PERIOD_SECONDS = CONFIRM_PERIOD_BLOCKS * 12
 
@@ -49,11 +67,12 @@ def provider_chain(world: World, *, confirmations: int = CONFIRMATIONS) -> Provi
     chain = ChainId(world.chain_id)
     weth = world.place.tokens["WETH"]
     wrapped = Token(chain, Address(weth.address), 18, "WETH")
+    wbtc = Token(chain, Address(world.place.tokens["WBTC"].address), 8, "WBTC")
     return ProviderChain(
         chain=chain,
         native=native(chain),
         wrapped=wrapped,
-        tokens={"ETH": wrapped},
+        tokens={"ETH": wrapped, "WBTC": wbtc},
         facts=FACTS[chain],
         code_hashes={Address(at): code for at, code in world.code_hashes.items()},
         confirmations=confirmations,
@@ -96,6 +115,11 @@ class Rollup:
             min_buy=1,
         )
 
+    def token_leg(self, raw: int = 10**7) -> Leg:
+        sold, bought = self.token(NEAR, "WBTC"), self.token(FAR, "WBTC")
+        wanted = self.leg(inward=True, raw=raw)
+        return replace(wanted, sell=Sell(sold, raw), buy=bought)
+
     def now(self, chain: ChainId = NEAR) -> int:
         return self.nodes[chain].block().timestamp
 
@@ -105,9 +129,11 @@ class Rollup:
 
     def deposit(self, leg: Leg) -> Receipt:
         """The wallet sends what its quote says."""
-        call = self.quote(leg).payload
-        assert isinstance(call, Call)
-        return self.sent(call)
+        quote = self.quote(leg)
+        assert isinstance(quote.payload, Call)
+        for each in quote.allowances:
+            self.sent(approve(NEAR, each.amount.token.address, each.spender, each.amount.raw))
+        return self.sent(quote.payload)
 
     def sent(self, call: Call, account: Address = WALLET) -> Receipt:
         sender = Puppet(self.worlds[call.chain].rpc, account)
@@ -117,9 +143,9 @@ class Rollup:
     def track(self, leg: Leg, deposit: Receipt, later: int = 0) -> Track:
         return self.bridge.track(leg, deposit, leg.sell.fixed_raw, 0, self.now() + later)
 
-    def held(self, chain: ChainId, account: Address = WALLET) -> int:
-        coin, node = native(chain), self.nodes[chain]
-        return node.balances(account, [coin], node.block().number)[coin]
+    def held(self, chain: ChainId, account: Address = WALLET, token: Token | None = None) -> int:
+        wanted, node = token or native(chain), self.nodes[chain]
+        return node.balances(account, [wanted], node.block().number)[wanted]
 
     def turn(self) -> None:
         self.worlds.turn()
@@ -169,7 +195,7 @@ def clean_rollup(rollup: Rollup) -> Iterator[Rollup]:
     snapshot = worlds.snapshot()
     heads = [world.head()[1] for world in worlds.values()]
     worlds.set_time(max(SystemClock().now(), *heads) + 1)
-    worlds.fund(WALLET, {NEAR: {"ETH": 3 * ETHER}, FAR: {"ETH": 3 * ETHER}})
+    worlds.fund(WALLET, {NEAR: {"ETH": 3 * ETHER, "WBTC": 10**8}, FAR: {"ETH": 3 * ETHER}})
     rollup.bridge = rollup.made()
     yield rollup
     worlds.revert(snapshot)

@@ -53,7 +53,10 @@ class ArbitrumRun:
         self.react: Callable[[f.Fact], None] = lambda _fact: None
         self.wrapped: Callable[[Bridge], Bridge] = lambda bridge: bridge
         self.tokens = {
-            chain: (native(chain), rollup.token(chain, "WETH"), rollup.token(chain, "USDC"))
+            chain: (
+                native(chain),
+                *(rollup.token(chain, each) for each in ("WETH", "USDC", "WBTC")),
+            )
             for chain in (NEAR, FAR)
         }
 
@@ -74,9 +77,11 @@ class ArbitrumRun:
         return sum(each.receipt.fee for each in mined if chains[each.intent] == chain)
 
     def prices(self) -> Prices:
-        known = {"ETH": "3000", "USDC": "1"}
+        known = {"ETH": "3000", "USDC": "1", "WBTC": "60000"}
         asset_of: dict[Token, str] = {
-            token: token.symbol.removeprefix("W") for ts in self.tokens.values() for token in ts
+            token: "ETH" if token.symbol == "WETH" else token.symbol
+            for tokens in self.tokens.values()
+            for token in tokens
         }
         return Prices({name: price(name, text) for name, text in known.items()}, {}, asset_of)
 

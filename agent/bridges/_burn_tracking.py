@@ -22,7 +22,7 @@ from agent.bridges._burns import Burns, Mint
 from agent.bridges._domains import Domain, Domains
 from agent.bridges._iris import Attested, Iris, Unattested, fee_of
 from agent.core.intent import Draft, Receipt
-from agent.core.money import NATIVE, Address, Amount, ChainId, Token
+from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.quote import Call
 from agent.core.wording import span, whole
@@ -220,7 +220,7 @@ class BurnTracker:
         orders = [appointed] if threshold == 1 else [appointed, SET_THRESHOLD.encode(1)]
         return Delivery(
             calls=(Call(far.chain, far.transmitter, 0, CLAIM.encode(message, _NOBODYS)),),
-            needs=Amount(Token(far.chain, NATIVE, 18, "gas coin"), 0),
+            needs=Amount(far.native, 0),
             played=tuple(
                 (_address(chief), Call(far.chain, far.transmitter, 0, order)) for order in orders
             ),
@@ -231,8 +231,9 @@ class BurnTracker:
         nonce = keccak256(burn.log.transaction.encode() + burn.log.index.to_bytes(8))
         if not burn.message.wants_fast:
             return burn.message.filled_in(nonce=nonce, finality=STANDARD, fee=0)
-        bps = self._iris.fees(self._domains[burn.origin].number, far.number)[FAST]
-        fee = min(fee_of(burn.amount, bps), burn.message.max_fee)
+        bps = self._iris.fees(self._domains[burn.origin].number, far.number).get(FAST)
+        most = burn.message.max_fee
+        fee = most if bps is None else min(fee_of(burn.amount, bps), most)
         return burn.message.filled_in(nonce=nonce, finality=FAST, fee=fee)
 
     def _read(self, far: Domain, *reads: Read) -> list[int]:

@@ -37,19 +37,18 @@ _BODY_FEE, _BODY_END = 164, 228
 """The part of a burn message that the attester fills in."""
 
 
+Key = tuple[int | None, int, bytes]
+"""What a burn and its mint have in common: the far chain, the domain that was left, and the message
+but for what the attester fills in. Burns that are all alike share it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mint:
     """Something minted: the log of its message, and the one of the money, which comes before."""
 
     received: Log
-    body: bytes
-    source: int
     minted: Log
-
-    @property
-    def key(self) -> tuple[int, bytes]:
-        """What a burn and its mint have in common; burns that are all alike share it."""
-        return self.source, _bare(self.body)
+    key: Key
 
     @property
     def place(self) -> tuple[str, int]:
@@ -64,7 +63,8 @@ class Burns:
         self._domains = domains
         self._nodes = nodes
         self._starts: dict[tuple[ChainId, ChainId, int], int] = {}
-        self._taken: dict[tuple[str, int], bytes] = {}
+        self._taken: dict[tuple[str, int], str] = {}
+        self._alike: dict[Key, set[str]] = {}
 
     def burn_of(self, leg: Leg, receipt: Receipt) -> Burn | str | None:
         """The burn that a transaction of ours made, by its own logs.
@@ -124,31 +124,38 @@ class Burns:
         for log in node.logs(query):
             for mint in self._mints(far, node.logs_of(log.transaction)):
                 if mint.received == log and mint.key == _key(burn):
-                    self._taken[mint.place] = burn.message.raw + burn.log.transaction.encode()
-                    return mint
+                    return self._owned(mint, burn)
         raise BadReply(
             f"chain {far.chain} took message 0x{nonce.hex()}, and no log of that is of our burn",
             fix="wait for the node; if it stays, its answers or Circle's cannot be trusted",
         )
 
     def mint_by_logs(self, far: Domain, burn: Burn, head: int) -> Mint | None:
-        """The same without a nonce: the one mint for our wallet that is as the burn was.
+        """The same without a nonce: a mint for our wallet that is as the burn was.
 
-        None also where several are alike, since nobody could say which is whose.
+        None also while there are fewer or more of these than burns that are alike, as far as we
+        follow them, since nobody could say which is whose.
         """
         account = address_in(burn.message.mint_recipient)
         if account is None:
             return None
-        mine = burn.message.raw + burn.log.transaction.encode()
+        mine, start = burn.log.transaction, self._far_start(far, burn)
         found = [
-            mint
-            for mint in self._minted_for(far, account, self._far_start(far, burn), head)
-            if mint.key == _key(burn) and self._taken.get(mint.place, mine) == mine
+            mint for mint in self._minted_for(far, account, start, head) if mint.key == _key(burn)
         ]
-        if len(found) != 1:
+        owners = {mint.place: self._taken.get(mint.place, "") for mint in found}
+        waiting = self._alike.setdefault(_key(burn), set())
+        waiting.add(mine)
+        free = [mint for mint in found if owners[mint.place] in {"", mine}]
+        if mine not in owners.values() and len(free) != len(waiting - set(owners.values())):
             return None
-        self._taken[found[0].place] = mine
-        return found[0]
+        owned = [mint for mint in free if owners[mint.place] == mine]
+        return self._owned((owned or free)[0], burn)
+
+    def _owned(self, mint: Mint, burn: Burn) -> Mint:
+        """The mint, which is no other burn's from now on."""
+        self._taken[mint.place] = burn.log.transaction
+        return mint
 
     def measured(self, far: Domain, burn: Burn, mint: Mint) -> Amount | None:
         """What a mint brought, by the messenger's and the token's own logs; None for nothing."""
@@ -187,9 +194,9 @@ class Burns:
                 found.append(burn)
         return found
 
-    def _minted_keys(self, made: Sequence[Burn]) -> Counter[tuple[int, bytes]]:
+    def _minted_keys(self, made: Sequence[Burn]) -> Counter[Key]:
         """How often was minted what those burns want, since the first of them, by key."""
-        found: Counter[tuple[int, bytes]] = Counter()
+        found: Counter[Key] = Counter()
         firsts: dict[tuple[ChainId, Address], Burn] = {}
         for burn in made:
             account = address_in(burn.message.mint_recipient)
@@ -220,7 +227,8 @@ class Burns:
             elif log.address == far.transmitter and RECEIVED.is_in(log):
                 told = _read(RECEIVED.decode, log)
                 if minted is not None and told["sender"] == far.messenger_word:
-                    yield Mint(log, told["messageBody"], told["sourceDomain"], minted)
+                    key = (far.chain, told["sourceDomain"], _bare(told["messageBody"]))
+                    yield Mint(log, minted, key)
                 minted = None
 
     def _far_start(self, far: Domain, burn: Burn) -> int:
@@ -253,8 +261,8 @@ def _sent(log: Log) -> BurnMessage | None:
         return None
 
 
-def _key(burn: Burn) -> tuple[int, bytes]:
-    return burn.message.source, _bare(burn.message.body)
+def _key(burn: Burn) -> Key:
+    return burn.to_chain, burn.message.source, _bare(burn.message.body)
 
 
 def _bare(body: bytes) -> bytes:

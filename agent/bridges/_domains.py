@@ -21,6 +21,7 @@ class Domain:
 
     chain: ChainId
     number: int
+    native: Token
     usdc: Token
     messenger: Address
     transmitter: Address

@@ -27,7 +27,7 @@ FOREIGN_PROOFS = 4
 CHALLENGER_WINS, DEFENDER_WINS = 1, 2
 """`GameStatus`; 0 is in progress."""
 
-NOBODY = Address("0x" + "00" * 20)
+ADDRESS_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,7 @@ class Game:
     """One output of the rollup that somebody stated; `index` is its place among all games."""
 
     index: int
+    address: Address
     timestamp: int
     root: bytes
     block: int
@@ -111,13 +112,21 @@ class Portals:
         return tuple(
             Game(
                 index=index,
+                # Type, time and contract are packed into one word (LibGameId).
+                address=Address("0x" + packed[-ADDRESS_BYTES:].hex()),
                 timestamp=timestamp,
                 root=root,
                 # Other kinds of games say more after it.
                 block=int.from_bytes(extra[:WORD_BYTES], "big"),
             )
-            for index, _, timestamp, root, extra in games
+            for index, packed, timestamp, root, extra in games
         )
+
+    def has_fallen(self, way: Way, game: Address, at: int) -> bool:
+        """Whether the guardian has voided a game, or its challenger has won."""
+        (status,) = self._all(way, [(game, GAME["status"], ())], at)
+        (void,) = self._some(way, [(way.portal, PORTAL["disputeGameBlacklist"], (game,))], at)
+        return bool(void) or status == CHALLENGER_WINS
 
     def proofs(
         self, way: Way, made: Withdrawal, account: Address, rules: Rules, at: int

@@ -125,18 +125,22 @@ class Tracker:
     def rehearse(self, leg: Leg, receipt: Receipt) -> Delivery | None:
         """What only the rollup itself may send to deliver a deposit; None once it is delivered.
 
-        None of a withdrawal too: what its claims rest on takes days, and no fork can be told it.
+        Of a withdrawal the same payment: what its claims rest on takes days, and no fork has it.
         """
         found = self._sent(leg, receipt, leg.planned_sell.raw)
-        if not isinstance(found, _Sent) or found.route.withdraws:
+        if not isinstance(found, _Sent):
             return None
         on, message = found.route, found.message
         head = self._nodes[on.far.chain].block().number
         ((delivered, _),) = self._messages.states(on.far, [message], head)
         if delivered:
             return None
+        there, coming = on.far.chain, Amount(on.far.native, message.amount)
+        if on.withdraws:
+            call = Call(there, message.to, message.amount, "0x")
+            return Delivery(calls=(call,), needs=coming, brings=coming)
         speaker = Address(f"0x{(int(on.near.messenger, 16) + ALIAS) % 2**160:040x}")
-        call = Call(on.far.chain, on.far.messenger, message.value, message.relay)
+        call = Call(there, on.far.messenger, message.value, message.relay)
         nothing = Amount(on.far.native, 0)
         return Delivery(calls=(), needs=nothing, played=((speaker, call),))
 

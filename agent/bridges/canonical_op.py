@@ -29,9 +29,12 @@ __all__ = ["ABOUT", "CanonicalOp", "make"]
 
 ABOUT = About(title="OP stack")
 
-DEPOSIT_GAS, WITHDRAW_GAS = 400_000, 160_000
-"""Gas of a transfer, measured on local chains. A deposit burns most of it to pay for its execution
-on the rollup, and less where Ethereum's base fee is above 1 gwei."""
+DEPOSIT_GAS, WITHDRAW_GAS = 135_000, 160_000
+"""Gas of a transfer, measured on local chains, without what a deposit burns."""
+
+BURNED_GAS, BURNED_PRICE = 370_000, 10**9
+"""A deposit pays for its gas on the rollup by burning some of Ethereum's: so much at a base fee of
+1 gwei (wei per gas) or less, in proportion less above (ResourceMetering.sol, while few deposit)."""
 
 CLAIMS_GAS = 800_000
 """Gas on Ethereum of proving (some 450 000 with mainnet's paths of eight nodes) and of finalising a
@@ -89,7 +92,7 @@ class CanonicalOp:
             if on is None or not size > 0:
                 continue
             try:
-                seconds = self._seconds(on)
+                seconds, gas = self._seconds(on), self._gas(on)
             except Unavailable:
                 continue
             found.append(
@@ -98,7 +101,7 @@ class CanonicalOp:
                     sell=sell,
                     buy=buy,
                     ladder=((size, size),),
-                    gas=_gas(on),
+                    gas=gas,
                     seconds=seconds,
                     data_bytes=TRANSFER_BYTES,
                     far_gas=CLAIMS_GAS if on.withdraws else 0,
@@ -115,6 +118,13 @@ class CanonicalOp:
         rules = self._portals.rules(way, head)
         clock = self._portals.clock(way, rules, head)
         return PROPOSAL_SECONDS + max(rules.maturity, clock + rules.air_gap)
+
+    def _gas(self, on: Route) -> int:
+        """Gas of the transfer at Ethereum's base fee now; raises Unavailable."""
+        if on.withdraws:
+            return WITHDRAW_GAS
+        base_fee = self._io.nodes[on.near.chain].fees().base_fee_per_gas
+        return DEPOSIT_GAS + BURNED_GAS * BURNED_PRICE // max(BURNED_PRICE, base_fee)
 
     def quote(
         self,
@@ -140,7 +150,7 @@ class CanonicalOp:
             allowances=(),
             payload=Call(on.near.chain, on.near.bridge, sell_raw, bridge_data(account)),
             expires=now + QUOTE_SECONDS,
-            gas=_gas(on),
+            gas=self._gas(on),
             route="OP stack",
         )
 
@@ -188,10 +198,6 @@ class CanonicalOp:
     ) -> Delivery | None:
         """What the rollup or its portal would send on the far chain; None once it is delivered."""
         return self._tracker.rehearse(leg, deposit)
-
-
-def _gas(on: Route) -> int:
-    return WITHDRAW_GAS if on.withdraws else DEPOSIT_GAS
 
 
 def _address(answer: bytes | None) -> Address | None:

@@ -52,6 +52,9 @@ FAR_GAS = 200_000
 BURN_BYTES, APPROVAL_BYTES = 370, 190
 """Bytes of the two signed transactions: 228 and 68 of calldata, and the transaction's own."""
 
+CLAIM_BYTES = 788
+"""Bytes of the signed claim: 676 of calldata with two signatures, and the transaction's own."""
+
 QUOTE_SECONDS = 300
 """A fee is asked for anew after this, and a burn that is not mined by then is taken back."""
 
@@ -168,6 +171,8 @@ class Cctp:
         fee, most = max(way.fee(sell_raw), least), max(way.most_fee(sell_raw), least)
         if not (most < sell_raw):
             raise _no_way(leg, "would keep all of it as its fee")
+        if not self._can_claim(far, account):
+            raise _no_way(leg, "needs gas there for the claim, which your wallet does not have")
         data = deposit_data(
             amount=sell_raw,
             domain=far.number,
@@ -223,6 +228,12 @@ class Cctp:
         if not (raw <= (limit or 0)):
             raise _no_way(leg, f"burns at most {limit} base units at once")
         return least or 0
+
+    def _can_claim(self, far: Domain, account: Address) -> bool:
+        """Whether the wallet could pay for a claim there now; what is burnt waits if it cannot."""
+        node = self._io.nodes[far.chain]
+        held = node.balances(account, [far.native], node.block().number)[far.native]
+        return held >= node.fees().expected(FAR_GAS, CLAIM_BYTES)
 
     def _read(self, chain: ChainId, *reads: Read) -> list[int | None]:
         """Answers as numbers, None where the contract has none."""
@@ -314,6 +325,7 @@ def _domain(found: ProviderChain) -> Domain:
     return Domain(
         chain=found.chain,
         number=found.number("domain"),
+        native=found.native,
         usdc=found.tokens["USDC"],
         messenger=messenger,
         transmitter=transmitter,

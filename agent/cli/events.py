@@ -33,7 +33,7 @@ class Teller:
         self._run = run.id
         for known in run.intents.values():
             self._intents[known.intent.id] = known.attempts[0].reserved
-            for number, digest in known.hashes:
+            for number, digest in known.names:
                 self._hashes[known.intent.id, number] = digest
             if not known.quiet:
                 body = {"state": _where(known), **self._tx(known.intent.id, _newest(known))}
@@ -77,7 +77,7 @@ class Teller:
                 kind = [("tx.replaced", self._tx(fact.intent.id, fact.attempt))]
                 return kind if fact.attempt else []
             case f.Signed():
-                self._hashes[fact.intent, fact.attempt] = getattr(fact.payload, "hash", "")
+                self._hashes[fact.intent, fact.attempt] = fact.payload.name
                 return [("tx.signed", self._tx(fact.intent, fact.attempt))]
             case f.Submitted():
                 body = self._tx(fact.intent, fact.attempt)
@@ -87,8 +87,8 @@ class Teller:
                 body = self._tx(fact.intent, fact.attempt)
                 gas = {"ok": fact.receipt.ok, "gas_used": fact.receipt.gas_used}
                 return [("tx.mined", {**body, **gas, "fee": str(fact.receipt.fee)})]
-            case f.Unmined():
-                return [("tx.unmined", self._tx(fact.intent, 0))]
+            case f.Unmined() | f.Filled() | f.Expired():
+                return [self._turned(fact)]
             case f.Settled() | f.Arrived() | f.Refunded() | f.Unlanded() | f.Deferred():
                 return [self._landing(fact)]
             case f.ForeignInflow():
@@ -130,6 +130,16 @@ class Teller:
             }
         return {**body, "hash": self._hashes.get((intent, attempt), "")}
 
+    def _turned(self, fact: f.Unmined | f.Filled | f.Expired) -> tuple[str, dict[str, Any]]:
+        """What others have made of something that was sent."""
+        from agent.cli import present
+
+        body = self._tx(fact.intent, 0)
+        if not isinstance(fact, f.Filled):
+            return "tx.unmined" if isinstance(fact, f.Unmined) else "order.ended", body
+        sides = {"sold": present.amount(fact.sold), "bought": present.amount(fact.bought)}
+        return "order.filled", {**body, **sides}
+
     def _landing(
         self, fact: f.Settled | f.Arrived | f.Refunded | f.Unlanded | f.Deferred
     ) -> tuple[str, dict[str, Any]]:
@@ -165,13 +175,15 @@ def _better_refused(fact: f.Quoted) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _newest(known: IntentState) -> int:
-    return known.hashes[-1][0] if known.hashes else 0
+    return known.names[-1][0] if known.names else 0
 
 
 def _where(known: IntentState) -> str:
     last = known.live[-1]
     if last.signed is None:
         return "reserved, not signed"
+    if known.can_be_filled:
+        return "signed order, not filled yet"
     return "signed, unknown whether sent" if last.submitted is None else "sent, not yet mined"
 
 
@@ -204,6 +216,10 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "tx.unmined": lambda b: (
         f"  {b['leg']}   a reorganisation took {b['intent']} away: sending again"
     ),
+    "order.filled": lambda b: (
+        f"  {b['leg']} ✓ filled    {_amount(b['sold'])} → {_amount(b['bought'])}"
+    ),
+    "order.ended": lambda b: f"  {b['leg']}   order     {b['hash'][:10]}… can be filled no more",
     "leg.unarrived": lambda b: (
         f"  {b['leg']}   a reorganisation took its arrival away: waiting for it again"
     ),

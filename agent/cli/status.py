@@ -108,7 +108,7 @@ def _why(run: RunState) -> str:
 def _transaction(known: Any) -> dict[str, Any]:
     from agent.wire.address import chain_name
 
-    hashes = [text for _, text in known.hashes]
+    hashes = [text for _, text in known.names]
     word = "reserved"
     if known.voided:
         word = "given up"
@@ -117,6 +117,8 @@ def _transaction(known: Any) -> dict[str, Any]:
     elif known.mined is not None:
         word = "final" if known.final else "mined"
         hashes = [known.mined.receipt.hash]
+    elif known.expired:
+        word = "filled" if known.fills else "expired"
     elif hashes:
         word = "submitted" if known.live[-1].submitted else "signed"
     return {

@@ -14,7 +14,7 @@ from agent.core.fact import Fact
 from agent.core.fold_intent import Applied, applied, check_reservation
 from agent.core.intent import Charges
 from agent.core.money import ChainId
-from agent.core.movement import away, deposit_of, followed_by
+from agent.core.movement import away, deposit_of, followed_by, heirs
 from agent.core.plan import Plan, PlanError, in_order
 from agent.core.state import (
     AttemptState,
@@ -333,7 +333,28 @@ def _of_intent(state: State, fact: Applied) -> State:
     run = replace(run, intents=_put(run.intents, fact.intent, applied(known, fact)))
     if isinstance(fact, f.Unmined):
         run = _reopened(run, known)
-        state = _unstuck(state, run.id)
+        return _taken_back(_unstuck(_with_run(state, run), run.id), run, known)
+    return _with_run(state, run)
+
+
+def _taken_back(state: State, run: RunState, known: IntentState) -> State:
+    """A run whose deposit went away follows its transfer itself again.
+
+    Unless somebody has begun to claim it, or its money has landed.
+    """
+    if known.intent.draft.purpose != "deposit":
+        return state
+    leg = run.legs[known.intent.leg]
+    followers = [*heirs(state, leg)]
+    for each in followers:
+        if each is None or each[1].landed or each[0].of_leg(each[1].leg.id):
+            return state
+    for each in followers:
+        if each is not None:
+            heir, claim = each
+            claim = replace(claim, heir=None, undone=True)
+            state = _with_run(state, replace(heir, legs=_put(heir.legs, claim.leg.id, claim)))
+    run = replace(run, legs=_put(run.legs, leg.leg.id, replace(leg, heir=None)))
     return _with_run(state, run)
 
 

@@ -74,6 +74,11 @@ class SignedTx:
     raw: str
     hash: str
 
+    @property
+    def name(self) -> str:
+        """What it is known by: its hash."""
+        return self.hash
+
 
 @dataclass(frozen=True, slots=True)
 class SignedMessage:
@@ -83,6 +88,11 @@ class SignedMessage:
     digest: str
     signature: str
     valid_to: int
+
+    @property
+    def name(self) -> str:
+        """What it is known by: its digest."""
+        return self.digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

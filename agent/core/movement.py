@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from agent.core.state import IntentState, LegState, RunState, State, intent_id
 
 TRANSFERS = frozenset({"bridge", "claim"})
@@ -39,7 +41,7 @@ def away(run: RunState, leg: LegState) -> bool:
 
     What a claim follows had left before its run began.
     """
-    if leg.landed or leg.leg.kind not in TRANSFERS:
+    if leg.landed or leg.undone or leg.leg.kind not in TRANSFERS:
         return False
     done = act(run, leg)
     return leg.leg.kind == "claim" or (done is not None and done.succeeded)
@@ -66,15 +68,20 @@ def deposit_of(run: RunState, leg: LegState) -> str:
     return "" if done is None or done.mined is None else done.mined.receipt.hash
 
 
-def followed_by(state: State, run: RunState, leg: LegState) -> tuple[RunState, LegState] | None:
-    """The run and the leg that follow a transfer now: these, or later ones.
+def heirs(state: State, leg: LegState) -> Iterator[tuple[RunState, LegState] | None]:
+    """The runs and legs that followed a transfer one after another, the last one follows it now.
 
-    None where the later run is archived: then the transfer is over.
+    None at the end where that run is archived: then the transfer is over.
     """
     while leg.heir is not None:
         name, heir = leg.heir
         if name not in state.runs:
-            return None
-        run = state.runs[name]
-        leg = run.legs[heir]
-    return run, leg
+            yield None
+            return
+        leg = state.runs[name].legs[heir]
+        yield state.runs[name], leg
+
+
+def followed_by(state: State, run: RunState, leg: LegState) -> tuple[RunState, LegState] | None:
+    """The run and the leg that follow a transfer now: these, or the last of their heirs."""
+    return [(run, leg), *heirs(state, leg)][-1]

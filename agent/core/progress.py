@@ -241,6 +241,8 @@ def trouble(run: RunState, leg: LegState) -> str | None:
     name = f"leg {leg.leg.id}"
     if leg.lost is not None:
         return f"{name}: {leg.lost.why}"
+    if leg.undone:
+        return f"{name}: its deposit went away with its block, and is made again"
     if leg.refunded is not None and leg.leg.kind != "claim":
         return f"{name} came back"
     if leg.refused is not None and not leg.given_up:

@@ -85,6 +85,15 @@ class IntentState:
         )
 
     @property
+    def names(self) -> tuple[tuple[int, str], ...]:
+        """(attempt, name) of everything that was ever signed for it, orders too."""
+        return tuple(
+            (attempt.reserved.attempt, attempt.signed.payload.name)
+            for attempt in self.attempts
+            if attempt.signed is not None
+        )
+
+    @property
     def charged(self) -> Charges:
         """What it takes out of the limits now: reservations, or the proven cost."""
         if self.voided or self.displaced:
@@ -103,7 +112,8 @@ class LegState:
     """One leg and everything that happened to it, its intents aside.
 
     `given_up` says that another plan stands in for it since it was refused; `heir` is the run
-    and the leg that follow its transfer now, after this run had ended without it.
+    and the leg that follow its transfer now, after this run had ended without it. `undone` says
+    that what it followed went away with its block: the run that sent it sends it again.
     """
 
     leg: Leg
@@ -113,6 +123,7 @@ class LegState:
     dues: tuple[f.Due, ...] = ()
     deferred: f.Deferred | None = None
     heir: tuple[str, str] | None = None
+    undone: bool = False
     settled: f.Settled | None = None
     arrived: f.Arrived | None = None
     refunded: f.Refunded | None = None

@@ -126,12 +126,16 @@ def _nowhere(run: RunState, leg: LegState, io: Io) -> tuple[Lost, ...] | Later:
 
 
 def _wait(found: Waiting, run: RunState, leg: LegState, io: Io) -> tuple[Deferred, ...] | Later:
-    """When to look again; what takes long is written down, so that the run can end without it."""
+    """When to look again; what takes long is written down, so that the run can end without it.
+
+    It does when the bridge says so, when the plan said so, and when it has taken long already.
+    """
     now = io.clock.now()
     until = max(now + _poll(leg, io), found.until)
     done = act(run, leg)
     since = run.started.at if done is None or done.mined is None else done.mined.at
-    if until - now <= PATIENCE_SECONDS and now - since <= MOST_PATIENCE_SECONDS:
+    long = max(until - now, leg.leg.seconds) > PATIENCE_SECONDS
+    if not long and now - since <= MOST_PATIENCE_SECONDS:
         return Later(until, found.why, news=True, id=found.id, due=found.due)
     deferred = Deferred(
         run=run.id,

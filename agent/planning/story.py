@@ -101,13 +101,14 @@ def idle(board: Board) -> tuple[str, ...]:
 
 
 def worst(seen: Outlook) -> tuple[str, ...]:
-    """What the worst case leaves out: a transfer is delivered in full or comes back."""
+    """What the worst case leaves out: a transfer is delivered in full, comes back or waits."""
     vias = sorted({done.way.edge.via for done in seen.trades if done.way.is_bridge})
     if not vias:
         return ()
     return (
         f"the worst case is every leg at its minimum; a transfer by {listed(vias)} that never "
-        "arrives is refunded where it came from, at the cost of its gas and of time",
+        "arrives is refunded where it came from or claimed later, at the cost of its gas and of "
+        "time",
     )
 
 

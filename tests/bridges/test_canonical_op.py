@@ -13,7 +13,7 @@ from op_rig import ETHER, FACTS, PARENT, ROLLUP, Stack, clean_stack, open_stack
 
 from agent.bridges._op_stack import MIN_GAS, bridge_data
 from agent.bridges._op_tracking import MAX_CLAIMS
-from agent.bridges.canonical_op import CLAIMS_GAS, DEPOSIT_GAS, WITHDRAW_GAS, make
+from agent.bridges.canonical_op import CLAIMS_GAS, WITHDRAW_GAS, make
 from agent.core.money import NATIVE, Address, Amount, ChainId, Token
 from agent.core.quote import Call, Meaning
 from agent.core.verdict import Refusal
@@ -61,7 +61,9 @@ def test_deposit_is_one_to_one_and_takes_minutes(stack: Stack) -> None:
     (edge,) = stack.bridge.survey([(sell, buy)], {sell: 5 * ETHER})
     assert ("canonical_op", sell, buy) == (edge.via, edge.sell, edge.buy)
     assert (((5 * ETHER, 5 * ETHER),), 180) == (edge.ladder, edge.seconds)
-    assert (DEPOSIT_GAS, 0) == (edge.gas, edge.far_gas)
+    assert 0 == edge.far_gas
+    used = stack.send(stack.deposit_leg()).gas_used
+    assert used <= edge.gas <= used * 11 // 10
 
 
 def test_withdrawal_takes_what_the_contracts_say_and_claims_on_ethereum(stack: Stack) -> None:
@@ -72,12 +74,11 @@ def test_withdrawal_takes_what_the_contracts_say_and_claims_on_ethereum(stack: S
     assert (WITHDRAW_GAS, CLAIMS_GAS) == (edge.gas, edge.far_gas)
 
 
-def test_withdrawal_whose_delay_nobody_tells_is_no_edge(stack: Stack) -> None:
+def test_what_ethereum_does_not_tell_is_no_edge(stack: Stack) -> None:
     nodes: Mapping[ChainId, Any] = {PARENT: Mute(), ROLLUP: stack.nodes[ROLLUP]}
     bridge = make(stack.options(), stack.io(nodes))
     routes = [(native(ROLLUP), native(PARENT)), (native(PARENT), native(ROLLUP))]
-    found = bridge.survey(routes, {native(chain): ETHER for chain in (PARENT, ROLLUP)})
-    assert [native(PARENT)] == [edge.sell for edge in found]
+    assert () == bridge.survey(routes, {native(chain): ETHER for chain in (PARENT, ROLLUP)})
 
 
 def test_pairs_beside_the_gas_coin_have_no_way(stack: Stack) -> None:

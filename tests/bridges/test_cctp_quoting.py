@@ -14,7 +14,7 @@ from cctp_rig import FAR, NEAR, RAW, WALLET, Burning, provider_chain
 
 from agent.bridges._burn_message import BurnMessage
 from agent.bridges._iris import Attested, Iris, Unattested
-from agent.bridges.cctp import APPROVAL_GAS, make
+from agent.bridges.cctp import APPROVAL_GAS, CLAIM_BYTES, FAR_GAS, make
 from agent.core.money import Address, ChainId
 from agent.core.quote import Allowance, Call, Meaning
 from agent.errors import (
@@ -29,6 +29,7 @@ from agent.errors import (
 from agent.lab.accounts import TREASURY
 from agent.lab.providers.cctp import MESSENGER, TRANSMITTER
 from agent.lab.puppet import tx
+from agent.ports import Act
 from agent.provider import JSON, Offline
 from agent.wire.calldata import meaning
 from agent.wire.strict_json import loads
@@ -138,6 +139,27 @@ def test_silent_server_is_no_edge_and_no_quote(burning: Burning, mode: str) -> N
     assert () == burning.bridge.survey([(leg.sell.token, leg.buy)], {leg.sell.token: RAW})
     with pytest.raises(ProviderSilent):
         burning.quote(leg)
+
+
+def test_wallet_that_could_not_pay_for_the_claim_gets_no_offer(burning: Burning) -> None:
+    fees = burning.nodes[FAR].fees()
+    needed = fees.expected(FAR_GAS, CLAIM_BYTES)
+    burning.worlds[FAR].rpc.call("anvil_setBalance", WALLET, hex(needed))
+    assert RAW == burning.quote(burning.leg()).amount_out
+    burning.worlds[FAR].rpc.call("anvil_setBalance", WALLET, hex(needed - 1))
+    with pytest.raises(NoRoute, match="needs gas there for the claim, which your wallet does not"):
+        burning.quote(burning.leg())
+
+
+def test_bytes_of_a_claim_are_counted(burning: Burning) -> None:
+    leg = burning.leg()
+    deposit = burning.burn(leg)
+    burning.mine(NEAR, 3)
+    asked = burning.track(leg, deposit)
+    assert isinstance(asked, Act)
+    assert isinstance(asked.draft.payload, Call)
+    # Mainnet has two attesters, whose signatures fill another two words.
+    assert CLAIM_BYTES == len(asked.draft.payload.data) // 2 - 1 + 64 + 112
 
 
 # What the chains say.

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from cctp_rig import FAR, NEAR, RAW, STRANGER, WALLET, Burning
 
-from agent.bridges._burn_message import DEPOSIT
+from agent.bridges._burn_message import DEPOSIT, Burn, word
+from agent.bridges._iris import Attested
 from agent.bridges.cctp import make
 from agent.core.intent import Receipt
 from agent.core.money import Address, Amount, ChainId
@@ -152,6 +153,35 @@ def test_node_that_cannot_simulate_is_asked_by_a_call(
     assert "does not take its attestation (it reverts)" in waits(burning, leg, deposit)
 
 
+def test_no_mutant_of_an_attested_message_is_claimed(
+    burning: Burning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leg, deposit = attested(burning, "fast")
+    honest = burning.track(leg, deposit)
+    assert isinstance(honest, Act)
+    iris, sent = burning.bridge._iris, burning.bridge._tracker._burns.burn_of(leg, deposit)
+    assert isinstance(sent, Burn)
+    told = iris.attested(0, sent.log.transaction, sent.message)
+    assert isinstance(told, Attested)
+    body = {"status": "complete", "attestation": "0x" + told.attestation.hex()}
+    answers = [
+        {**body, "message": "0x" + bent(told.message.raw, at).hex()}
+        for at in range(len(told.message.raw))
+    ] + [
+        {**body, "message": "0x" + told.message.raw.hex(), "attestation": "0x" + found.hex()}
+        for found in (bent(told.attestation, at) for at in range(65))
+    ]
+    for answer in answers:
+        monkeypatch.setattr(iris._http, "get", lambda *_, said=answer: {"messages": [said]})
+        found = burning.track(leg, deposit)
+        assert isinstance(found, Waiting), answer
+    assert 441 == len(answers)
+
+
+def bent(raw: bytes, at: int) -> bytes:
+    return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+
+
 # Claimed by others, and with nobody who tells.
 
 
@@ -186,7 +216,10 @@ def test_one_of_two_burns_that_are_alike_has_arrived_once(burning: Burning) -> N
     burning.mine(FAR)
     assert [RAW, RAW] == [arrived(burning, *each) for each in (first, second)]
     silent(burning)
-    assert "nothing can be claimed now" in waits(burning, *second)  # which of the two, nobody tells
+    # Which of the two it is nobody tells, until both are followed and both are there.
+    assert "nothing can be claimed now" in waits(burning, *second)
+    assert RAW == arrived(burning, *first)
+    assert [RAW, RAW] == [arrived(burning, *each) for each in (second, first)]
 
 
 # Waiting.
@@ -369,6 +402,19 @@ def test_claimed_burns_are_not_found(burning: Burning) -> None:
     assert 2 == len(found(burning))
 
 
+def test_burn_that_is_alike_but_goes_elsewhere_is_another_one(burning: Burning) -> None:
+    burning.worlds[NEAR].fund(WALLET, {"USDC": RAW})
+    usdc, wallet = burning.usdc(NEAR).address, word(WALLET)
+    burning.puppet(NEAR, WALLET).send(
+        tx(usdc, "approve(address,uint256)", MESSENGER, RAW),
+        tx(MESSENGER, DEPOSIT.signature, RAW, 3, wallet, usdc, bytes(32), 0, 2_000),
+    )
+    leg, deposit = attested(burning)
+    burning.claim(burning.track(leg, deposit))
+    (each,) = found(burning)
+    assert "USDC on the chain that Circle calls 3" == each.buy.symbol
+
+
 def test_burn_of_another_token_is_told_in_base_units(burning: Burning) -> None:
     attested(burning)
     domains = burning.bridge._domains
@@ -455,6 +501,18 @@ def test_rehearsal_lowers_the_number_of_signatures_where_there_are_several(
     for account, call in (*plan.played, *((STRANGER, call) for call in plan.calls)):
         burning.puppet(FAR, account).send(Tx(to=call.to, input=call.data, what="rehearsing"))
     assert RAW == burning.held(FAR)
+
+
+def test_rehearsal_takes_the_most_where_no_fee_is_told_any_more(
+    burning: Burning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leg, deposit = attested(burning, "fast")
+    monkeypatch.setattr(burning.bridge._iris, "fees", lambda *_: {})
+    plan = burning.bridge.rehearse(leg, deposit, STRANGER)
+    assert plan is not None
+    for account, call in (*plan.played, *((STRANGER, call) for call in plan.calls)):
+        burning.puppet(FAR, account).send(Tx(to=call.to, input=call.data, what="rehearsing"))
+    assert RAW - FAST_FEE * 12 // 10 == burning.held(FAR)
 
 
 def test_nothing_is_rehearsed_for_a_burn_that_moved(burning: Burning) -> None:

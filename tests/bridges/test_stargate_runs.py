@@ -13,6 +13,7 @@ from paper_world import policy
 from portfolios import price
 from stargate_rigs import CONFIRMATIONS, FAR, NEAR, WALLET, Passing, open_passing
 
+from agent.bridges._stargate_tracking import IDLE_SECONDS
 from agent.bridges.stargate import make
 from agent.chain.fork import ForkNode
 from agent.core.fact import Arrived, Closed, Fact, Mined, Refused, Reserved, Signed
@@ -21,6 +22,7 @@ from agent.core.money import Token
 from agent.core.plan import Leg, Plan
 from agent.core.price import Prices
 from agent.core.snapshot import Snapshot
+from agent.engine import recover
 from agent.engine.io import ChainRules, Io
 from agent.engine.loop import Finished, Wait, session
 from agent.lab.accounts import TREASURY
@@ -28,7 +30,7 @@ from agent.lab.providers.stargate import MESSAGE_FEE
 from agent.lab.puppet import Puppet, tx
 from agent.lab.worlds import Worlds
 from agent.planning.problem import NoPlan
-from agent.ports import AdapterIo
+from agent.ports import Act, AdapterIo
 from agent.signers.impersonate import ImpersonatingSigner
 from agent.stores.memory import MemoryJournal
 
@@ -363,3 +365,38 @@ def test_arrival_that_a_reorganisation_takes_away_is_waited_for_again(run: Run) 
     run.react = react
     done(run.begin(passing.leg("USDC", RAW)), run)
     assert RAW + OUT == passing.held(FAR, "USDC")
+
+
+@pytest.mark.parametrize("symbol", ["USDC", "ETH"])
+def test_transfer_that_nobody_remembers_is_found_and_finished_without_any_state(
+    run: Run, symbol: str
+) -> None:
+    passing = run.passing
+    passing.tell("mode", "verified")
+    raw = RAW if symbol == "USDC" else ETHER + 5
+    leg = passing.leg(symbol, raw)
+    out = passing.quote(leg).amount_out
+    passing.deposit(leg)
+    passing.worlds.jump(3)
+    passing.worlds.turn()
+    passing.worlds.jump(180 + IDLE_SECONDS)
+    before, io = passing.held(FAR, symbol), run.io()
+    with session("heir", io) as held:
+        found = io.bridges["stargate"].find(WALLET, {NEAR: 0, FAR: 0})
+        (stray,) = [recover.found(each, io) for each in recover.unknown(found, held.state)]
+        assert isinstance(stray.told, Act)
+        assert stray.needs_us
+        recover.begin(held, io, "found", [stray])
+        done(held.advance(600), run)
+    assert ["claim"] == run.purposes()
+    (claim,) = run.of(Mined)
+    spent = claim.receipt.fee if symbol == "ETH" else 0
+    assert before + out - spent == passing.held(FAR, symbol)
+    assert () == io.bridges["stargate"].find(WALLET, {NEAR: 0, FAR: 0})
+
+
+def test_transfer_that_arrived_meanwhile_is_nothing_to_finish(run: Run) -> None:
+    passing = run.passing
+    passing.deposit(passing.leg("USDC", RAW))
+    passing.deliver()
+    assert () == run.io().bridges["stargate"].find(WALLET, {NEAR: 0, FAR: 0})

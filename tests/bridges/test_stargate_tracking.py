@@ -65,6 +65,14 @@ def waits(passing: Passing, leg: Leg, deposit: Receipt, later: int = 0) -> str:
     return found.why.replace(found.id, "0xid") if found.id else found.why
 
 
+def delivered(passing: Passing, leg: Leg, deposit: Receipt) -> Amount:
+    found = tracked(passing, leg, deposit)
+    assert isinstance(found, Delivered), found
+    assert found.block is not None
+    assert found.block > 0
+    return found.amount
+
+
 def acts(passing: Passing, leg: Leg, deposit: Receipt, later: int = 0) -> tuple[Draft, str]:
     found = tracked(passing, leg, deposit, later)
     assert isinstance(found, Act), found
@@ -111,7 +119,7 @@ def test_transfer_is_delivered_to_the_base_unit(passing: Passing) -> None:
     ) == waits(passing, leg, deposit)
     passing.worlds.mine()
     for _ in range(2):
-        assert Delivered(Amount(leg.buy, OUT)) == tracked(passing, leg, deposit)
+        assert Amount(leg.buy, OUT) == delivered(passing, leg, deposit)
     assert OUT == passing.held(FAR, "USDC")
 
 
@@ -120,8 +128,17 @@ def test_coin_is_delivered_to_the_base_unit(passing: Passing) -> None:
     before = passing.held(FAR, "ETH")
     passing.deliver()
     out = (ETHER // 10**12 * 9_994 // 10_000 - 1) * 10**12
-    assert Delivered(Amount(leg.buy, out)) == tracked(passing, leg, deposit)
+    assert Amount(leg.buy, out) == delivered(passing, leg, deposit)
     assert before + out == passing.held(FAR, "ETH")
+
+
+def test_token_that_answers_nothing_crosses_too(passing: Passing) -> None:
+    passing.worlds[NEAR].fund(WALLET, {"USDT": RAW})
+    leg = passing.leg("USDT", RAW, far=OTHER)
+    deposit = passing.deposit(leg)
+    passing.deliver()
+    assert Amount(leg.buy, OUT) == delivered(passing, leg, deposit)
+    assert (0, OUT) == (passing.held(NEAR, "USDT"), passing.held(OTHER, "USDT"))
 
 
 def test_delivery_from_long_ago_is_found(passing: Passing, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +146,7 @@ def test_delivery_from_long_ago_is_found(passing: Passing, monkeypatch: pytest.M
     leg, deposit = sent(passing)
     passing.deliver()
     passing.worlds[FAR].mine(60)
-    assert Delivered(Amount(leg.buy, OUT)) == tracked(passing, leg, deposit)
+    assert Amount(leg.buy, OUT) == delivered(passing, leg, deposit)
 
 
 def test_state_and_logs_are_of_one_block(passing: Passing) -> None:
@@ -139,7 +156,7 @@ def test_state_and_logs_are_of_one_block(passing: Passing) -> None:
     passing.nodes[FAR].block = lambda *_: old  # type: ignore[method-assign]
     assert "is on its way" in waits(passing, leg, deposit)
     passing.nodes[FAR].block = honest  # type: ignore[method-assign]
-    assert Delivered(Amount(leg.buy, OUT)) == tracked(passing, leg, deposit)
+    assert Amount(leg.buy, OUT) == delivered(passing, leg, deposit)
 
 
 def test_delivery_whose_log_nobody_shows_is_waited_for(passing: Passing) -> None:
@@ -173,7 +190,7 @@ def test_delivery_that_is_reorganised_away_is_under_way_again(passing: Passing) 
     assert "is on its way" in waits(passing, leg, deposit)
     passing.worlds[FAR].mine(7)
     passing.deliver()
-    assert Delivered(Amount(leg.buy, OUT)) == tracked(passing, leg, deposit)
+    assert Amount(leg.buy, OUT) == delivered(passing, leg, deposit)
 
 
 def test_two_transfers_of_one_amount_are_told_apart(passing: Passing) -> None:
@@ -181,8 +198,8 @@ def test_two_transfers_of_one_amount_are_told_apart(passing: Passing) -> None:
     _, second = sent(passing)
     assert 2 == len(passing.bridge.find(WALLET, {NEAR: 0}))
     passing.deliver()
-    assert Delivered(Amount(leg.buy, OUT)) == tracked(passing, leg, first)
-    assert Delivered(Amount(leg.buy, OUT)) == tracked(passing, leg, second)
+    assert Amount(leg.buy, OUT) == delivered(passing, leg, first)
+    assert Amount(leg.buy, OUT) == delivered(passing, leg, second)
     assert 2 * OUT == passing.held(FAR, "USDC")
 
 
@@ -215,7 +232,7 @@ def test_late_transfer_arrives_all_the_same(passing: Passing) -> None:
     assert "is on its way" in waits(passing, leg, deposit)
     turn(passing, 60)
     passing.worlds.mine(CONFIRMATIONS)
-    assert Delivered(Amount(leg.buy, OUT)) == tracked(passing, leg, deposit)
+    assert Amount(leg.buy, OUT) == delivered(passing, leg, deposit)
 
 
 @pytest.mark.parametrize(("symbol", "raw"), [("USDC", RAW), ("ETH", ETHER)])
@@ -240,7 +257,7 @@ def test_verified_message_that_nobody_executes_is_executed_by_the_wallet(
     used = perform(passing, draft, sender=TREASURY)
     assert draft.gas_limit > 2 * used
     assert before == passing.held(FAR, symbol, STRANGER)
-    assert Delivered(Amount(leg.buy, out)) == tracked(passing, leg, deposit)
+    assert Amount(leg.buy, out) == delivered(passing, leg, deposit)
 
 
 def test_message_that_waits_for_an_earlier_one_is_waited_for(passing: Passing) -> None:
@@ -276,7 +293,7 @@ def test_payout_that_the_pool_could_not_make_is_retried_by_the_wallet(passing: P
     assert isinstance(said, Meaning)
     assert (FACTS[FAR]["pools"]["USDC"], WALLET) == (said.target, said.recipient)
     assert draft.gas_limit > 2 * perform(passing, draft)
-    assert Delivered(Amount(leg.buy, OUT)) == tracked(passing, leg, deposit)
+    assert Amount(leg.buy, OUT) == delivered(passing, leg, deposit)
     assert () == passing.bridge.find(WALLET, {NEAR: 0})
 
 
@@ -426,7 +443,7 @@ def test_unfinished_transfer_is_found_by_logs_alone(passing: Passing) -> None:
     again = leg_of(found)
     assert isinstance(tracked(passing, again, deposit), Waiting)
     passing.deliver()
-    assert Delivered(Amount(leg.buy, OUT)) == tracked(passing, again, deposit)
+    assert Amount(leg.buy, OUT) == delivered(passing, again, deposit)
     assert () == passing.bridge.find(WALLET, {NEAR: first})
 
 
@@ -483,7 +500,7 @@ def test_rehearsal_plays_the_verifiers_and_nobody_else(
     deliver(passing.worlds[FAR].url, delivery)
     passing.worlds[FAR].mine(CONFIRMATIONS)
     out = passing.quote(leg).amount_out
-    assert Delivered(Amount(leg.buy, out)) == tracked(passing, leg, deposit)
+    assert Amount(leg.buy, out) == delivered(passing, leg, deposit)
     assert None is passing.bridge.rehearse(leg, deposit, STRANGER)
 
 

@@ -68,6 +68,18 @@ class Shell:
         )
         return Ended(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """The command while it goes on; the caller ends it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "agent", *words],
+            env=self._environ,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
 
 @pytest.fixture
 def shell(crossing: Crossing, tmp_path: Path, lab_cache: Path) -> Shell:
@@ -190,3 +202,24 @@ def test_a_chain_that_cannot_be_searched_is_said_and_keeps_nothing_from_the_othe
 def test_a_wallet_with_nothing_between_chains_has_nothing_to_resume(shell: Shell) -> None:
     told = shell("resume")
     assert (0, "no run has been started for this wallet\n") == (told.code, told.stdout)
+
+
+def test_a_keeper_that_begins_without_a_journal_follows_what_it_finds(
+    shell: Shell, deposit: Receipt
+) -> None:
+    with shell.begin("watch", "--every", "1h", "--budget", "1", "--json", "-q") as keeper:
+        assert keeper.stdout is not None
+        kinds: list[str] = []
+        for line in keeper.stdout:
+            told = json.loads(line)
+            kinds.append(told["kind"])
+            if told["kind"] == "watch.tick":
+                break
+        keeper.terminate()
+        keeper.communicate(timeout=TIMEOUT_SECONDS)
+    assert ("waiting", True, 9) == (told["outcome"], told["began"], told["exit"])
+    assert "run.started" == kinds[0]
+    assert (
+        deposit.hash
+        == json.loads(shell("status", "--json", "-q").stdout)["transfers"][0]["deposit"]
+    )

@@ -28,28 +28,34 @@ from agent.ports import Waiting
 
 
 @pytest.fixture
-def signing(chains: Worlds, tmp_path: Path) -> Iterator[Account]:
+def patience() -> str:
+    return "1h"
+
+
+@pytest.fixture
+def signing(chains: Worlds, tmp_path: Path, patience: str) -> Iterator[Account]:
     """A wallet on three chains with its key, which allows CCTP and nothing else between them."""
     address = new_key(tmp_path)
     chains.fund(address, FUNDS)
     write_files(
         chains, tmp_path, address, "keystore:demo", max_head_age_seconds=3600, confirmations=1
     )
-    portfolio = tmp_path / "portfolio.toml"
-    portfolio.write_text(portfolio.read_text().replace('allow = ["across"]', 'allow = ["cctp"]'))
+    portfolio, allowed = tmp_path / "portfolio.toml", f'allow = ["cctp"]\nmax_wait = "{patience}"'
+    portfolio.write_text(portfolio.read_text().replace('allow = ["across"]', allowed))
     opened = open_account(settings_of(tmp_path), KeyAccess(ask=lambda: PASSWORD))
     yield replace(opened, io=replace(opened.io, clock=Turning(chains)))
     opened.close()
 
 
+@pytest.mark.parametrize(("patience", "way"), [("1h", "standard"), ("5m", "fast")])
 def test_run_over_cctp_ends_where_its_simulation_did_but_for_network_fees(
-    signing: Account,
+    signing: Account, way: str
 ) -> None:
     seen = look(signing.io, State(), asked=True)
     plan = make_plan(signing.io, seen)
     assert isinstance(plan, Plan)
     crossings = [leg for leg in plan.legs if leg.kind == "bridge"]
-    assert {"cctp"} == {leg.via for leg in crossings}
+    assert {("cctp", way)} == {(leg.via, leg.detail.split(", ")[0]) for leg in crossings}
     foretold = rehearse(signing, plan, seen.snapshot)
     assert (True, "every leg arrived") == (foretold.ok, foretold.why)
     with session("worker", signing.io) as held:

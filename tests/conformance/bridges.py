@@ -214,9 +214,12 @@ class OnArbitrum:
         self.account = arbitrum_rigs.WALLET
         inward, outward = rollup.leg(inward=True), rollup.leg(inward=False)
         near, far = inward.sell.token, outward.sell.token
-        self.transfers = ((near, far, ETHER), (far, near, ETHER))
+        token = rollup.token_leg()
+        crossing = (token.sell.token, token.buy)
+        self.transfers = ((near, far, ETHER), (far, near, ETHER), (*crossing, 10**7))
         self.unknown = (
             (near, near),
+            crossing[::-1],
             (near, native(FAR)),
             (near, replace(far, address=Address("0x" + "82" * 20))),
         )
@@ -246,7 +249,7 @@ class OnArbitrum:
         raise AssertionError("it never pays back")
 
     def held(self, token: Token) -> int:
-        return self.rollup.held(token.chain)
+        return self.rollup.held(token.chain, token=token)
 
 
 class OnCctp:

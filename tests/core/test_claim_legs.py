@@ -165,14 +165,45 @@ def test_a_transfer_whose_heir_is_archived_is_over():
     assert ((), 0) == (awaited(state), in_flight_value(state))
 
 
-def test_a_deposit_that_is_made_again_is_left_to_its_heir():
-    gone = f.Unmined(LEFT.intent.id, "0xb6", NOW)
-    state = told(*journey(final=False), recovery(), gone)
+GONE = f.Unmined(LEFT.intent.id, "0xb6", NOW)
+APPROVAL_GONE = f.Unmined(reserved(APPROVE).intent.id, "0xb6", NOW)
+
+
+def test_a_deposit_whose_block_went_away_is_followed_by_its_own_run_again():
+    third = (recovery(), deferred("r2"), closed("r2", "waiting"), recovery("r3"))
+    state = told(*journey(final=False), *third, GONE)
     assert state.open_run is state.runs["r1"]
+    assert None is state.runs["r1"].legs["1"].heir
+    for name in ("r2", "r3"):
+        run = state.runs[name]
+        assert (True, False) == (run.legs["1"].undone, away(run, run.legs["1"]))
+    run = state.runs["r3"]
+    why = "leg 1: its deposit went away with its block, and is made again"
+    assert ("aborted", why) == (ending(run, (), ()).outcome, ending(run, (), ()).why)
     again = told(*done(LEFT)[2:], settled(deltas={USDC: -100}), state=state)
-    run = again.runs["r1"]
+    assert ["r1"] == [each.run for each in awaited(again)]
+
+
+def test_a_deposit_whose_money_is_being_claimed_stays_with_its_heir():
+    claimed = reserved(CLAIM, 0, run="r2", round_=0)
+    begun = (recovery(), f.Due("r2", "1", CLAIM, "claimable", NOW), claimed)
+    for story in (begun, (recovery(), arrived())):
+        state = told(*journey(final=False), *story, GONE)
+        assert ("r2", "1") == state.runs["r1"].legs["1"].heir
+        assert not state.runs["r2"].legs["1"].undone
+
+
+def test_a_deposit_whose_heir_is_archived_stays_over():
+    over = (recovery(), arrived(), closed("r2"), started(run="r3"))
+    state = told(*journey(final=False), *over, GONE)
+    assert ("r2", "1") == state.runs["r1"].legs["1"].heir
+
+
+def test_a_run_that_is_reopened_by_something_else_leaves_its_transfer_to_the_heir():
+    state = told(*journey(final=False), recovery(), APPROVAL_GONE)
+    approval = done(reserved(APPROVE))
+    run = told(*approval[2:], settled(deltas={USDC: -100}), state=state).runs["r1"]
     assert away(run, run.legs["1"])
-    assert Close("r1", "every leg arrived", ok=True) in next_steps(again, NOW)
     end = ending(run, (), ())
     assert ("waiting", "leg 1: run r2 follows its transfer") == (end.outcome, end.why)
 

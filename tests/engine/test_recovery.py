@@ -550,9 +550,10 @@ def test_a_deposit_whose_block_goes_away_after_the_run_ended_is_made_again(adopt
         node = world.chains[A]
         sent = facts(world, f.Mined)[-1].receipt.block_number
         node.reorg(len(node.blocks) - sent)
-        assert "waiting" == held.advance(3_000).outcome
+        assert isinstance(held.advance(3_000), Finished)
         assert 1 == len(facts(world, f.Unmined))
-        assert 1 == len(awaited(held.state))
+        assert ["r1"] == [each.run for each in awaited(held.state)]
+        assert "waiting" == held.state.runs["r1"].closed.outcome
         world.clock.sleep(6_000)
         left = recover.due(held.state, io)
         recover.begin(held, io, "r3", left)
@@ -607,3 +608,14 @@ def test_a_bridge_that_tells_no_block_counts_what_was_there_before_once():
         assert ("done", 0) == (held.advance(900).outcome, facts(world, f.Refunded)[0].block)
         balanced(held, world)
     assert (RAW, []) == (world.holds(USDC_A), facts(world, f.ForeignInflow))
+
+
+def test_a_transfer_that_was_planned_to_take_long_is_not_waited_for():
+    """Also where its bridge says only when to look again."""
+    world = slow("never")
+    world.bridge.seconds = 10
+    (only,) = BRIDGED.legs
+    with started(world, plan(replace(only, seconds=7 * 86_400))) as held:
+        assert "waiting" == held.advance(900).outcome
+    (deferred,) = facts(world, f.Deferred)
+    assert 3_600 == deferred.until - deferred.at

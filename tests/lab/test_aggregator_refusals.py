@@ -80,6 +80,8 @@ LIFI = {
         ("openocean", "/v4/1/dexList", OCEAN, 404, ("error",)),
         ("lifi", "/v1/token", LIFI, 404, ("code",)),
         ("lifi", "/v1/quote", {**LIFI, "toChain": 8453}, 404, ("code",)),
+        ("lifi", "/v1/quote", {**LIFI, "toChain": 10}, 400, ("code",)),
+        ("lifi", "/v1/status", {}, 400, ("message",)),
         ("lifi", "/v1/quote", {**LIFI, "fromToken": UNKNOWN}, 404, ("code",)),
         ("lifi", "/v1/quote", {**LIFI, "fromChain": 10, "toChain": 10}, 400, ("code",)),
         ("lifi", "/v1/quote", {**LIFI, "slippage": 2}, 400, ("message",)),
@@ -255,6 +257,12 @@ def test_lifi_names_its_diamond(worlds: Worlds) -> None:
         [chain["id"] for chain in named],
         len({chain["diamondAddress"] for chain in named}),
     )
+
+
+def test_amount_that_empties_every_pool_has_no_route(worlds: Worlds) -> None:
+    query = {**ONEINCH, "amount": 10**17}
+    status, found = ask(worlds, "oneinch", "/1/swap", query, headers=BEARER)
+    assert (400, "insufficient liquidity") == (status, found["description"])
 
 
 def test_server_that_splits_gives_no_less(worlds: Worlds) -> None:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from agent.lab.providers._asking import RefusedError
 from agent.lab.providers._pools import Route
@@ -16,12 +16,16 @@ ROBBER: Final = "0xbad0000000000000000000000000000000000b0b"
 
 FORGED_FEE_BPS: Final = 50
 
+UNKNOWN_SELECTOR: Final = "0xdeadbeef"
+
 SLOW_SECONDS: Final = 30.0
 """How late a slow answer comes, unless the order says otherwise."""
 
 BULK_BYTES: Final = 16 * 1024 * 1024
 
 _HUGE: Final = 10**60
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,8 @@ class Offer:
 
     ``sell`` and ``buy`` are addresses as it writes them, ``target`` is who is called, ``spender``
     who may take what is sold, ``promised`` what its answer says that is bought. ``fee_bps`` of
-    what is traded goes to the robber, where the provider's calldata has fees.
+    what is traded goes to the robber, where the provider's calldata has fees. ``garbled`` calldata
+    calls a function that nobody knows.
     """
 
     chain_id: int
@@ -45,6 +50,11 @@ class Offer:
     spender: str
     route: Route
     fee_bps: int = 0
+    garbled: bool = False
+
+    def shown(self, calldata: str) -> str:
+        """Calldata as it is answered."""
+        return UNKNOWN_SELECTOR + calldata[len(UNKNOWN_SELECTOR) :] if self.garbled else calldata
 
 
 def make_offer(
@@ -88,6 +98,7 @@ FORGERIES: Final[Mapping[str, Callable[[Offer], Offer]]] = MappingProxyType(
         "value": lambda offer: replace(offer, value=offer.value + 10**18),
         "inflated": lambda offer: replace(offer, promised=offer.promised * 11 // 10),
         "fee": lambda offer: replace(offer, fee_bps=FORGED_FEE_BPS),
+        "call": lambda offer: replace(offer, garbled=True),
         "chain": lambda offer: replace(offer, chain_id=10),
     }
 )
@@ -96,8 +107,12 @@ FORGERIES: Final[Mapping[str, Callable[[Offer], Offer]]] = MappingProxyType(
 
 @dataclass(slots=True)
 class Mischief:
-    """What the next answers do wrong; nothing, unless `order` said so."""
+    """What the next answers do wrong; nothing, unless `order` said so.
 
+    ``ways`` are all in which it can lie; one that is none for an offer leaves it as it is.
+    """
+
+    ways: frozenset[str] = frozenset(FORGERIES)
     _lies: list[str] = field(default_factory=list, init=False)
     _failures: list[tuple[str, str, float]] = field(default_factory=list, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -118,11 +133,15 @@ class Mischief:
 
     def forged(self, offer: Offer, *, final: bool = True) -> Offer:
         """The offer, or what a lie makes of it; one that is not *final* uses no lie up."""
+        return self.bent(offer, FORGERIES, final=final)
+
+    def bent(self, offer: T, forgeries: Mapping[str, Callable[[T], T]], *, final: bool = True) -> T:
+        """The same for an offer of another kind, with lies of its own."""
         with self._lock:
             if not self._lies:
                 return offer
             way = self._lies.pop() if final else self._lies[-1]
-        return FORGERIES[way](offer)
+        return forgeries[way](offer) if way in forgeries else offer
 
     def reply(self, path: str, honest: Callable[[], tuple[int, Any]]) -> Reply:
         """The honest answer or refusal, or what a failure makes of it."""
@@ -140,7 +159,7 @@ class Mischief:
         return FAILURES[failure[0]](body, failure[2])
 
     def _forge(self, way: str, offers: int = 1) -> None:
-        if way not in FORGERIES:
+        if way not in self.ways:
             raise KeyError(way)
         with self._lock:
             self._lies = [way] * offers

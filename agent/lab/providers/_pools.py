@@ -19,6 +19,9 @@ MILLION: Final = 1_000_000
 SPLITS: Final = (9_000, 7_500, 5_000)
 """Shares of the better path that are tried where an amount is split."""
 
+EMPTIED: Final = frozenset({4295128740, 1461446703485210103287273052203988822378723970341})
+"""Roots of a pool's price behind its last liquidity: TickMath's bounds, less one step."""
+
 BASE_GAS: Final = 110_000
 """What a swap takes beside its pools: the aggregator's contract, its executor, the tokens."""
 
@@ -209,6 +212,8 @@ def _quote(branch: Branch, asked: Sequence[tuple[Path, int, int]]) -> list[Part]
     found = branch.puppet.batch([("eth_call", [call, "latest"]) for call in calls])
     parts = []
     for (path, share, amount), raw in zip(asked, found, strict=True):
-        out, _, _, gas = answer("(uint256,uint160[],uint32[],uint256)", str(raw))
-        parts.append(Part(share=share, path=path, amount=amount, out=int(out), gas=int(gas)))
+        out, roots, _, gas = answer("(uint256,uint160[],uint32[],uint256)", str(raw))
+        # A pool that was emptied did not take all of the amount.
+        bought = 0 if EMPTIED.intersection(roots) else int(out)
+        parts.append(Part(share=share, path=path, amount=amount, out=bought, gas=int(gas)))
     return parts

@@ -115,7 +115,7 @@ class Desk:
             "additionalCostUsd": "0",
             "additionalCostMessage": "",
             "outputChange": _change(int(summary["amountOut"]), offer.promised),
-            "data": _calldata(offer),
+            "data": offer.shown(_calldata(offer)),
             "routerAddress": offer.target,
             "transactionValue": str(offer.value),
         }

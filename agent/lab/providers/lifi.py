@@ -1,4 +1,4 @@
-"""LI.FI on local chains: a stand-in for its diamond, and its API v1 for swaps on one chain.
+"""LI.FI on local chains: a stand-in for its diamond, and its API v1: swaps, and Across.
 
 Source: docs.li.fi, "Get a quote", "Error codes"; the types of @lifi/types.
 """
@@ -12,16 +12,29 @@ from agent.lab.abi import call_bytes
 from agent.lab.branch import Branch
 from agent.lab.contracts import Artifact
 from agent.lab.places import Place
-from agent.lab.providers._asking import Question, RefusedError
+from agent.lab.providers._asking import Question
 from agent.lab.providers._executor import EXECUTOR, put_stand_in
-from agent.lab.providers._mischief import Mischief, Offer, make_offer
+from agent.lab.providers._lifi_across import (
+    CROSSING_FORGERIES,
+    NATIVE,
+    NOT_FOUND,
+    TRANSACTION_ID,
+    bad_parameter,
+    crossing_step,
+    find_crossing,
+    gas_price,
+    no_quote,
+    refused,
+    token_told,
+    transfer_status,
+)
+from agent.lab.providers._mischief import FORGERIES, Mischief, Offer, make_offer
 from agent.lab.providers._pools import Coin, Market, Route, find_coin, find_route, usd
 from agent.lab.puppet import Puppet
 from agent.lab.reply import Reply
 from agent.wire.address import checksum
 
 DIAMOND: Final = "0x1231deb6f5749ef6ce6943a275a1d3e7486f4eae"
-NATIVE: Final = "0x" + "00" * 20
 
 MARKET: Final = Market(
     tiers=frozenset({100, 500, 3000}),
@@ -39,12 +52,6 @@ TO_TOKEN: Final = f"swapTokensSingleV3ERC20ToERC20{_SWAP}"
 TO_NATIVE: Final = f"swapTokensSingleV3ERC20ToNative{_SWAP}"
 FROM_NATIVE: Final = f"swapTokensSingleV3NativeToERC20{_SWAP}"
 
-TRANSACTION_ID: Final = bytes.fromhex("10ca1" + "0" * 59)
-
-NO_QUOTE: Final = 1002
-NOT_FOUND: Final = 1003
-INVALID: Final = 1011
-
 WHOLE: Final = Decimal(1)
 
 
@@ -52,32 +59,37 @@ def put(
     treasury: Puppet, place: Place, third: Mapping[str, Artifact], own: Mapping[str, Artifact]
 ) -> None:
     """Put the diamond at its address; raises SetupFailed."""
-    put_stand_in(treasury, place, own, (DIAMOND, "lifi_diamond", (EXECUTOR,)))
+    put_stand_in(treasury, place, own, _diamond(place))
+
+
+def _diamond(place: Place) -> tuple[str, str, tuple[Any, ...]]:
+    return DIAMOND, "lifi_diamond", (EXECUTOR, place.spoke_pool, place.weth)
 
 
 class Desk:
-    """The API; between chains it knows no way."""
+    """The API; between chains it knows one way, which is Across."""
 
     def __init__(self, branches: Mapping[int, Branch]) -> None:
         self._branches = branches
-        self._mischief = Mischief()
+        self._mischief = Mischief(frozenset(FORGERIES) | frozenset(CROSSING_FORGERIES))
         self.order = self._mischief.order
 
     def answer(
         self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: Any
     ) -> Reply:
-        """Answer ``GET /v1/quote`` and ``/v1/chains``."""
+        """Answer ``GET /v1/quote``, ``/v1/status`` and ``/v1/chains``."""
         return self._mischief.reply(path, lambda: self._answer(method, path, query))
 
     def _answer(self, method: str, path: str, query: dict[str, str]) -> tuple[int, Any]:
         answers: dict[str, Callable[[Question], dict[str, Any]]] = {
             "/quote": self._quote,
+            "/status": lambda asked: transfer_status(self._branches, asked),
             "/chains": lambda _: self._chains(),
         }
         what = path.removeprefix("/v1")
         if method != "GET" or what not in answers:
-            raise _refused(404, NOT_FOUND, f"{path} was not found")
-        return 200, answers[what](Question(query, _bad_parameter))
+            raise refused(404, NOT_FOUND, f"{path} was not found")
+        return 200, answers[what](Question(query, bad_parameter))
 
     def _chains(self) -> dict[str, Any]:
         return {
@@ -95,11 +107,10 @@ class Desk:
     def _quote(self, asked: Question) -> dict[str, Any]:
         sender = asked.address("fromAddress")
         slippage = asked.number("slippage", "0.005", most=1)
-        if asked.whole("fromChain") != asked.whole("toChain"):
-            raise _no_quote()
-        branch = self._branches.get(asked.whole("fromChain"))
-        if branch is None:
-            raise _bad_parameter("fromChain", "must be a supported chain")
+        branch, far = (self._branch(asked, name) for name in ("fromChain", "toChain"))
+        if branch is not far:
+            crossing = find_crossing(self._branches, branch, far, asked, DIAMOND)
+            return crossing_step(self._mischief.bent(crossing, CROSSING_FORGERIES), slippage)
         route = _route(branch, asked)
         least = Decimal(route.out) * (WHOLE - slippage)
         offer = self._mischief.forged(
@@ -112,13 +123,19 @@ class Desk:
         )
         return _step(branch, offer, sender, slippage)
 
+    def _branch(self, asked: Question, name: str) -> Branch:
+        branch = self._branches.get(asked.whole(name))
+        if branch is None:
+            raise bad_parameter(name, "must be a supported chain")
+        return branch
+
 
 def _step(branch: Branch, offer: Offer, sender: str, slippage: Decimal) -> dict[str, Any]:
     route = offer.route
     action = {
-        "fromToken": _token(branch, route.sell),
+        "fromToken": token_told(branch, route.sell),
         "fromAmount": str(route.amount),
-        "toToken": _token(branch, route.buy),
+        "toToken": token_told(branch, route.buy),
         "fromChainId": branch.place.chain_id,
         "toChainId": branch.place.chain_id,
         "slippage": float(slippage),
@@ -137,10 +154,10 @@ def _step(branch: Branch, offer: Offer, sender: str, slippage: Decimal) -> dict[
         "transactionRequest": {
             "to": checksum(Address(offer.target)),
             "from": sender,
-            "data": _calldata(offer),
+            "data": offer.shown(_calldata(offer)),
             "value": hex(offer.value),
             "gasLimit": hex(route.gas * 2),
-            "gasPrice": hex(_gas_price(branch)),
+            "gasPrice": hex(gas_price(branch)),
             "chainId": offer.chain_id,
         },
     }
@@ -149,7 +166,7 @@ def _step(branch: Branch, offer: Offer, sender: str, slippage: Decimal) -> dict[
 def _estimate(branch: Branch, offer: Offer) -> dict[str, Any]:
     route = offer.route
     gas_coin = Coin(symbol="WETH", address=NATIVE, token=branch.place.tokens["WETH"], native=True)
-    gas = route.gas * _gas_price(branch)
+    gas = route.gas * gas_price(branch)
     return {
         "tool": "uniswap",
         "fromAmount": str(route.amount),
@@ -168,18 +185,18 @@ def _estimate(branch: Branch, offer: Offer) -> dict[str, Any]:
                 "amountUSD": str(usd(branch, route.buy, route.fee_amount)),
                 "percentage": "0.0025",
                 "included": True,
-                "token": _token(branch, route.buy),
+                "token": token_told(branch, route.buy),
             }
         ],
         "gasCosts": [
             {
                 "type": "SEND",
-                "price": str(_gas_price(branch)),
+                "price": str(gas_price(branch)),
                 "estimate": str(route.gas),
                 "limit": str(route.gas * 2),
                 "amount": str(gas),
                 "amountUSD": str(usd(branch, gas_coin, gas)),
-                "token": _token(branch, gas_coin),
+                "token": token_told(branch, gas_coin),
             }
         ],
     }
@@ -210,33 +227,5 @@ def _route(branch: Branch, asked: Question) -> Route:
     if sell is not None and buy is not None:
         route = find_route(branch, MARKET, sell, buy, amount)
     if route is None:
-        raise _no_quote()
+        raise no_quote()
     return route
-
-
-def _token(branch: Branch, coin: Coin) -> dict[str, Any]:
-    return {
-        "address": checksum(Address(coin.address)),
-        "chainId": branch.place.chain_id,
-        "symbol": coin.name,
-        "decimals": coin.token.decimals,
-        "name": coin.name,
-        "coinKey": coin.name,
-        "priceUSD": str(branch.price(coin.token.asset)),
-    }
-
-
-def _gas_price(branch: Branch) -> int:
-    return branch.place.base_fee + branch.place.tip
-
-
-def _no_quote() -> RefusedError:
-    return _refused(404, NO_QUOTE, "No available quotes for the requested transfer")
-
-
-def _bad_parameter(name: str, why: str) -> RefusedError:
-    return _refused(400, INVALID, f"/{name} {why}")
-
-
-def _refused(status: int, code: int, message: str) -> RefusedError:
-    return RefusedError(status, {"message": message, "code": code})

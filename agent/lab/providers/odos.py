@@ -154,7 +154,7 @@ def _assembled(quoted: _Quoted, offer: Offer) -> dict[str, Any]:
             "value": str(offer.value),
             "to": checksum(Address(offer.target)),
             "from": checksum(Address(quoted.user)),
-            "data": _calldata(offer, compact=quoted.compact),
+            "data": offer.shown(_calldata(offer, compact=quoted.compact)),
             "nonce": int(str(nonce), 16),
             "chainId": offer.chain_id,
         },

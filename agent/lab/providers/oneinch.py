@@ -102,7 +102,7 @@ class Desk:
             "tx": {
                 "from": sender,
                 "to": offer.target,
-                "data": _calldata(offer, partial=asked.flag("allowPartialFill")),
+                "data": offer.shown(_calldata(offer, partial=asked.flag("allowPartialFill"))),
                 "value": str(offer.value),
                 "gas": 0 if asked.flag("disableEstimate") else route.gas,
                 "gasPrice": str(branch.place.base_fee + branch.place.tip),

@@ -93,7 +93,7 @@ class Desk:
             "to": offer.target,
             "value": str(offer.value),
             "gasPrice": str(asked.whole("gasPriceDecimals")),
-            "data": _calldata(offer),
+            "data": offer.shown(_calldata(offer)),
             "chainId": offer.chain_id,
         }
 

@@ -138,7 +138,9 @@ def _transaction(
         "from": sender,
         "to": offer.target,
         "value": str(offer.value),
-        "data": call_bytes(SWAP, EXECUTOR, described, flags, b"", offer.route.packed()),
+        "data": offer.shown(
+            call_bytes(SWAP, EXECUTOR, described, flags, b"", offer.route.packed())
+        ),
         "gasPrice": str(branch.place.base_fee + branch.place.tip),
         "chainId": offer.chain_id,
     }

@@ -134,7 +134,7 @@ class Desk:
             **_priced(branch, offer, taker),
             "transaction": {
                 "to": offer.target,
-                "data": self._calldata(branch, offer),
+                "data": offer.shown(self._calldata(branch, offer)),
                 "gas": str(route.gas),
                 "gasPrice": str(_gas_price(branch)),
                 "value": str(offer.value),

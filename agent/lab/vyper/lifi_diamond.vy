@@ -1,8 +1,8 @@
 # pragma version 0.4.3
 """
-@title A stand-in for LI.FI's diamond: the swaps of its GenericSwapFacetV3 in one step.
-@notice Signatures and checks as the facet's published interface says. One contract is allowed to be
-called; LI.FI's list is longer.
+@title A stand-in for LI.FI's diamond: swaps in one step, and deposits with Across.
+@notice Signatures and checks as the published interfaces of its GenericSwapFacetV3 and AcrossFacetV4
+say. One contract is allowed to be called for swaps; LI.FI's list is longer.
 """
 
 import swapping
@@ -21,6 +21,54 @@ struct SwapData:
     requiresDeposit: bool
 
 
+struct BridgeData:
+    transactionId: bytes32
+    bridge: String[64]
+    integrator: String[64]
+    referrer: address
+    sendingAssetId: address
+    receiver: address
+    minAmount: uint256
+    destinationChainId: uint256
+    hasSourceSwaps: bool
+    hasDestinationCall: bool
+
+
+struct AcrossV4Data:
+    receiverAddress: bytes32
+    refundAddress: bytes32
+    sendingAssetId: bytes32
+    receivingAssetId: bytes32
+    outputAmount: uint256
+    outputAmountMultiplier: uint128
+    exclusiveRelayer: bytes32
+    quoteTimestamp: uint32
+    fillDeadline: uint32
+    exclusivityParameter: uint32
+    message: Bytes[1024]
+
+
+interface SpokePool:
+    def deposit(
+        depositor: bytes32,
+        recipient: bytes32,
+        inputToken: bytes32,
+        outputToken: bytes32,
+        inputAmount: uint256,
+        outputAmount: uint256,
+        destinationChainId: uint256,
+        exclusiveRelayer: bytes32,
+        quoteTimestamp: uint32,
+        fillDeadline: uint32,
+        exclusivityParameter: uint32,
+        message: Bytes[1024],
+    ): payable
+
+
+event LiFiTransferStarted:
+    bridgeData: BridgeData
+
+
 event LiFiGenericSwapCompleted:
     transactionId: indexed(bytes32)
     integrator: String[64]
@@ -33,11 +81,15 @@ event LiFiGenericSwapCompleted:
 
 
 ALLOWED: immutable(address)
+SPOKE_POOL: immutable(address)
+WRAPPED: immutable(address)
 
 
 @deploy
-def __init__(allowed: address):
+def __init__(allowed: address, spoke_pool: address, wrapped: address):
     ALLOWED = allowed
+    SPOKE_POOL = spoke_pool
+    WRAPPED = wrapped
 
 
 @external
@@ -94,15 +146,69 @@ def swapTokensSingleV3NativeToERC20(
     )
 
 
+@external
+@payable
+def startBridgeTokensViaAcrossV4(bridgeData: BridgeData, acrossData: AcrossV4Data):
+    """
+    @notice Takes the amount from the caller and deposits it with Across, as the second argument
+        says; what of it the first one says too must be the same.
+    """
+    assert bridgeData.receiver != empty(address), "InvalidReceiver"
+    assert bridgeData.minAmount > 0, "InvalidAmount"
+    assert bridgeData.destinationChainId != chain.id, "CannotBridgeToSameNetwork"
+    assert not bridgeData.hasSourceSwaps, "InformationMismatch"
+    assert bridgeData.hasDestinationCall == (len(acrossData.message) > 0), "InformationMismatch"
+    assert not bridgeData.hasDestinationCall, "not on local chains"
+    assert acrossData.receiverAddress == self._word(bridgeData.receiver), "InvalidReceiver"
+    assert acrossData.refundAddress != empty(bytes32), "InvalidCallData"
+    paid: uint256 = 0
+    sold: bytes32 = acrossData.sendingAssetId
+    if swapping._is_native(bridgeData.sendingAssetId):
+        paid = bridgeData.minAmount
+        sold = self._word(WRAPPED)
+    assert msg.value == paid, "InvalidAmount"
+    if paid == 0:
+        token: address = bridgeData.sendingAssetId
+        swapping._pull(token, self, bridgeData.minAmount)
+        self._allow(token, SPOKE_POOL, bridgeData.minAmount)
+    extcall SpokePool(SPOKE_POOL).deposit(
+        acrossData.refundAddress,
+        acrossData.receiverAddress,
+        sold,
+        acrossData.receivingAssetId,
+        bridgeData.minAmount,
+        acrossData.outputAmount,
+        bridgeData.destinationChainId,
+        acrossData.exclusiveRelayer,
+        acrossData.quoteTimestamp,
+        acrossData.fillDeadline,
+        acrossData.exclusivityParameter,
+        acrossData.message,
+        value=paid,
+    )
+    log LiFiTransferStarted(bridgeData=bridgeData)
+
+
+@internal
+@pure
+def _word(account: address) -> bytes32:
+    return convert(convert(account, uint256), bytes32)
+
+
+@internal
+def _allow(token: address, spender: address, amount: uint256):
+    if staticcall IERC20(token).allowance(self, spender) < amount:
+        assert extcall IERC20(token).approve(
+            spender, max_value(uint256), default_return_value=True
+        ), "approve failed"
+
+
 @internal
 def _deposit(swapData: SwapData):
     token: address = swapData.sendingAssetId
     swapping._pull(token, self, swapData.fromAmount)
     assert swapData.approveTo == swapData.callTo, "ContractCallNotAllowed"
-    if staticcall IERC20(token).allowance(self, swapData.approveTo) < swapData.fromAmount:
-        assert extcall IERC20(token).approve(
-            swapData.approveTo, max_value(uint256), default_return_value=True
-        ), "approve failed"
+    self._allow(token, swapData.approveTo, swapData.fromAmount)
 
 
 @internal
