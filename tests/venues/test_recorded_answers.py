@@ -632,9 +632,19 @@ def test_settlers_of_0x_are_those_that_the_registry_knows(
 
 
 @pytest.mark.parametrize(
-    ("gas", "counted"), [(None, 200_000), (1, 200_000), (333_333, 333_333), (10**9, 15_000_000)]
+    ("gas", "counted"),
+    [
+        (None, 200_000),
+        (1, 200_000),
+        (333_333, 333_333),
+        ("333333", 333_333),
+        (333_333.0, 333_333),
+        (10**9, 15_000_000),
+        (-5.5, 200_000),
+        ("much", 200_000),
+    ],
 )
-def test_gas_that_a_server_says_only_compares_offers(gas: int | None, counted: int) -> None:
+def test_gas_that_a_server_says_only_compares_offers(gas: Any, counted: int) -> None:
     swap = recorded("venues", "oneinch")["swap"]["body"]
     price = {"dstAmount": swap["dstAmount"]} | ({} if gas is None else {"gas": gas})
     account = Address(swap["tx"]["from"])
