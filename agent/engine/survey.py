@@ -21,6 +21,7 @@ from agent.core.state import State
 from agent.core.transit import in_flight
 from agent.core.value import UNPRICED, Valuation, value
 from agent.core.verdict import Refusal
+from agent.engine.asking import asked_edges
 from agent.engine.io import Io
 from agent.errors import StaleHead, Unavailable
 from agent.planning.crossing import crossing_needed
@@ -160,17 +161,21 @@ def _fees(io: Io, seen: Look) -> dict[ChainId, FeeQuote]:
 def survey(io: Io, pairs: Pairs, sizes: Mapping[Token, int]) -> tuple[Edge, ...]:
     """Indicative edges of all venues on all chains, and of all bridges between them.
 
-    Transfers that take longer than the policy waits are left out.
+    For pairs that no venue surveys those who are only asked are asked. Transfers that take longer
+    than the policy waits are left out.
     """
     edges: list[Edge] = []
     routes = [both for both in pairs if both[0].chain != both[1].chain]
     for bridge in io.bridges.values() if routes else ():
-        found = bridge.survey(routes, sizes)
-        edges += [edge for edge in found if edge.seconds <= io.policy.max_wait_seconds]
+        crossing = bridge.survey(routes, sizes)
+        edges += [edge for edge in crossing if edge.seconds <= io.policy.max_wait_seconds]
     for chain in dict.fromkeys(sell.chain for sell, _ in pairs):
         here = [both for both in pairs if both[0].chain == both[1].chain == chain]
-        for venue in io.venues.values():
-            edges += venue.survey(chain, here, sizes)
+        found = [e for venue in io.venues.values() for e in venue.survey(chain, here, sizes)]
+        covered = {(edge.sell, edge.buy) for edge in found}
+        open_pairs = [both for both in here if both not in covered]
+        edges += found
+        edges += asked_edges(io, chain, open_pairs, sizes, {edge.via for edge in found})
     return tuple(edges)
 
 
