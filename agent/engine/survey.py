@@ -38,7 +38,7 @@ class Look:
     """One look at a wallet: what it holds, what that is worth, and what follows.
 
     `idle` says of chains that stand still why nothing can be done there: their balances are
-    those of their last block.
+    those of their last block. `known` are the venues and bridges that have worked for it.
     """
 
     snapshot: Snapshot
@@ -47,6 +47,7 @@ class Look:
     decision: Decision
     now: int
     idle: Mapping[ChainId, str] = field(default_factory=empty)
+    known: frozenset[str] = frozenset()
 
 
 def history(state: State) -> History:
@@ -93,7 +94,7 @@ def look(io: Io, state: State, *, asked: bool = False) -> Look:
     valuation = value(snapshot, prices, io.policy)
     now = io.clock.now()
     decision = decide(valuation, io.policy, history(state), now, asked=asked)
-    return Look(snapshot, prices, valuation, decision, now, idle)
+    return Look(snapshot, prices, valuation, decision, now, idle, state.vias)
 
 
 def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
@@ -123,6 +124,8 @@ def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
             now=seen.now,
             falling=falling(seen.prices, MappingProxyType({})),
             idle=seen.idle,
+            canary=io.canary,
+            known=seen.known,
         )
     )
 
