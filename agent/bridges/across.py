@@ -85,7 +85,7 @@ class Across:
     def __init__(self, options: Options, io: AdapterIo) -> None:
         self.options = options
         self._io = io
-        self._tracker = Tracker(options.chains, io.nodes)
+        self._tracker = Tracker(options.chains, io.nodes, self.name)
 
     @property
     def layouts(self) -> Mapping[str, Layout]:
