@@ -81,6 +81,7 @@ CASES = [
     *(case for name in ("router", *provider_names("venues")) for case in _swaps(name)),
     Case("across", "bridge", 1, "USDC", "1000", 8453, "USDC"),
     Case("across", "bridge", 1, "ETH", "1", 42161, "ETH"),
+    Case("lifi", "bridge", 1, "USDC", "1000", 8453, "USDC"),
     Case("cctp", "bridge", 1, "USDC", "1000", 8453, "USDC", "standard"),
     Case("cctp", "bridge", 8453, "USDC", "1000", 42161, "USDC", "fast"),
     Case("stargate", "bridge", 1, "USDC", "1000", 42161, "USDC"),

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.bridges._routes import ChainOptions, Route
-from agent.core.money import Bps, ChainId, Token
+from agent.bridges._swap_approval import SOMEBODY, fees_in, question
+from agent.core.money import Address, Bps, ChainId, Token
 from agent.core.rounding import mul_div_up
-from agent.errors import BadReply, Contradicted, NoRoute, ProviderSilent, RateLimited, Unreachable
+from agent.errors import (
+    BadReply,
+    Contradicted,
+    NoRoute,
+    ProviderSilent,
+    RateLimited,
+    Rejected,
+    Unreachable,
+)
 from agent.provider import JSON, Http
 from agent.wire.address import checksum
 
@@ -22,6 +31,15 @@ MAX_SECONDS = 86_400
 
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,77})")
 """Base units as the server writes them: JSON's own numbers could not hold them."""
+
+_NOT_THERE = 404
+"""HTTP status of a server that does not have an endpoint."""
+
+
+def no_key() -> str:
+    """Nobody's key."""
+    return ""
+
 
 _REPORT = "plan again later; if it stays, tell Across"
 
@@ -79,22 +97,49 @@ def own_offer(fee: OwnFee, found: Route, raw: int) -> Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeServer:
-    """Across's fee server: `GET /suggested-fees`, as documented at docs.across.to.
+    """Across's server: `GET /swap/approval`, as documented at docs.across.to.
 
-    Only the fee, the limits and the usual time are taken from it. What else it says is compared
-    with what is known without it, and a contradiction makes all of it worthless.
+    Where it does not have that, or would go another way than a deposit like ours, the older
+    `GET /suggested-fees` is asked. Only the fee, the limits and the usual time are taken from it.
+    What else it says is compared with what is known without it, and a contradiction makes all of it
+    worthless.
     """
 
     http: Http
     api: str
     chains: Mapping[ChainId, ChainOptions]
+    key: Callable[[], str] = field(default=no_key, repr=False)
 
-    def offer(self, found: Route, raw: int, *, now: int | None = None) -> Offer:
+    def offer(
+        self, found: Route, raw: int, *, now: int | None = None, account: Address = SOMEBODY
+    ) -> Offer:
         """The fee for *raw* base units; *now* is chain time, None when nothing is to be signed.
 
         Raises Contradicted, NoRoute for an amount that it does not take, Rejected for a question
         that it refuses, ProviderSilent for no usable answer.
         """
+        try:
+            answer = self._approval(found, raw, account)
+            if answer is None:
+                answer = self._suggested(found, raw)
+            said = _Answer(answer)
+            self._compare(said, found, now)
+            return _offer(said, found, raw)
+        except (RateLimited, Unreachable, BadReply) as fault:
+            raise ProviderSilent(fault.message, fix=fault.fix) from fault
+
+    def _approval(self, found: Route, raw: int, account: Address) -> JSON:
+        """The fee by the newer endpoint, None where that does not tell it."""
+        try:
+            reply = self._get("/swap/approval", question(found, raw, account))
+        except Rejected as refusal:
+            if refusal.status == _NOT_THERE:
+                return None
+            raise
+        return fees_in(reply, found, raw, self.chains[found.sell.chain])
+
+    def _suggested(self, found: Route, raw: int) -> JSON:
+        """The fee by the older endpoint."""
         query = {
             "inputToken": checksum(found.input.address),
             "outputToken": checksum(found.output.address),
@@ -102,13 +147,12 @@ class FeeServer:
             "destinationChainId": str(found.buy.chain),
             "amount": str(raw),
         }
-        try:
-            answer = self.http.get(f"{self.api}/suggested-fees", query)
-            said = _Answer(answer)
-            self._compare(said, found, now)
-            return _offer(said, found, raw)
-        except (RateLimited, Unreachable, BadReply) as fault:
-            raise ProviderSilent(fault.message, fix=fault.fix) from fault
+        return self._get("/suggested-fees", query)
+
+    def _get(self, path: str, query: Mapping[str, str]) -> JSON:
+        key = self.key()
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return self.http.get(self.api + path, query, headers=headers)
 
     def _compare(self, said: _Answer, found: Route, now: int | None) -> None:
         """Refuse an answer about other contracts, tokens, chains or times."""

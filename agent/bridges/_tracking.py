@@ -31,9 +31,15 @@ refunds are looked for, which takes many requests."""
 
 
 class Tracker:
-    """Says of deposits where their money is; never that it is lost because a node is silent."""
+    """Says of deposits where their money is; never that it is lost because a node is silent.
 
-    def __init__(self, chains: Mapping[ChainId, ChainOptions], nodes: Mapping[ChainId, Node]):
+    `via` names the bridge that they are made by.
+    """
+
+    def __init__(
+        self, chains: Mapping[ChainId, ChainOptions], nodes: Mapping[ChainId, Node], via: str
+    ) -> None:
+        self._via = via
         self._chains = chains
         self._nodes = nodes
         self._evidence = Evidence(chains, nodes)
@@ -118,7 +124,7 @@ class Tracker:
         bought = None if far is None else far.known(address_in(made.output_token))
         buy = _stranger(made) if far is None or bought is None else far.as_received(bought)
         return Transfer(
-            via="across",
+            via=self._via,
             id=str(made.id),
             sold=Amount(sold, made.input_amount),
             buy=buy,

@@ -6,11 +6,11 @@ delivers before its deadline is paid back on its own chain. Only the fee comes f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from agent.bridges._relay_fee import FeeServer, Offer, OwnFee, own_offer
+from agent.bridges._relay_fee import FeeServer, Offer, OwnFee, no_key, own_offer
 from agent.bridges._routes import ChainOptions, Route, route
 from agent.bridges._spoke_pool import (
     DEPOSITS_PAUSED,
@@ -22,6 +22,7 @@ from agent.bridges._spoke_pool import (
     Terms,
     deposit_data,
 )
+from agent.bridges._swap_approval import SOMEBODY
 from agent.bridges._tracking import Tracker
 from agent.core.frozen import empty
 from agent.core.intent import Receipt
@@ -69,12 +70,13 @@ class Options:
 
     `api` is the fee server's URL without a slash at its end; where it is None, or does not answer,
     the owner's `fee` counts, and without either nothing can be sent. A server that lies, or says
-    no, is not overruled.
+    no, is not overruled. `key` reveals the owner's key for it, '' without one.
     """
 
     chains: Mapping[ChainId, ChainOptions] = field(default_factory=empty)
     api: str | None = None
     fee: OwnFee | None = None
+    key: Callable[[], str] = field(default=no_key, repr=False)
 
 
 class Across:
@@ -85,7 +87,7 @@ class Across:
     def __init__(self, options: Options, io: AdapterIo) -> None:
         self.options = options
         self._io = io
-        self._tracker = Tracker(options.chains, io.nodes)
+        self._tracker = Tracker(options.chains, io.nodes, self.name)
 
     @property
     def layouts(self) -> Mapping[str, Layout]:
@@ -144,13 +146,17 @@ class Across:
                 return None
         return None
 
-    def _offer(self, found: Route, raw: int, *, now: int | None = None) -> Offer:
+    def _offer(
+        self, found: Route, raw: int, *, now: int | None = None, account: Address = SOMEBODY
+    ) -> Offer:
         """The relayer fee by whoever may tell it; raises what FeeServer raises, and NoRoute."""
         options = self.options
         if options.api is not None:
-            server = FeeServer(http=self._io.http, api=options.api, chains=options.chains)
+            server = FeeServer(
+                http=self._io.http, api=options.api, chains=options.chains, key=options.key
+            )
             try:
-                return server.offer(found, raw, now=now)
+                return server.offer(found, raw, now=now, account=account)
             except ProviderSilent:
                 if options.fee is None:
                     raise
@@ -177,7 +183,7 @@ class Across:
         if found is None or not sell_raw > 0:
             raise _no_way(leg, "does not know this pair")
         window = self._window(found, leg, now)
-        offer = self._offer(found, sell_raw, now=now)
+        offer = self._offer(found, sell_raw, now=now, account=account)
         if not offer.takes(sell_raw):
             raise _no_way(leg, f"takes from {offer.least} to {offer.most} base units of it")
         out = _output(found, offer, sell_raw)

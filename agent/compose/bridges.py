@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from agent.bridges import across
-from agent.compose.providers import crossing_tokens, make_provider, provider_names
+from agent.compose.providers import crossing_tokens, key_of, make_provider, provider_names
 from agent.core.money import ChainId, Token, raw_up
 from agent.core.price import Prices
 from agent.ports import AdapterIo, Bridge, Node
@@ -76,7 +76,8 @@ def _across(made: _Making) -> Bridge:
         return raw_up(Fraction(own.fixed) / Fraction(price.value), token)
 
     fee = None if own is None else across.OwnFee(bps=own.bps, fixed=fixed)
-    return across.make(across.Options(chains=chains, api=api or None, fee=fee), made.io)
+    key = key_of(settings, "across")
+    return across.make(across.Options(chains=chains, api=api or None, fee=fee, key=key), made.io)
 
 
 def _across_chain(facts: ChainFacts, made: _Making) -> across.ChainOptions:

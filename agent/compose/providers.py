@@ -13,7 +13,6 @@ from agent.core.money import ChainId, Token
 from agent.ports import AdapterIo
 from agent.provider import About, ProviderChain, ProviderOptions
 from agent.settings import ChainFacts, Settings
-from agent.settings.environment import Secret
 from agent.wire.pace import ProviderHttp, bucket_of
 
 Room = Literal["venues", "bridges"]
@@ -56,7 +55,7 @@ def make_provider(
             if name in facts.providers
         },
         max_slippage_bps=settings.policy.limits.max_slippage_bps,
-        key=_key(settings.secret(key_variable(name))),
+        key=key_of(settings, name),
     )
     about: About = module.ABOUT
     # Local servers are ours alone, and are asked as often as tests like.
@@ -116,7 +115,9 @@ def _chain(facts: ChainFacts, name: str, confirmations: int | None) -> ProviderC
     )
 
 
-def _key(secret: Secret | None) -> Callable[[], str]:
+def key_of(settings: Settings, name: str) -> Callable[[], str]:
+    """Reveals the owner's key for a provider, '' where there is none."""
+    secret = settings.secret(key_variable(name))
     return (lambda: "") if secret is None else secret.reveal
 
 

@@ -48,11 +48,12 @@ class Layout:
     coin is meant: it is taken as value where value goes along, and always paid out unwrapped.
 
     `coins` are pseudo addresses (lower-case hex) that mean the gas coin as a token. Pairs of fields
-    in `equal` must be the same, in `ordered` the first must not be above the second, and of each in
-    `masks` (path, mask, wanted) the bits under the mask must be as wanted. `unread` points to bytes
-    for contracts of others, which nobody decodes. `undated` says that the function has no deadline
-    at all, `paid` that what is sold is the value sent along. With `passes`, `inner` is the one call
-    that goes on to the address at that path, which does what the outer call pays for.
+    in `equal` must be the same, an address in 32 bytes too, in `ordered` the first must not be
+    above the second, and of each in `masks` (path, mask, wanted) the bits must be as wanted.
+    `unread` points to bytes for contracts of others, which nobody decodes. `undated` says that the
+    function has no deadline at all, `paid` that what is sold is the value sent along. With
+    `passes`, `inner` is the one call that goes on to the address at that path, which does what the
+    outer call pays for.
 
     Of bridges: `numbers` translates their own numbers of chains, `places` says by (chain, target)
     what the contract implies. The minimum is the amount less the field `fee_in`, or all of it with

@@ -93,13 +93,16 @@ def found(transfer: Transfer, io: Io) -> Stray:
 
 
 def unknown(transfers: Iterable[Transfer], state: State) -> tuple[Transfer, ...]:
-    """Those that no run of the journal knows of, each deposit once."""
+    """Those that no run of the journal knows of, each deposit once.
+
+    One deposit may be found by two bridges: what LI.FI makes is one of Across's, too.
+    """
     legs = [(run, leg) for run in state.runs.values() for leg in run.legs.values()]
-    seen = {(leg.leg.via, deposit_of(run, leg)) for run, leg in legs}
-    kept: dict[tuple[str, str], Transfer] = {}
+    seen = {deposit_of(run, leg) for run, leg in legs}
+    kept: dict[str, Transfer] = {}
     for each in transfers:
-        if (each.via, each.deposit) not in seen:
-            kept.setdefault((each.via, each.deposit), each)
+        if each.deposit not in seen:
+            kept.setdefault(each.deposit, each)
     return tuple(kept.values())
 
 

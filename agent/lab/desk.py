@@ -93,6 +93,8 @@ class _Answers(BaseHTTPRequestHandler):
         asked = urlsplit(self.path)
         if asked.path == "/api/suggested-fees":
             self._reply(*self.api.suggested_fees(dict(parse_qsl(asked.query))))
+        elif asked.path == "/api/swap/approval":
+            self._reply(*self.api.swap_approval(dict(parse_qsl(asked.query))))
         elif not self._provider(None):
             self._reply(404, {"message": f"there is no {asked.path}"})
 

@@ -1,6 +1,6 @@
 """Answers of the fee API of local chains, in Across' format, honest or forged when told so.
 
-Source: docs.across.to, API reference, `GET /suggested-fees` and its errors.
+Source: docs.across.to, API reference, `GET /swap/approval`, `GET /suggested-fees`, their errors.
 """
 
 from collections.abc import Callable, Mapping
@@ -87,6 +87,14 @@ class FeeApi:
             FORGERIES[self._forged.pop()](body)
         return 200, body
 
+    def swap_approval(self, question: Mapping[str, str]) -> tuple[int, JsonObject]:
+        """Status and body for the parameters of `GET /swap/approval`; raises nothing.
+
+        It has no transaction to sign: whoever asks here makes his own.
+        """
+        status, fees = self.suggested_fees(question)
+        return (status, _approval(question, fees)) if status == 200 else (status, fees)
+
     def _route(self, question: Mapping[str, str]) -> _Route:
         origin, destination = (
             _whole(question, name) for name in ("originChainId", "destinationChainId")
@@ -143,6 +151,43 @@ class FeeApi:
             "outputToken": _token(route.symbol, route.bought, route.destination.place),
             "id": f"local-{near.time}-{self._answers}",
         }
+
+
+def _approval(question: Mapping[str, str], fees: JsonObject) -> JsonObject:
+    """What `/suggested-fees` says, in the words of `/swap/approval`."""
+    bridge = {
+        "inputAmount": question["amount"],
+        "outputAmount": fees["outputAmount"],
+        "tokenIn": fees["inputToken"],
+        "tokenOut": fees["outputToken"],
+        "provider": "across",
+        "fees": {
+            "totalRelay": fees["totalRelayFee"],
+            "relayerCapital": fees["relayerCapitalFee"],
+            "relayerGas": fees["relayerGasFee"],
+            "lp": fees["lpFee"],
+        },
+    }
+    return {
+        "crossSwapType": "bridgeableToBridgeable",
+        "amountType": "exactInput",
+        "steps": {"bridge": bridge},
+        "inputToken": fees["inputToken"],
+        "outputToken": fees["outputToken"],
+        "inputAmount": question["amount"],
+        "expectedOutputAmount": fees["outputAmount"],
+        "minOutputAmount": fees["outputAmount"],
+        "expectedFillTime": fees["estimatedFillTimeSec"],
+        "swapTx": {
+            "ecosystem": "evm",
+            "simulationSuccess": False,
+            "chainId": int(question["originChainId"]),
+            "to": fees["spokePoolAddress"],
+            "data": "0x",
+            "gas": "0",
+        },
+        "id": fees["id"],
+    }
 
 
 def _fees(amount: int, fee: RelayFee) -> JsonObject:

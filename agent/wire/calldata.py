@@ -191,13 +191,20 @@ def _exact(layout: Layout, body: bytes) -> tuple[Any, ...]:
         values = _put(values, path, _apart(_at(values, path), kinds))
     if not all(_is_empty(values, layout, path) for path in layout.zeros):
         raise AbiError("a field that must be empty is not")
-    if any(_at(values, one) != _at(values, other) for one, other in layout.equal):
+    if any(_word(_at(values, one)) != _word(_at(values, other)) for one, other in layout.equal):
         raise AbiError("two fields that must be equal are not")
     if not all(_at(values, low) <= _at(values, high) for low, high in layout.ordered):
         raise AbiError("a field is above what bounds it")
     if any(_at(values, path) & mask != wanted for path, mask, wanted in layout.masks):
         raise AbiError("a field has bits that must not be set")
     return values
+
+
+def _word(said: Any) -> Any:
+    """An address as the 32 bytes that it stands for, so that it equals one written so."""
+    if isinstance(said, str) and _ADDRESS.fullmatch(said):
+        return bytes.fromhex(said[2:]).rjust(_ADDRESS_BYTES + _PADDING_BYTES, b"\0")
+    return said
 
 
 def _apart(packed: bytes, kinds: tuple[str, ...]) -> tuple[Any, ...]:

@@ -103,3 +103,10 @@ def test_own_fee_in_money_is_told_in_the_token_s_base_units(settings: Settings) 
     without = made(wished).options.fee
     assert isinstance(without, OwnFee)
     assert without.fixed(usdc) is None
+
+
+def test_key_of_across_is_its_variable_s(plain: PlainSettings) -> None:
+    kept = plain(flags={"wallet.chains": THREE}, environ={"ACROSS_API_KEY": "canary-5e12e7"})
+    bare = plain(flags={"wallet.chains": THREE})
+    keys = [made(replace(each, bridges=("across",))).options.key() for each in (kept, bare)]
+    assert ["canary-5e12e7", ""] == keys

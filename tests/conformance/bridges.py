@@ -13,6 +13,7 @@ import arbitrum_rigs
 from arbitrum_rigs import Rollup
 from bridge_rigs import FAR, NEAR, STRANGER, WALLET, Crossing, native
 from cctp_rig import Burning
+from lifi_rig import Ferry
 from op_rig import Stack
 from paper_world import BRIDGE, ETHER, ME, USDC_A, USDC_B, WBTC_B, WETH_A, WETH_B, A, World
 from sim.paper import granted, mined
@@ -161,6 +162,46 @@ class OnAcross:
     def held(self, token: Token) -> int:
         node = self.crossing.nodes[token.chain]
         return node.balances(WALLET, [token], node.block().number)[token]
+
+
+class OnLiFi:
+    """LI.FI's diamond over Across's real pools on two local chains."""
+
+    def __init__(self, ferry: Ferry) -> None:
+        self.ferry = ferry
+        self.bridge = ferry.bridge
+        self.account = WALLET
+
+        def both(symbol: str) -> tuple[Token, Token]:
+            return ferry.token(NEAR, symbol), ferry.token(FAR, symbol)
+
+        usdc, far_usdc = both("USDC")
+        self.transfers = ((usdc, far_usdc, RAW), (*both("DAI"), 1_000 * ETHER))
+        self.unknown = (
+            (usdc, ferry.token(FAR, "USDT")),
+            (usdc, usdc),
+            (usdc, replace(far_usdc, chain=ELSEWHERE)),
+            both("ETH"),
+            both("WETH"),
+        )
+
+    def now(self) -> int:
+        return self.ferry.now()
+
+    def node(self, chain: ChainId) -> Node:
+        return self.ferry.nodes[chain]
+
+    def deposit(self, wanted: Leg) -> Receipt:
+        return self.ferry.deposit(wanted)
+
+    def deliver(self, wanted: Leg, deposit: Receipt) -> None:
+        self.ferry.deliver()
+
+    def pay_back(self, wanted: Leg, deposit: Receipt) -> None:
+        self.ferry.pay_back()
+
+    def held(self, token: Token) -> int:
+        return self.ferry.held(token)
 
 
 class OnStargate:

@@ -17,6 +17,7 @@ from conformance.bridges import (
     OnAcross,
     OnArbitrum,
     OnCctp,
+    OnLiFi,
     OnOpStack,
     OnPaper,
     OnStargate,
@@ -24,6 +25,7 @@ from conformance.bridges import (
     bridge_names,
     leg,
 )
+from lifi_rig import open_ferry
 from op_rig import clean_stack, open_stack
 from stargate_rigs import open_passing
 
@@ -75,6 +77,12 @@ def canonical_arbitrum(rollup: object) -> Iterator[OnArbitrum]:
 def stargate(chains: Worlds) -> Iterator[OnStargate]:
     with open_passing(chains) as passing:
         yield OnStargate(passing)
+
+
+@pytest.fixture
+def lifi(chains: Worlds) -> Iterator[OnLiFi]:
+    with open_ferry(chains) as ferry:
+        yield OnLiFi(ferry)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ EVERY = 61
 CASES = [
     *(Case(name, "swap", 1, "WETH", "1", 1, "USDC") for name in provider_names("venues")),
     Case("across", "bridge", 1, "USDC", "1000", 8453, "USDC"),
+    Case("lifi", "bridge", 1, "USDC", "1000", 8453, "USDC"),
     Case("cctp", "bridge", 8453, "USDC", "1000", 42161, "USDC", "fast"),
     Case("stargate", "bridge", 1, "ETH", "1", 8453, "ETH"),
 ]

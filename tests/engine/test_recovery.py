@@ -100,6 +100,12 @@ def balanced(held: Session, world: World) -> None:
             assert held_after.raw == before[token] + told.get(token, 0) + inflows.get(token, 0)
 
 
+def test_deposit_that_two_bridges_find_is_one() -> None:
+    (one,) = orphaned().bridge.find(ME, {A: 0, B: 0})
+    told = recover.unknown([one, replace(one, via="other")], State())
+    assert (one,) == told
+
+
 # ---- found by logs alone ---------------------------------------------------------------------
 
 

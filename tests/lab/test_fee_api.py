@@ -89,6 +89,38 @@ def test_answer_has_the_fields_of_the_real_one(worlds: Worlds) -> None:
     assert worlds[8453].place.spoke_pool == found["destinationSpokePoolAddress"].lower()
 
 
+def approval(worlds: Worlds, **changed: object) -> tuple[int, dict]:
+    question = {
+        "tradeType": "exactInput",
+        "inputToken": checksum(Address(worlds[1].addresses["USDC"])),
+        "outputToken": worlds[8453].addresses["USDC"],
+        "originChainId": 1,
+        "destinationChainId": 8453,
+        "amount": AMOUNT,
+        "depositor": ALICE,
+        "recipient": ALICE,
+        **changed,
+    }
+    return get(f"{worlds.fee_api}/swap/approval?{urlencode(question)}")
+
+
+def test_newer_endpoint_says_the_same_in_its_own_words(worlds: Worlds) -> None:
+    (status, found), (_, older) = approval(worlds), ask(worlds)
+    bridge = found["steps"]["bridge"]
+    assert (200, "bridgeableToBridgeable", "across") == (
+        status,
+        found["crossSwapType"],
+        bridge["provider"],
+    )
+    assert older["totalRelayFee"] == bridge["fees"]["totalRelay"]
+    assert older["relayerGasFee"] == bridge["fees"]["relayerGas"]
+    outputs = (bridge["outputAmount"], found["expectedOutputAmount"], found["minOutputAmount"])
+    assert (older["outputAmount"],) * 3 == outputs
+    assert str(AMOUNT) == bridge["inputAmount"]
+    assert worlds[1].place.spoke_pool == found["swapTx"]["to"].lower()
+    assert "AMOUNT_TOO_LOW" == approval(worlds, amount=15_599)[1]["code"]
+
+
 def test_fee_is_two_bps_and_the_gas_of_a_fill(chains: Worlds) -> None:
     _, found = ask(chains)
     # 130,000 gas at 0.01 gwei and 3,000 USD for one ether.

@@ -92,6 +92,14 @@ def test_fields_that_must_be_equal_are() -> None:
     assert "two fields that must be equal are not" in refused(layout, TARGET, (NEXT, 1))
 
 
+def test_address_equals_itself_in_a_word_and_no_other() -> None:
+    layout = Layout(signature="f(address,bytes32)", equal=(((0,), (1,)),))
+    padded = bytes(12) + bytes.fromhex(TARGET[2:])
+    assert "f" == meant(layout, TARGET, padded).name
+    for other in (b"\1" + padded[1:], bytes(32), padded[:-1] + b"\0"):
+        assert "two fields that must be equal are not" in refused(layout, TARGET, other)
+
+
 @pytest.mark.parametrize(("low", "fits"), [(4, True), (5, True), (6, False)])
 def test_field_that_another_bounds_is_not_above_it(low: int, fits: bool) -> None:
     layout = Layout(signature="f(uint256,uint256)", ordered=(((0,), (1,)),))
