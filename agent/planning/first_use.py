@@ -10,9 +10,9 @@ from fractions import Fraction
 from agent.core.frozen import empty
 from agent.core.money import Amount
 from agent.core.plan import Leg, Sell, in_order
-from agent.core.rounding import mul_div_down
+from agent.core.rounding import mul_div_down, mul_div_up
 from agent.core.wording import money
-from agent.planning.ladder import bought
+from agent.planning.ladder import bought, is_sound
 from agent.planning.problem import Problem
 
 PLANNED_PART = Decimal("0.9")
@@ -122,10 +122,20 @@ def _small(leg: Leg, problem: Problem) -> Leg | None:
 
 
 def _surveyed(leg: Leg, raw: int, problem: Problem) -> int | None:
-    """What a bridge was said to deliver for *raw*: a part of its fee is the same for any size."""
+    """What a bridge delivers for *raw*: a part of its fee is the same for any size.
+
+    Below what was asked about its fee is at most what it is there.
+    """
+    if leg.kind != "bridge":
+        return None
     for edge in problem.edges:
-        if (edge.via, edge.sell, edge.buy) == (leg.via, leg.sell.token, leg.buy):
-            return bought(edge, raw) if leg.kind == "bridge" else None
+        same = (edge.via, edge.sell, edge.buy) == (leg.via, leg.sell.token, leg.buy)
+        if same and is_sound(edge) and leg.detail.startswith(edge.detail):
+            (least, out), *_ = edge.ladder
+            if raw >= least:
+                return bought(edge, raw)
+            fee = mul_div_up(least, leg.buy.unit, leg.sell.token.unit) - out
+            return max(0, mul_div_down(raw, leg.buy.unit, leg.sell.token.unit) - fee)
     return None
 
 

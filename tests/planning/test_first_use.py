@@ -175,10 +175,18 @@ def test_a_first_transfer_expects_what_its_bridge_pays_for_so_little():
     )
 
 
-@pytest.mark.parametrize("edges", [(), (bridge(ONE.usdc, BASE.usdc, least="100"),)])
-def test_a_first_transfer_of_which_nobody_spoke_expects_its_share(edges):
+def test_a_first_transfer_below_what_was_asked_about_pays_no_more_than_that_would():
+    sells, buys = ONE.usdc, BASE.usdc
+    sent = leg("1", "bridge", "across", Sell(sells, 10**9), buys, 998_700_000)
+    known = bridge(sells, buys, least="100")
+    edges = (replace(known, ladder=()), known)
+    small, _ = first_uses((sent,), replace(spread_problem(), canary=CANARY, edges=edges)).legs
+    assert 45 * 10**6 - 580_000 == small.expected_out
+
+
+def test_a_first_transfer_of_which_nobody_spoke_expects_its_share():
     sent = leg("1", "bridge", "across", Sell(ONE.usdc, 10**9), BASE.usdc, 998_700_000)
-    asked = replace(spread_problem(), canary=CANARY, edges=edges)
+    asked = replace(spread_problem(), canary=CANARY, edges=())
     assert 44_941_500 == first_uses((sent,), asked).legs[0].expected_out
 
 
