@@ -214,7 +214,7 @@ class Transfer:
 
     `sold` has left, at least `least` is to arrive as `buy`; `due` is unix seconds after which it
     comes back instead, None where it does not by itself. `deposit` is the transaction's hash and
-    `id` the bridge's own number for it.
+    `id` the bridge's own number for it, '' where it has none.
     """
 
     via: str

@@ -89,6 +89,7 @@ CASES = [
     Case("canonical_op", "bridge", 1, "ETH", "1", 8453, "ETH"),
     Case("canonical_op", "bridge", 8453, "ETH", "1", 1, "ETH"),
     Case("canonical_arbitrum", "bridge", 1, "ETH", "1", 42161, "ETH"),
+    Case("canonical_arbitrum", "bridge", 1, "WBTC", "0.1", 42161, "WBTC"),
     Case("canonical_arbitrum", "bridge", 42161, "ETH", "1", 1, "ETH"),
 ]
 

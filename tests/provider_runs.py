@@ -136,7 +136,7 @@ def provider_run(worlds: Worlds, via: str, kind: str) -> Iterator[ProviderRun]:
         home = Path(folder)
         address = new_key(home)
         funds = {
-            chain: {"ETH": 10 * ETHER, "WETH": 5 * ETHER, "USDC": 50_000 * 10**6}
+            chain: {"ETH": 10 * ETHER, "WETH": 5 * ETHER, "USDC": 50_000 * 10**6, "WBTC": 10**8}
             for chain in worlds
         }
         worlds.fund(address, funds)

@@ -20,6 +20,7 @@ from agent.wire.abi import AbiError, Function, functions
 from agent.wire.calldata import by_selector
 from agent.wire.events import events
 from agent.wire.keccak import keccak256
+from agent.wire.rlp import Item, rlp
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,6 +44,7 @@ PROOF = functions("arbitrum_node_interface")["constructOutboxProof(uint64,uint64
 DELIVERED = events("arbitrum_bridge")["MessageDelivered"]
 CONTENT = events("arbitrum_inbox")["InboxMessageDelivered"]
 SENT = events("arbitrum_arb_sys")["L2ToL1Tx"]
+EXECUTED = events("arbitrum_outbox")["OutBoxTransactionExecuted"]
 
 ETHER_DEPOSIT = 12
 """The kind of a message that only credits ether: L1MessageType_ethDeposit, MessageTypes.sol."""
@@ -130,6 +132,16 @@ class Message:
     to: Address
     value: int
     log: Log
+
+    def credited_by(self, chain: ChainId) -> str:
+        """The hash of the transaction of the rollup *chain* that credits it, and nothing else.
+
+        Type 0x64 of OffchainLabs/go-ethereum, core/types/arb_types.go.
+        """
+        sender = bytes.fromhex(alias(self.to)[2:])
+        number, to = self.number.to_bytes(32, "big"), bytes.fromhex(self.to[2:])
+        fields: list[Item] = [chain, number, sender, to, self.value]
+        return "0x" + keccak256(b"\x64" + rlp(fields)).hex()
 
 
 def read_message(delivered: Log, logs: Sequence[Log], inbox: Address) -> Message | str | None:

@@ -1,8 +1,8 @@
-"""Follows ether into a rollup: the inbox has it, then a batch of the sequencer has it.
+"""Follows ether into a rollup: the inbox has it, then the rollup, then a batch of the sequencer.
 
-The rollup notes nothing of a deposit of ether that contracts or logs could tell. What proves it
-stands on the parent chain: a message is credited in the batch that reads it, which the sequencer
-posts only after it has done so.
+On the rollup a deposit is a transaction without logs, whose hash says whom it credits with how
+much. A node that does not know such transactions is past it once the batches on the parent chain
+have read the message, which the sequencer posts only after it has done so.
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ class Deposits:
             return Gone(made)
         if made.value != sold_raw:
             return Gone(f"message {made.number} is of {made.value} wei, not {sold_raw}")
+        credited = self._credited(made)
+        if credited is not None:
+            return Delivered(Amount(leg.buy, made.value), credited)
         counted = self._batches.counted()
         if made.number >= self._batches.read(counted):
             return self._under_way(made, now)
@@ -62,6 +65,16 @@ class Deposits:
             why = f"{self._named(made)} was taken in; the node of {self._there} is behind it"
             return Waiting(now + SOON_SECONDS, why, str(made.number))
         return Delivered(Amount(leg.buy, made.value))
+
+    def _credited(self, made: Message) -> int | None:
+        """The block of the rollup that credited it, deep enough; None where no node shows it."""
+        child = self._pair.child
+        sight = self._nodes[child.chain].sight(made.to, (made.credited_by(child.chain),))
+        (receipt,) = sight.receipts
+        if receipt is None or not receipt.ok:
+            return None
+        deep = sight.head.number - receipt.block_number + 1 >= child.confirmations
+        return receipt.block_number if deep else None
 
     def find(self, account: Address, first: int) -> list[Transfer]:
         """Deposits of *account* since block *first* that no batch has read; raises Unavailable."""
@@ -78,6 +91,7 @@ class Deposits:
                 block=made.log.block_number,
             )
             for made in self._unread(account, first, read)
+            if self._credited(made) is None
         ]
 
     def rehearse(self, leg: Leg, receipt: Receipt) -> Delivery | None:

@@ -152,7 +152,7 @@ def read_crossing(initiated: Log, logs: Sequence[Log], lane: Lane) -> Crossing |
         number=number,
         to=told["_to"],
         raw=told["_amount"],
-        ticket=_ticket(pair.child.chain, delivered, content),
+        ticket=ticket_id(pair.child.chain, delivered, content),
         log=initiated,
     )
 
@@ -168,7 +168,7 @@ def _one(logs: Sequence[Log], address: Address, event: Any, **wanted: int) -> Ma
     raise AbiError(f"message {number} without a log of {event.name}")
 
 
-def _ticket(chain: ChainId, delivered: Mapping[str, Any], content: bytes) -> bytes:
+def ticket_id(chain: ChainId, delivered: Mapping[str, Any], content: bytes) -> bytes:
     """The hash of the transaction that makes the ticket on the rollup."""
     if len(content) < 32 * _WORDS:
         raise AbiError("a ticket's message that ends too early")

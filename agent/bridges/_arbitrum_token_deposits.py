@@ -169,7 +169,7 @@ class TokenDeposits:
         if log is not None:
             needed = self._lane.pair.child.confirmations
             if head.number - log.block_number + 1 >= needed:
-                return Delivered(Amount(self._lane.copy, made.raw))
+                return Delivered(Amount(self._lane.copy, made.raw), log.block_number)
             why = f"{self._named(made)} was redeemed and waits for {needed} confirmations"
             return Waiting(now + SOON_SECONDS, why, str(made.number))
         since = self._parent.block(made.log.block_number).timestamp

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from agent.bridges._arbitrum_contracts import (
     CONFIRM_PERIOD,
+    EXECUTED,
     IS_SPENT,
     PROOF,
     ROLLUP,
@@ -45,8 +46,10 @@ CLAIM_GAS = 250_000
 700; it has some twenty."""
 
 SOON_SECONDS, LONGEST_PAUSE_SECONDS, PARTS_OF_PAUSE = 5, 1_800, 8
-"""Pauses between looks: short while it may come any moment, else an eighth of the time since or
-until it is due."""
+"""Pauses between looks once it is due: short at first, then an eighth of the time since."""
+
+FIRST_WINDOW, WINDOW_GROWTH = 512, 4
+"""Blocks of the first look back for a payment's log, and how much wider each next one is."""
 
 WINDOW = 14_400
 """Blocks of the rollup, about an hour: after so many an assertion has mostly been made."""
@@ -93,7 +96,7 @@ class Withdrawals:
         head = self._parent.block()
         counted = max(0, head.number - self._pair.parent.confirmations + 1)
         if self._is_spent(made, counted):
-            return Delivered(Amount(leg.buy, made.value))
+            return Delivered(Amount(leg.buy, made.value), self._paid_in(made, counted))
         if self._is_spent(made, head.number):
             why = f"{self._named(made)} was claimed and waits for {self._depth} confirmations"
             return Waiting(now + SOON_SECONDS, why, str(made.position))
@@ -165,6 +168,23 @@ class Withdrawals:
         (spent,) = ask(self._parent, self._pair.outbox, (IS_SPENT, (made.position,)), at=at)
         return bool(spent)
 
+    def _paid_in(self, made: Send, last: int) -> int:
+        """The block of the parent chain, up to *last*, in which the outbox paid it."""
+        width = FIRST_WINDOW
+        while True:
+            first = max(0, last - width + 1)
+            topics = EXECUTED.topics(to=made.to, l2Sender=made.caller)
+            query = LogQuery(address=self._pair.outbox, topics=topics, first=first, last=last)
+            for log in self._parent.logs(query):
+                if understood(EXECUTED.decode, log)["transactionIndex"] == made.position:
+                    return log.block_number
+            if not first:
+                raise BadReply(
+                    f"no node of chain {self._parent.chain} shows who claimed {self._named(made)}",
+                    fix="put another RPC URL for this chain",
+                )
+            last, width = first - 1, width * WINDOW_GROWTH
+
     def _claim(self, proven: _Proven) -> Act:
         call = Call(self._pair.parent.chain, self._pair.outbox, 0, proven.send.claim(proven.path))
         draft = Draft(purpose="claim", chain=call.chain, payload=call, gas_limit=CLAIM_GAS)
@@ -184,8 +204,8 @@ class Withdrawals:
             f"({self._named(made)}) and {state}; then your wallet claims it on chain "
             f"{self._pair.parent.chain}, which anybody may do for it"
         )
-        pause = max(SOON_SECONDS, min(LONGEST_PAUSE_SECONDS, abs(due - now) // PARTS_OF_PAUSE))
-        return Waiting(now + pause, why, str(made.position))
+        pause = max(SOON_SECONDS, min(LONGEST_PAUSE_SECONDS, (now - due) // PARTS_OF_PAUSE))
+        return Waiting(max(due, now + pause), why, str(made.position))
 
     def _proven(self, made: Send, horizon: int) -> _Proven | None:
         """The way up from a send to a root that the outbox knows; None while there is none.

@@ -116,8 +116,7 @@ class Portals:
                 address=Address("0x" + packed[-ADDRESS_BYTES:].hex()),
                 timestamp=timestamp,
                 root=root,
-                # Other kinds of games say more after it.
-                block=int.from_bytes(extra[:WORD_BYTES], "big"),
+                block=_block(extra),
             )
             for index, packed, timestamp, root, extra in games
         )
@@ -164,8 +163,8 @@ class Portals:
         at: int,
     ) -> Proof:
         """The proof that the portal keeps under *key*, since that unix second."""
-        names = ("status", "createdAt", "resolvedAt", "rootClaim", "l2BlockNumber")
-        status, created, resolved, root, block = self._all(
+        names = ("status", "createdAt", "resolvedAt", "rootClaim", "extraData")
+        status, created, resolved, root, extra = self._all(
             way, [(game, GAME[name], ()) for name in names], at
         )
         clock, void = self._some(
@@ -187,7 +186,7 @@ class Portals:
             resolved=status == DEFENDER_WINS,
             due=max(since + rules.maturity, ended + rules.air_gap),
             root=root,
-            block=block,
+            block=_block(extra),
         )
 
     def _all(
@@ -223,3 +222,8 @@ class Portals:
                 )
             found.append(answer)
         return found
+
+
+def _block(extra: bytes) -> int:
+    """The block of the rollup that a game is about; some kinds of games say more after it."""
+    return int.from_bytes(extra[:WORD_BYTES], "big")

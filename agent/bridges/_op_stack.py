@@ -26,6 +26,8 @@ MIN_GAS = 80_000
 there takes 25 000 more. What is promised beyond that is burned or reserved on Ethereum."""
 
 _EVERY_BIT = 2**32 - 1
+_VERSION_BIT = 240
+"""Above it a message's nonce has the version of its encoding (Encoding.sol)."""
 
 _WITHDRAWAL = "(uint256,address,address,uint256,uint256,bytes)"
 _ROOT_PROOF = "(bytes32,bytes32,bytes32,bytes32)"
@@ -124,8 +126,8 @@ class Message:
 
     @property
     def id(self) -> str:
-        """The same for people."""
-        return "0x" + self.hash.hex()
+        """Its number among those of its messenger, for people."""
+        return str(self.nonce % 2**_VERSION_BIT)
 
 
 def messages(logs: Sequence[Log], near: Side, far: Side) -> tuple[Message, ...]:

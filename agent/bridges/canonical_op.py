@@ -100,7 +100,7 @@ class CanonicalOp:
                     via=self.name,
                     sell=sell,
                     buy=buy,
-                    ladder=((size, size),),
+                    ladder=((1, 1), (size, size)) if size > 1 else ((1, 1),),
                     gas=gas,
                     seconds=seconds,
                     data_bytes=TRANSFER_BYTES,

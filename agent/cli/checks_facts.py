@@ -15,6 +15,7 @@ from agent.core.money import Address
 from agent.core.wording import figure, span
 from agent.errors import AgentError, Unreachable
 from agent.ports import Clock, Node, Read
+from agent.provider import FactValue
 from agent.settings import ChainFacts, Feed, TokenFacts
 from agent.wire.abi import AbiError, Function, functions, selector
 from agent.wire.address import chain_text, checksum
@@ -112,9 +113,18 @@ def provider_addresses(facts: ChainFacts) -> Named:
     return {
         Address(fact): (f"{key} of {name}", provider.place)
         for name, provider in facts.providers.items()
-        for key, fact in provider.facts.items()
+        for key, fact in _plain(provider.facts)
         if isinstance(fact, str) and _ADDRESS.fullmatch(fact)
     }
+
+
+def _plain(facts: Mapping[str, FactValue]) -> Iterator[tuple[str, int | str]]:
+    """Facts by name, those in a table by its name and theirs."""
+    for key, fact in facts.items():
+        if isinstance(fact, Mapping):
+            yield from ((f"{name} among the {key}", inner) for name, inner in fact.items())
+        else:
+            yield key, fact
 
 
 def contracts(facts: ChainFacts, node: Node, named: Named) -> Iterator[Finding]:

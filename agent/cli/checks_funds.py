@@ -47,7 +47,8 @@ def _told(searched: Searched, about: str, days: int, io: Io, *, allowed: bool) -
 
 def told(transfer: Transfer) -> str:
     """One transfer in a sentence: what left, by which deposit, and when it comes back."""
-    left = f"{whole(transfer.sold)} left by deposit {transfer.id} in {transfer.deposit}"
+    number = f" by deposit {transfer.id}" if transfer.id else ""
+    left = f"{whole(transfer.sold)} left{number} in {transfer.deposit}"
     there = f"has not arrived on {chain_name(transfer.buy.chain)}"
     if transfer.due is None:
         return f"{left} and {there}"

@@ -30,7 +30,7 @@ CHAOS_FACTS = 4
 """In chaos every process dies after so many facts: before, between and after all effects."""
 
 FORGERIES = 2
-"""Answers that are forged on the way: one of the bridge's fee server, one of a venue's."""
+"""Who lies on the way: the bridge's fee server, and a venue's quote server."""
 
 MAX_DEATHS = 60
 """More deaths than a run has facts means that nothing goes on."""
@@ -109,7 +109,7 @@ def _act(show: Show, wallet: LocalWallet, *, chaos: bool) -> int:
     refused = [event for event in events if event["kind"] == "leg.refused"]
     tolerance = found.turnover * COST_TOLERANCE_BPS / 10_000
     cost, planned = Decimal(last["cost"]), found.cost
-    forged = len(refused) == FORGERIES
+    forged = len({event["via"] for event in refused}) == FORGERIES
     ok = all((last["outcome"] == "done", proof.holds, forged, cost <= planned + tolerance))
     show.more(f"  cost {cost:,.2f}, planned {planned:,.2f}")
     show.more(

@@ -18,7 +18,7 @@ def doctor(
     funds: bool = typer.Option(
         False, "--funds", help="Look for transfers between chains that have not arrived instead."
     ),
-    days: int = typer.Option(7, "--days", help="How far back to look for them.", min=1, max=365),
+    days: int = typer.Option(14, "--days", help="How far back to look for them.", min=1, max=365),
 ) -> None:
     """Check files, keys, nodes, contracts, tokens, prices and gas; signs nothing."""
     from contextlib import closing

@@ -19,7 +19,7 @@ def resume(
     run: str = typer.Argument("", help="A run's id; the open one when not given."),
     wait: float = typer.Option(900.0, "--wait", help="Seconds to wait before exit 9."),
     days: int = typer.Option(
-        7, "--days", help="How far back to look for transfers that no run follows.", min=1, max=365
+        14, "--days", help="How far back to look for transfers that no run follows.", min=1, max=365
     ),
     accept_balances: bool = typer.Option(
         False,
@@ -36,7 +36,7 @@ def go_on(
     run: str = "",
     wait: float = 900.0,
     *,
-    days: int = 7,
+    days: int = 14,
     accept_balances: bool = False,
     observe: Callable[[Fact], None] | None = None,
 ) -> int:

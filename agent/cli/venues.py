@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 EXIT_NO_OFFER = 8
 
+GAS_MONEY = 10**18
+"""Base units of the gas coin that the wallet has more than it has, so that gas is no reason."""
+
 app = typer.Typer(
     help="Show the venues on the wallet's chains, and what they offer.",
     rich_markup_mode=None,
@@ -197,13 +200,18 @@ def contest(account: Account, sold: Amount, buy: Token) -> list[Bid]:
     asked = question(Ask("quote", "1", 1, sold.raw, sold.token.chain), leg, account.io)
     if isinstance(asked, Refusal):
         raise RefusedByGuard(asked.why, fix="ask for tokens that have a price", code=asked.code)
-    asked = replace(asked, given={sold.token: sold.raw})
+    coin = account.settings.chains[sold.token.chain].native
+    asked = replace(asked, given={coin: GAS_MONEY, **_more(sold, coin)})
     bids = []
     for offer in answers(asked, account.io):
         found = () if offer.quote is None else judge(asked, offer, offer.quote, account.io)
         refusals = found if isinstance(found, tuple) else ()
         bids.append(Bid(via=offer.via, offer=offer, refusals=refusals))
     return bids
+
+
+def _more(sold: Amount, coin: Token) -> dict[Token, int]:
+    return {sold.token: sold.raw + (GAS_MONEY if sold.token == coin else 0)}
 
 
 def silent(settings: Settings, heard: set[str], *, everybody: bool) -> list[Bid]:

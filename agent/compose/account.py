@@ -90,7 +90,6 @@ def open_account(
     nodes = {chain: make_node(facts, clock) for chain, facts in settings.chains.items()}
     adapters = AdapterIo(dict(nodes), clock, HttpClient())
     desk = PriceDesk(settings, make_oracles(settings, adapters), clock)
-    canary: Decimal | None = None if settings.local else settings.canary_value
     io = Io(
         account=settings.account,
         policy=settings.policy,
@@ -106,10 +105,16 @@ def open_account(
         paused=KillSwitch(settings.paths.state).reason,
         observe=observe,
         hear=hear,
-        canary=canary,
+        canary=_canary(settings),
     )
     io = replace(io, replan=replanner(io))
     return Account(settings=settings, io=io, nodes=nodes)
+
+
+def _canary(settings: Settings) -> Decimal | None:
+    """The most that a first use may move; on local chains only where the owner asks for it."""
+    asked = settings.origin["canary.value"].source != "default"
+    return settings.canary_value if asked or not settings.local else None
 
 
 def replanner(io: Io) -> Callable[[RunState], Plan | NoPlan]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from agent.compose.rehearsable import rehearsable
 from agent.core.fact import Quoted, Refused, Started
 from agent.core.fold import apply
 from agent.core.foresight import Comparison, Flow, compare_flows
@@ -98,6 +99,7 @@ def ahead(io: Io, plan: Plan, snapshot: Snapshot) -> Ahead:
     io = replace(
         io,
         nodes={chain: cast("Node", node) for chain, node in nodes.items()},
+        venues=rehearsable(io.venues),
         paused=lambda: None,
         canary=None,
     )

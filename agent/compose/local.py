@@ -229,8 +229,9 @@ def forge_fee(desk_url: str) -> None:
 
 
 def forge_quote(desk_url: str) -> None:
-    """Let a venue's server promise the best price next, and pay it to somebody else.
+    """Let a venue's server promise the best price a few times, and pay it to somebody else.
 
-    Raises SetupFailed when the attendant does not take the order.
+    A question that is under way already may take one. Raises SetupFailed when the attendant does
+    not take the order.
     """
-    order(desk_url, "provider", FORGER, "forge", "bait", 1)
+    order(desk_url, "provider", FORGER, "forge", "bait", 4)

@@ -13,6 +13,7 @@ from agent.compose.adapters import impersonator, make_node, make_venues
 from agent.compose.ahead import Ahead, ahead
 from agent.compose.bridges import make_bridges
 from agent.compose.delivery import DeliveredBridge
+from agent.compose.rehearsable import rehearsable
 from agent.core.follow import Rules
 from agent.core.foresight import Comparison, compare
 from agent.core.money import Address, ChainId, Token
@@ -168,7 +169,7 @@ def _forks(account: Account, snapshot: Snapshot) -> Iterator[Io]:
             io,
             chains=chains,
             nodes=nodes,
-            venues=make_venues(settings, adapters),
+            venues=rehearsable(make_venues(settings, adapters)),
             bridges={
                 name: DeliveredBridge(
                     bridge, DELIVERER, lambda chain, delivery: deliver(urls[chain], delivery)

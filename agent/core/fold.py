@@ -346,14 +346,13 @@ def _taken_back(state: State, run: RunState, known: IntentState) -> State:
         return state
     leg = run.legs[known.intent.leg]
     followers = [*heirs(state, leg)]
-    for each in followers:
-        if each is None or each[1].landed or each[0].of_leg(each[1].leg.id):
-            return state
-    for each in followers:
-        if each is not None:
-            heir, claim = each
-            claim = replace(claim, heir=None, undone=True)
-            state = _with_run(state, replace(heir, legs=_put(heir.legs, claim.leg.id, claim)))
+    known_here = [each for each in followers if each is not None]
+    begun = any(claim.landed or heir.of_leg(claim.leg.id) for heir, claim in known_here)
+    if begun or None in followers:
+        return state
+    for heir, claim in known_here:
+        undone = replace(claim, heir=None, undone=True)
+        state = _with_run(state, replace(heir, legs=_put(heir.legs, claim.leg.id, undone)))
     run = replace(run, legs=_put(run.legs, leg.leg.id, replace(leg, heir=None)))
     return _with_run(state, run)
 

@@ -131,12 +131,14 @@ def _fault(told: Told[Quote]) -> Unavailable | None:
 def net_out(quote: Quote, coin: Token, fees: FeeQuote, prices: Prices) -> int:
     """What comes out less the worth of the network fee and of a message fee, in base units.
 
-    An order costs whoever executes it. Where the gas coin has no price nothing is taken off: then
-    the guard refuses every transaction anyway.
+    An order costs whoever executes it, and what it promises cannot be simulated: it is credited
+    with no more than independent prices say. Where the gas coin has no price nothing is taken off:
+    then the guard refuses every transaction anyway.
     """
-    wei = quote.fee
-    if isinstance(quote.payload, Call):
-        calldata_bytes = (len(quote.payload.data) - 2) // 2
-        wei += fees.expected(quote.gas, calldata_bytes + ENVELOPE_BYTES)
+    if not isinstance(quote.payload, Call):
+        fair = prices.fair(quote.sell, quote.buy)
+        return quote.amount_out if fair is None else min(quote.amount_out, fair)
+    calldata_bytes = (len(quote.payload.data) - 2) // 2
+    wei = quote.fee + fees.expected(quote.gas, calldata_bytes + ENVELOPE_BYTES)
     spent = prices.fair(Amount(coin, wei), quote.buy)
     return quote.amount_out - (spent or 0)

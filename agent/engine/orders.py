@@ -8,6 +8,7 @@ from agent.core.money import Amount
 from agent.core.plan import Leg
 from agent.core.quote import TypedMessage
 from agent.core.state import IntentState, State
+from agent.core.wording import span
 from agent.engine.io import Io, Later
 from agent.errors import WrongValue
 from agent.ports import OrderBook
@@ -53,7 +54,9 @@ def follow(
     later = now + io.chains[known.intent.chain].poll_seconds
     if wanted and not order.known:
         return Later(later, f"posted again: {book.post(message, signed).said or 'accepted'}")
-    return Later(later, f"order {signed.digest[:10]} waits to be filled")
+    left = span(max(0, signed.valid_to - now))
+    what = "waits to be filled" if wanted else "is left to its end"
+    return Later(later, f"order {signed.digest[:10]} {what}, for at most {left} more")
 
 
 def _leg(known: IntentState, state: State) -> Leg:

@@ -21,6 +21,7 @@ from agent.core.state import State
 from agent.core.transit import in_flight
 from agent.core.value import UNPRICED, Valuation, value
 from agent.core.verdict import Refusal
+from agent.engine.asking import asked_edges
 from agent.engine.io import Io
 from agent.errors import StaleHead, Unavailable
 from agent.planning.crossing import crossing_needed
@@ -37,7 +38,7 @@ class Look:
     """One look at a wallet: what it holds, what that is worth, and what follows.
 
     `idle` says of chains that stand still why nothing can be done there: their balances are
-    those of their last block.
+    those of their last block. `known` are the venues and bridges that have worked for it.
     """
 
     snapshot: Snapshot
@@ -46,6 +47,7 @@ class Look:
     decision: Decision
     now: int
     idle: Mapping[ChainId, str] = field(default_factory=empty)
+    known: frozenset[str] = frozenset()
 
 
 def history(state: State) -> History:
@@ -92,7 +94,7 @@ def look(io: Io, state: State, *, asked: bool = False) -> Look:
     valuation = value(snapshot, prices, io.policy)
     now = io.clock.now()
     decision = decide(valuation, io.policy, history(state), now, asked=asked)
-    return Look(snapshot, prices, valuation, decision, now, idle)
+    return Look(snapshot, prices, valuation, decision, now, idle, state.vias)
 
 
 def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
@@ -122,6 +124,8 @@ def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
             now=seen.now,
             falling=falling(seen.prices, MappingProxyType({})),
             idle=seen.idle,
+            canary=io.canary,
+            known=seen.known,
         )
     )
 
@@ -160,17 +164,21 @@ def _fees(io: Io, seen: Look) -> dict[ChainId, FeeQuote]:
 def survey(io: Io, pairs: Pairs, sizes: Mapping[Token, int]) -> tuple[Edge, ...]:
     """Indicative edges of all venues on all chains, and of all bridges between them.
 
-    Transfers that take longer than the policy waits are left out.
+    For pairs that no venue surveys those who are only asked are asked. Transfers that take longer
+    than the policy waits are left out.
     """
     edges: list[Edge] = []
     routes = [both for both in pairs if both[0].chain != both[1].chain]
     for bridge in io.bridges.values() if routes else ():
-        found = bridge.survey(routes, sizes)
-        edges += [edge for edge in found if edge.seconds <= io.policy.max_wait_seconds]
+        crossing = bridge.survey(routes, sizes)
+        edges += [edge for edge in crossing if edge.seconds <= io.policy.max_wait_seconds]
     for chain in dict.fromkeys(sell.chain for sell, _ in pairs):
         here = [both for both in pairs if both[0].chain == both[1].chain == chain]
-        for venue in io.venues.values():
-            edges += venue.survey(chain, here, sizes)
+        found = [e for venue in io.venues.values() for e in venue.survey(chain, here, sizes)]
+        covered = {(edge.sell, edge.buy) for edge in found}
+        open_pairs = [both for both in here if both not in covered]
+        edges += found
+        edges += asked_edges(io, chain, open_pairs, sizes, {edge.via for edge in found})
     return tuple(edges)
 
 

@@ -150,7 +150,7 @@ def _wait(found: Waiting, run: RunState, leg: LegState, io: Io) -> tuple[Deferre
 
 
 def unlanded(run: RunState, io: Io) -> tuple[Unlanded, ...]:
-    """Transfers of a run whose arrival or refund is not there any more.
+    """Transfers of a run whose arrival or refund is not there any more, or to be claimed again.
 
     Raises Unavailable while nobody can tell.
     """
@@ -164,7 +164,7 @@ def unlanded(run: RunState, io: Io) -> tuple[Unlanded, ...]:
         now = io.clock.now()
         claims = sum(known.succeeded for known in _claims(run, leg))
         told = bridge.track(leg.leg, receipt, _sold(leg), claims, now)
-        if isinstance(told, Waiting):
+        if isinstance(told, Waiting | Act):
             found.append(Unlanded(run.id, leg.leg.id, told.why, now))
     return tuple(found)
 

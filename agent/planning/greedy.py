@@ -14,13 +14,14 @@ from hashlib import sha256
 from agent.core.codec import encode
 from agent.core.decide import Rebalance, Rest
 from agent.core.money import WHOLE_BPS
-from agent.core.plan import Plan, Standing, build
+from agent.core.plan import Plan, PlanError, Standing, build
 from agent.core.policy import RebalanceTo
 from agent.core.verdict import Refusal
-from agent.core.wording import money
+from agent.core.wording import listed, money
 from agent.planning import story
 from agent.planning.atlas import Atlas, atlas
 from agent.planning.board import Board, board, without_bridges
+from agent.planning.first_use import FirstUses, first_uses
 from agent.planning.fuel import NO_GAS, Starved
 from agent.planning.goals import Aim, goals
 from agent.planning.legs import caps, holdings, legs, reserves
@@ -178,10 +179,11 @@ def _notes(found: Found) -> tuple[str, ...]:
     return tuple(sorted(found.notes, key=lambda note: not isinstance(note, Starved))[:_MOST_NOTES])
 
 
-def _plan(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> Plan:
+def _plan(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> Plan | NoPlan:
     problem, seen = place.problem, found.outlook
     policy, total = problem.policy, problem.valuation.value
-    made = legs(seen)
+    first = first_uses(legs(seen), problem)
+    made = first.legs
     cost = sum((leg.cost for leg in made), Decimal(0))
     draft = Plan(
         id="",
@@ -206,11 +208,28 @@ def _plan(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> Pla
         policy_hash=policy.hash,
         made=problem.now,
         expires=problem.now + PLAN_SECONDS,
-        why=_why(tries, place, found, decision),
+        why=_why(tries, place, found, decision, first),
         alternatives=_alternatives(tries, place, found),
     )
-    named = replace(draft, id=fingerprint(draft))
-    return build(named, holdings(place), reserves(place), caps(seen))
+    return _built(replace(draft, id=fingerprint(draft)), place, seen, first)
+
+
+def _built(named: Plan, place: Board, seen: Outlook, first: FirstUses) -> Plan | NoPlan:
+    """The plan once it is checked, or why its first uses cannot be paid for."""
+    fees = caps(seen)
+    fees = {**fees, **{part: fees[whole] for part, whole in first.parts.items()}}
+    limit = place.problem.policy.limits.max_cost_bps
+    if first.parts and named.cost * WHOLE_BPS > named.turnover * limit:
+        cost, traded = money(named.cost), money(named.turnover)
+        why = f"with {listed(list(first.why))} the plan would cost {cost} to move {traded}"
+        return NoPlan((f"{why}, more than max_cost_bps {limit} allows",))
+    try:
+        return build(named, holdings(place), reserves(place), fees)
+    except PlanError as error:
+        if not first.parts:
+            raise
+        why = f"{listed(list(first.why))}, which cannot be paid for: {error}"
+        return NoPlan((why,), (Refusal(NO_GAS, why),))
 
 
 def fingerprint(plan_: Plan) -> str:
@@ -249,7 +268,9 @@ def _micro(value: Decimal) -> Decimal:
     return value.quantize(_MICRO)
 
 
-def _why(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> tuple[str, ...]:
+def _why(
+    tries: _Tries, place: Board, found: Found, decision: Rebalance, first: FirstUses
+) -> tuple[str, ...]:
     problem, seen = place.problem, found.outlook
     left = tries.bands.missed(seen)
     held = _notes(found) if left else ()
@@ -257,6 +278,7 @@ def _why(tries: _Tries, place: Board, found: Found, decision: Rebalance) -> tupl
         decision.why,
         *story.funding(seen),
         *story.refuels(seen),
+        *first.why,
         *_left_without_bridges(tries, found),
         *story.unreached(place, seen, left),
         *held,

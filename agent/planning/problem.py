@@ -26,7 +26,8 @@ class Problem:
     `native_prices` the worth of one whole gas coin in the unit of account. `falling` says
     of assets that must not be bought why, `idle` of chains on which nothing can be done now:
     what lies there counts and no leg touches it. `now` is unix seconds. The snapshot's blocks
-    are the plan's.
+    are the plan's. `canary` is the most that a first use of a venue or bridge may move, None when
+    first uses are not limited; those in `known` have worked before.
     """
 
     valuation: Valuation
@@ -41,6 +42,8 @@ class Problem:
     now: int
     falling: Mapping[str, str] = field(default_factory=empty)
     idle: Mapping[ChainId, str] = field(default_factory=empty)
+    canary: Decimal | None = None
+    known: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 from agent.core.frozen import empty
@@ -213,9 +214,12 @@ def gas_of(answer: Answer, *path: str | int) -> int:
 
     What is not said, or cannot be, counts as a simple swap's.
     """
-    if answer.at(*path) is None:
+    said = answer.at(*path)
+    try:
+        gas = int(said) if isinstance(said, Decimal) else answer.whole(*path)
+    except ProviderSilent:
         return USUAL_GAS
-    return min(max(answer.whole(*path), USUAL_GAS), MOST_GAS)
+    return min(max(gas, USUAL_GAS), MOST_GAS)
 
 
 def firm(

@@ -21,7 +21,15 @@ from arbitrum_rigs import (
 )
 
 from agent.bridges import _arbitrum_deposits, _arbitrum_withdrawals
-from agent.bridges._arbitrum_contracts import CONTENT, DELIVERED, EXECUTE, SENT
+from agent.bridges._arbitrum_contracts import (
+    CONTENT,
+    DELIVERED,
+    EXECUTE,
+    EXECUTED,
+    SENT,
+    Message,
+    alias,
+)
 from agent.bridges._arbitrum_tree import EMPTY, Tree
 from agent.bridges.canonical_arbitrum import make
 from agent.core.intent import Receipt
@@ -293,6 +301,46 @@ def test_answer_that_is_none_is_not_believed(rollup: Rollup, said: bytes | None)
         rollup.track(leg, deposit)
 
 
+def test_hash_of_the_crediting_transaction_is_what_arbitrum_s_own_sdk_computes() -> None:
+    # EthDepositMessage.calculateDepositTxId of @arbitrum/sdk 4.1.0, run with these arguments.
+    log: Any = None
+    message = Message(
+        number=0x63340, to=Address("0xa111" + "00" * 16 + "0a11"), value=ETHER, log=log
+    )
+    wanted = "0x8a10d91ff8dc5e772285e2ada4924a239153cbb5a0ec95f69247745d16f79001"
+    assert "0xb222" + "00" * 16 + "1b22" == alias(message.to)
+    assert wanted == message.credited_by(FAR)
+
+
+@pytest.mark.parametrize(
+    ("ok", "depth", "there"), [(True, 2, True), (True, 1, False), (False, 2, False)]
+)
+def test_deposit_that_the_rollup_shows_is_there_at_its_block(
+    rollup: Rollup, ok: bool, depth: int, there: bool
+) -> None:
+    rollup.worlds.tell(ME, "sequence", "never")
+    leg = rollup.leg(inward=True)
+    deposit = rollup.deposit(leg)
+    node: Any = rollup.nodes[FAR]
+
+    class Showing(Lying):
+        def sight(self, account: Address, hashes: Sequence[str]) -> Any:
+            seen = node.sight(account, hashes)
+            shown = replace(
+                deposit, hash=hashes[0], ok=ok, block_number=seen.head.number - depth + 1
+            )
+            return replace(seen, receipts=(shown,))
+
+    showing: Any = Showing(node)
+    nodes = {**rollup.nodes, FAR: showing}
+    bridge = make(rollup.options(), replace(rollup.io, nodes=nodes))
+    found = bridge.track(leg, deposit, ETHER, 0, rollup.now())
+    assert there == isinstance(found, Delivered)
+    assert int(not there) == len(bridge.find(WALLET, {NEAR: 0}))
+    if isinstance(found, Delivered):
+        assert node.block().number - depth + 1 == found.block
+
+
 def test_unread_deposits_are_found_however_far_back(
     rollup: Rollup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,9 +388,14 @@ def test_withdrawal_is_claimed_once_its_root_is_confirmed_and_then_counts(rollup
     assert claimed.ok
     assert claimed.gas_used < found.draft.gas_limit // 2
     assert "was claimed and waits for 2 confirmations" in waits(rollup.track(leg, deposit))
-    rollup.worlds[NEAR].mine(CONFIRMATIONS)
-    assert isinstance(rollup.track(leg, deposit), Delivered)
+    rollup.worlds[NEAR].mine(600)
+    told = rollup.track(leg, deposit)
+    assert isinstance(told, Delivered)
+    assert claimed.block_number == told.block
     assert rollup.bridge.rehearse(leg, deposit, STRANGER) is None
+    between(rollup, NEAR, logs=lambda logs: tuple(x for x in logs if not EXECUTED.is_in(x)))
+    with pytest.raises(BadReply, match="shows who claimed send 0"):
+        rollup.track(leg, deposit)
 
 
 def test_root_of_later_sends_proves_earlier_ones_over_several_windows(

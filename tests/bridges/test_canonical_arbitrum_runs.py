@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 
 import pytest
-from arbitrum_rigs import ETHER, FAR, ME, NEAR, STRANGER, Rollup
+from arbitrum_rigs import ETHER, FAR, ME, NEAR, Rollup
 from arbitrum_run import ArbitrumRun
 
 from agent.compose.delivery import DeliveredBridge
 from agent.core import fact as f
-from agent.core.money import Amount, ChainId
-from agent.core.quote import Call
-from agent.engine.loop import Finished, Wait
+from agent.core.money import ChainId
+from agent.engine import recover
+from agent.engine.loop import Finished, Wait, session
+from agent.lab.accounts import TREASURY
+from agent.lab.providers._arbitrum_contracts import ROLLUP
+from agent.lab.puppet import Puppet, tx
 from agent.lab.sandbox import DELIVERER, deliver
-from agent.ports import Act, Delivered, Delivery
+from agent.ports import Delivery
 
 
 def refused(run: ArbitrumRun) -> list[str]:
@@ -163,25 +166,62 @@ def test_withdrawal_that_nobody_confirms_is_late_and_waits(rollup: Rollup) -> No
     assert "done" == ended.outcome
 
 
+def adopted(run: ArbitrumRun) -> Finished | Wait:
+    """What `resume` does without a journal: looks at the logs, and follows what it finds."""
+    io = run.io()
+    transfers = io.bridges[ME].find(io.account, {NEAR: 0, FAR: 0})
+    strays = [recover.found(each, io) for each in transfers]
+    with session("test", io) as held:
+        recover.begin(held, io, "adopted", strays)
+        return held.advance(3_600)
+
+
 def test_orphaned_withdrawal_is_found_without_a_journal_and_finished(rollup: Rollup) -> None:
     rollup.deposit(rollup.leg(inward=False))
     rollup.confirm()
-    bridge = rollup.made()
-    account = ArbitrumRun(rollup).io().account
-    (found,) = bridge.find(account, {NEAR: 0, FAR: 0})
-    leg = rollup.leg(inward=False, raw=found.sold.raw)
-    (receipt,) = rollup.nodes[FAR].sight(account, [found.deposit]).receipts
-    assert receipt is not None
-    act = bridge.track(leg, receipt, found.sold.raw, 0, rollup.now())
-    assert isinstance(act, Act)
-    assert isinstance(act.draft.payload, Call)
-    before = rollup.held(NEAR)
-    assert rollup.sent(act.draft.payload, STRANGER).ok
-    rollup.worlds.mine(2)
-    told = bridge.track(leg, receipt, found.sold.raw, 0, rollup.now())
-    assert Delivered(Amount(leg.buy, ETHER)) == told
-    assert before + ETHER == rollup.held(NEAR)
-    assert () == bridge.find(account, {NEAR: 0, FAR: 0})
+    run, near = ArbitrumRun(rollup), rollup.held(NEAR)
+    ended = adopted(run)
+    assert isinstance(ended, Finished)
+    assert ("done", ["claim"]) == (ended.outcome, run.purposes())
+    assert near + ETHER - run.fees(NEAR) == rollup.held(NEAR)
+    (closed,) = run.of(f.Closed)
+    assert () == closed.unexplained
+    assert () == rollup.bridge.find(run.io().account, {NEAR: 0, FAR: 0})
+
+
+def test_orphaned_deposits_are_found_without_a_journal_and_waited_for(rollup: Rollup) -> None:
+    rollup.worlds.tell(ME, "redeem", "never")
+    rollup.deposit(rollup.leg(inward=True))
+    rollup.deposit(rollup.token_leg())
+    run, far = ArbitrumRun(rollup), rollup.held(FAR)
+    ended = adopted(run)
+    assert isinstance(ended, Finished)
+    assert ("done", ["claim"]) == (ended.outcome, run.purposes())
+    assert far + ETHER < rollup.held(FAR) + run.fees(FAR)
+    assert 10**7 == rollup.held(FAR, token=rollup.token(FAR, "WBTC"))
+
+
+def test_withdrawal_of_the_real_length_lets_the_run_end_and_is_claimed_a_week_later(
+    rollup: Rollup,
+) -> None:
+    owner = Puppet(rollup.worlds[NEAR].rpc, TREASURY)
+    owner.send(tx(ROLLUP, "setConfirmPeriodBlocks(uint64)", 45_818))
+    run, near = ArbitrumRun(rollup), rollup.held(NEAR)
+    run.begin(rollup.leg(inward=False), budget=60)
+    (deferred,) = run.of(f.Deferred)
+    assert 45_818 * 12 <= deferred.until - deferred.at + 60 <= 45_818 * 12 + 120
+    assert "may be challenged for 6 d" in deferred.why
+    owner.send(tx(ROLLUP, "setConfirmPeriodBlocks(uint64)", 20))
+    rollup.worlds.jump(45_818 * 12)
+    rollup.confirm()
+    io = run.io()
+    with session("test", io) as held:
+        strays = recover.due(held.state, io)
+        recover.begin(held, io, "2", strays)
+        ended = held.advance(3_600)
+    assert isinstance(ended, Finished)
+    assert ("done", ["deposit", "claim"]) == (ended.outcome, run.purposes())
+    assert near + ETHER - run.fees(NEAR) == rollup.held(NEAR)
 
 
 @pytest.mark.parametrize("inward", [True, False])

@@ -21,7 +21,7 @@ from bridges.test_canonical_arbitrum import between, changed, meant, owner, sile
 
 from agent.bridges import _arbitrum_token_deposits
 from agent.bridges._arbitrum_contracts import CONTENT, DELIVERED
-from agent.bridges._arbitrum_tickets import FINALIZED, INITIATED, OUTBOUND, Lane
+from agent.bridges._arbitrum_tickets import FINALIZED, INITIATED, OUTBOUND, Lane, ticket_id
 from agent.bridges.canonical_arbitrum import make
 from agent.core import fact as f
 from agent.core.intent import Receipt
@@ -34,7 +34,7 @@ from agent.errors import BadReply, NoRoute
 from agent.lab.providers._arbitrum_contracts import CHILD_GATEWAY, GATEWAY, ROUTER
 from agent.lab.puppet import tx
 from agent.ports import Act, Delivered, Gone, Track
-from agent.wire.abi import encode
+from agent.wire.abi import AbiError, encode
 
 RAW = 10**7
 
@@ -258,6 +258,31 @@ def test_redemption_that_brought_something_else_is_no_arrival(rollup: Rollup, li
     rollup.take_in()
     between(rollup, FAR, logs=lie)
     assert "no node has shown its log yet" in waits(track(rollup, leg, deposit))
+
+
+def test_ticket_is_known_by_what_arbitrum_s_own_sdk_computes() -> None:
+    # ParentToChildMessage.calculateSubmitRetryableId of @arbitrum/sdk 4.1.0, with these arguments.
+    sender, refund = (
+        "0x12dec91b0a9ba741903aa3699bf4ce31d6c5dd17",
+        "cb431653bdb2525c866d962ad66be358f6719e89",
+    )
+    delivered = {"messageIndex": 0x63340, "sender": sender, "baseFeeL1": 0x038F1E3EA0}
+    words = (
+        int("65e1a5e8946e7e87d9774f5288f41c30a99fd302", 16),
+        0,
+        0x024D042AD54E80,
+        0xD5FFF1A13880,
+        int(refund, 16),
+        int(refund, 16),
+        0x01AD84,
+        0xDF847580,
+        4,
+    )
+    content = b"".join(word.to_bytes(32, "big") for word in words) + bytes.fromhex("2e567b36")
+    wanted = "de06470f2fd077b0a00635e6f3fbeedb04580176687659c2ddcf1187221c2a99"
+    assert wanted == ticket_id(FAR, delivered, content).hex()
+    with pytest.raises(AbiError, match="ends too early"):
+        ticket_id(FAR, delivered, content[:100])
 
 
 # Whole runs.

@@ -12,12 +12,15 @@ from op_rig import ETHER, PARENT, ROLLUP, Stack, clean_stack, open_stack
 from op_run import Run
 
 from agent.bridges._op_stack import PORTAL
-from agent.core.fact import Arrived, Closed, Deferred, Fact, Mined, Refused, Signed
+from agent.compose.delivery import DeliveredBridge
+from agent.core.fact import Arrived, Closed, Deferred, Fact, Mined, Refused, Signed, Unlanded
+from agent.core.intent import Receipt
 from agent.core.money import Address, Amount
 from agent.core.quote import Call
 from agent.engine.loop import Finished, Wait, session
 from agent.engine.recover import begin, found, known, left
 from agent.lab.providers import _op_contracts as there
+from agent.lab.sandbox import DELIVERER, deliver
 from agent.ports import Act, Track
 from agent.wire.abi import decode
 
@@ -120,6 +123,34 @@ def test_deposit_that_never_comes_waits_and_ends_when_it_does(stack: Stack) -> N
     assert 11 * ETHER == stack.held(ROLLUP)
 
 
+@pytest.mark.parametrize("mode", ["late", "never"])
+def test_withdrawal_without_an_output_waits_and_goes_on_once_there_is_one(
+    stack: Stack, mode: str
+) -> None:
+    stack.tell("outputs", mode)
+    run = Run(stack)
+    waited = run.go(stack.withdrawal_leg(), budget=40)
+    assert isinstance(waited, Wait)
+    assert "1.0000 ETH: it waits for an output of chain 8453 that covers its block" in waited.why
+    if mode == "never":
+        stack.tell("outputs", "prompt")
+    ended = run.resume()
+    assert isinstance(ended, Finished), ended
+    assert ("done", ["deposit", "claim", "claim"]) == (ended.outcome, run.purposes())
+
+
+def test_rehearsed_withdrawal_arrives_as_the_claims_would_bring_it(stack: Stack) -> None:
+    run = Run(stack)
+    urls = {chain: stack.worlds[chain].url for chain in stack.nodes}
+    run.bridge = DeliveredBridge(
+        run.bridge, DELIVERER, lambda chain, plan: deliver(urls[chain], plan)
+    )
+    ended = run.go(stack.withdrawal_leg())
+    assert isinstance(ended, Finished), ended
+    assert ("done", ["deposit"]) == (ended.outcome, run.purposes())
+    assert 11 * ETHER == stack.held(PARENT)
+
+
 def test_withdrawal_whose_output_falls_is_proven_again(stack: Stack) -> None:
     run = Run(stack)
     done: list[int] = []
@@ -135,26 +166,51 @@ def test_withdrawal_whose_output_falls_is_proven_again(stack: Stack) -> None:
     assert ("done", ["deposit", "claim", "claim", "claim"]) == (ended.outcome, run.purposes())
 
 
-def test_withdrawal_that_somebody_else_finishes_needs_one_claim_less(stack: Stack) -> None:
-    run = Run(stack)
+def helped(run: Run) -> list[Receipt]:
+    """A stranger finalises the first withdrawal that can be, before the wallet does."""
     honest = run.bridge.track
+    finalize = PORTAL["finalizeWithdrawalTransaction"]
+    done: list[Receipt] = []
 
     def track(*asked: object) -> Track:
         told = honest(*asked)
-        if isinstance(told, Act) and isinstance(told.draft.payload, Call):
-            finalize = PORTAL["finalizeWithdrawalTransaction"]
+        if not done and isinstance(told, Act) and isinstance(told.draft.payload, Call):
             data = told.draft.payload.data
             if data.startswith(finalize.selector):
                 (fields,) = decode(finalize.inputs, bytes.fromhex(data[10:]))
                 for_us = PORTAL["finalizeWithdrawalTransactionExternalProof"].encode(fields, WALLET)
-                stack.sent(Call(PARENT, Address(there.PORTAL), 0, for_us), STRANGER)
+                call = Call(PARENT, Address(there.PORTAL), 0, for_us)
+                done.append(run.stack.sent(call, STRANGER))
                 told = honest(*asked)
         return told
 
     run.bridge.track = track
+    return done
+
+
+def test_withdrawal_that_somebody_else_finishes_needs_one_claim_less(stack: Stack) -> None:
+    run = Run(stack)
+    done = helped(run)
     ended = run.go(stack.withdrawal_leg())
     assert isinstance(ended, Finished), ended
-    assert ("done", ["deposit", "claim"]) == (ended.outcome, run.purposes())
+    assert ("done", ["deposit", "claim"], 1) == (ended.outcome, run.purposes(), len(done))
+
+
+def test_payment_that_a_reorganisation_takes_away_is_claimed_by_us(stack: Stack) -> None:
+    run = Run(stack)
+    done = helped(run)
+
+    def react(fact: Fact) -> None:
+        if isinstance(fact, Arrived) and not run.of(Unlanded):
+            depth = stack.nodes[PARENT].block().number - done[0].block_number + 1
+            stack.worlds[PARENT].rpc.call("anvil_reorg", depth, [])
+
+    run.react = react
+    ended = run.go(stack.withdrawal_leg())
+    assert isinstance(ended, Finished), ended
+    assert ("done", ["deposit", "claim", "claim"]) == (ended.outcome, run.purposes())
+    assert [1, 2] == [len(run.of(kind)) for kind in (Unlanded, Arrived)]
+    assert 11 * ETHER - fees(run)[PARENT] == stack.held(PARENT)
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,7 @@ def test_withdrawal_that_was_passed_on_and_not_delivered_is_gone(
     monkeypatch.setattr(withdrawals.Portals, "is_finalized", lambda *_: True)
     found = stack.track(leg, sent)
     assert isinstance(found, Gone)
-    assert "passed withdrawal 0x" in found.why
+    assert "passed withdrawal 0 on and nothing was delivered" in found.why
 
 
 def test_message_that_the_rollup_did_not_keep_is_gone(
@@ -348,6 +348,29 @@ def test_claim_with_another_message_cannot_be_read(stack: Stack, leg: Leg, sent:
     said = calldata.meaning(other, stack.bridge.layouts, account=WALLET)
     assert isinstance(said, Refusal)
     assert "G111" == said.code
+
+
+@pytest.mark.parametrize("claims", [0, 1])
+def test_no_word_of_a_claim_can_be_changed_for_the_profit_of_others(
+    stack: Stack, leg: Leg, sent: Receipt, claims: int
+) -> None:
+    stack.pass_time()
+    if claims:
+        stack.claim(act(stack, leg, sent))
+        mature(stack)
+    honest = call(act(stack, leg, sent))
+    node, layouts, readable = stack.nodes[PARENT], stack.bridge.layouts, 0
+    assert node.simulate(WALLET, [(honest, 1_000_000)], (), ()).ok
+    body = bytes.fromhex(honest.data[10:])
+    for place in range(0, len(body) - len(body) % 32, 32):
+        changed = bytearray(body)
+        changed[place + 31] ^= 0x01
+        mutant = replace(honest, data=honest.data[:10] + changed.hex())
+        if not isinstance(calldata.meaning(mutant, layouts, account=WALLET), Refusal):
+            readable += 1
+            # The portal refuses it, to which a withdrawal is its hash.
+            assert not node.simulate(WALLET, [(mutant, 1_000_000)], (), ()).ok
+    assert readable
 
 
 # From logs alone.

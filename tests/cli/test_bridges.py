@@ -99,7 +99,7 @@ def test_bridges_are_listed_for_people(command: Command, crossing: Crossing) -> 
         across: the fee is told by 127.0.0.1:PORT
         """
     assert (0, block(wanted), LOCAL) == (told.code, of_across(told.stdout), told.stderr)
-    assert "cctp: the fee is told by no server\n" in told.stdout
+    assert "cctp: the fee is told by its contracts\n" in told.stdout
     assert [] == crossing.fees.asked
 
 
@@ -237,8 +237,9 @@ def test_money_between_chains_is_found_by_logs_alone(
     told = command("doctor", "--funds", "-q")
     wanted = (
         rf"! Ethereum across: 4,150\.00 USDC left by deposit 1 in {deposit.hash} and has not "
-        r"arrived on Base; delivered or paid back after \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n"
-        r"    wait for it: rebalancer resume if a run is open; nobody has to be asked for help\n"
+        r"arrived on Base; delivered or paid back after \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\. "
+        r"4,150\.00 USDC is on its way: Across's pool holds it .*\n"
+        r"    put across under \[bridges\] allow in portfolio\.toml, then: rebalancer resume\n"
         r"0 errors, 1 warnings\n"
     )
     assert re.fullmatch(wanted, told.stdout), told.stdout
@@ -267,7 +268,10 @@ def test_transfer_that_does_not_come_back_by_itself_is_told_without_a_time(
     crossing.worlds[NEAR].fund(WALLET, {"USDC": 10**9, "ETH": 10**18})
     crossing.deposit(crossing.leg("USDC", "USDC", 10**9))
     (found,) = crossing.bridge.find(WALLET, {NEAR: 0})
-    assert told(replace(found, due=None)).endswith("has not arrived on eip155:8453")
+    lasting = replace(found, due=None)
+    assert told(lasting).endswith("has not arrived on eip155:8453")
+    assert "left by deposit 1 in 0x" in told(lasting)
+    assert "USDC left in 0x" in told(replace(lasting, id=""))
 
 
 def test_wallet_without_a_bridge_is_said(command: Command, tmp_path: Path) -> None:

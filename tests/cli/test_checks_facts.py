@@ -99,6 +99,12 @@ def test_chain_without_sequencer_across_and_uniswap_has_nothing_to_check() -> No
     )
 
 
+def test_contracts_that_a_provider_names_in_a_table_are_looked_at_too() -> None:
+    named = checks_facts.provider_addresses(load_chains_only(environ={}).chains[ChainId(1)])
+    what, _ = named[Address("0xc026395860db2d07ee33e05fe50ed7bd583189c7")]
+    assert "USDC among the pools of stargate" == what
+
+
 def tokens(*, usdt: bytes) -> tuple[ChainFacts, ScriptedNode]:
     """Arbitrum's tokens with their own symbols, USDT saying exactly these bytes."""
     facts = load_chains_only(environ={}).chains[ChainId(42161)]

@@ -44,7 +44,8 @@ def told(lab_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
 def test_last_line_is_the_result_of_a_run_that_is_done(told: Ended) -> None:
     last = told.lines[-1]
     assert (0, "run.done", "done", 0) == (told.code, last["kind"], last["outcome"], last["exit"])
-    assert (1, 2, True) == (last["kills"], last["forged"], last["proof"])
+    assert (1, True) == (last["kills"], last["proof"])
+    assert last["forged"] >= 2
     assert Decimal(last["cost"]) <= Decimal(last["planned_cost"]) + Decimal(last["tolerance"])
 
 
@@ -87,10 +88,14 @@ def test_forged_answers_are_refused_by_name_of_the_rule(told: Ended) -> None:
 
 
 def test_next_best_offer_is_taken_in_place_of_the_forged_one(told: Ended) -> None:
-    (forged,) = [line for line in told.lines if line.get("via") == "kyberswap"]
-    (taken,) = [
-        line for line in told.lines if line["kind"] == "leg.quoted" and line["leg"] == forged["leg"]
-    ]
+    lines = told.lines
+    at, forged = next(
+        (at, line)
+        for at, line in enumerate(lines)
+        if line["kind"] == "leg.refused" and line["via"] == "kyberswap"
+    )
+    taken = next(line for line in lines[at:] if line["kind"] == "leg.quoted")
+    assert forged["leg"] == taken["leg"]
     rivals = {each["via"]: each for each in taken["rivals"]}
     assert "refused" == rivals["kyberswap"]["answer"]
     assert int(rivals["kyberswap"]["net"]) > int(taken["net"]) >= int(rivals["velora"]["net"])

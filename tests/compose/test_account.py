@@ -65,15 +65,21 @@ def test_journal_of_the_state_folder_is_read_beside_its_writer(plain: PlainSetti
     account.close()
 
 
-def test_first_use_is_limited_on_real_chains_only(plain: PlainSettings) -> None:
-    settings = plain()
-    local = replace(settings, world=replace(settings.world, local=True))
+def test_first_use_is_limited_on_real_chains_and_elsewhere_where_the_owner_asks(
+    plain: PlainSettings,
+) -> None:
+    asked = plain()
+    key = "canary.value"
+    origin = {**asked.origin, key: replace(asked.origin[key], source="default")}
+    unasked = replace(asked, origin=origin)
     limits = []
-    for each in (settings, local):
-        account = open_account(each, ACCESS)
-        limits.append(account.io.canary)
-        account.close()
-    assert [Decimal(50), None] == limits
+    for settings in (asked, unasked):
+        local = replace(settings, world=replace(settings.world, local=True))
+        for each in (settings, local):
+            account = open_account(each, ACCESS)
+            limits.append(account.io.canary)
+            account.close()
+    assert [Decimal(50), Decimal(50), Decimal(50), None] == limits
 
 
 def test_engine_meets_the_kill_switch_of_the_state_folder(plain: PlainSettings) -> None:

@@ -57,6 +57,7 @@ FAULTS = {
 
 LIES = {
     "recipient": {"G105"},
+    "bait": {"G105"},
     "target": {"N108"},
     "spender": {"N108"},
     "amount": {"G107"},
@@ -66,6 +67,7 @@ LIES = {
     "value": {"G108"},
     "inflated": {"S101"},
     "fee": {"G101"},
+    "call": {"G101"},
     "chain": {"N108"},
 }
 """What finds a lie: the adapter (N108), the guard by the bytes (G), or by the simulation (S)."""

@@ -30,7 +30,7 @@ from agent.core.fees import ENVELOPE_BYTES, FeeQuote
 from agent.core.money import Amount
 from agent.core.plan import Sell
 from agent.core.price import Prices
-from agent.core.quote import Call, Quote, Rival
+from agent.core.quote import Call, Quote, Rival, TypedMessage
 from agent.engine import auction
 from agent.engine.auction import net_out, offers
 from agent.engine.loop import Wait
@@ -265,6 +265,15 @@ def test_an_order_costs_whoever_executes_it():
     assert known["book"].quote is not None
     assert known["book"].net == known["book"].quote.amount_out
     assert known["venue"].net < known["book"].net
+
+
+def test_an_order_s_promise_counts_no_more_than_independent_prices_say():
+    order = TypedMessage("cow_order", A, "{}", START)
+    promised = replace(quote(3300 * 10**6, gas=0), payload=order)
+    assert 3000 * 10**6 == net_out(promised, ETH_A, FeeQuote(1, 1), prices())
+    assert 3300 * 10**6 == net_out(promised, ETH_A, FeeQuote(1, 1), Prices({}))
+    modest = replace(promised, amount_out=2990 * 10**6)
+    assert 2990 * 10**6 == net_out(modest, ETH_A, FeeQuote(1, 1), prices())
 
 
 def test_a_leg_whose_venue_is_gone_goes_to_another():

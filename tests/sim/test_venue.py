@@ -184,7 +184,7 @@ def test_wraps_have_targets_where_there_is_a_wrapper() -> None:
 
 def asked(world: World) -> TypedMessage:
     """The order of SWAP_A as it is quoted."""
-    quote = world.book.quote(SWAP_A, RAW, ME, 1, START)
+    quote = world.book.quote(replace(SWAP_A, via="book"), RAW, ME, 1, START)
     assert isinstance(quote.payload, TypedMessage)
     return quote.payload
 

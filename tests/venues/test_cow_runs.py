@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -16,7 +17,17 @@ from portfolios import price
 from signer_rigs import ADDRESS, MAKE
 
 from agent.chain.node import RpcNode
-from agent.core.fact import Closed, Expired, Fact, Filled, Refused, Reserved, Signed, Submitted
+from agent.core.fact import (
+    Closed,
+    Expired,
+    Fact,
+    Filled,
+    Quoted,
+    Refused,
+    Reserved,
+    Signed,
+    Submitted,
+)
 from agent.core.follow import Rules
 from agent.core.intent import SignedMessage
 from agent.core.money import NATIVE, Address, ChainId, Token
@@ -346,13 +357,29 @@ def test_order_that_nobody_fills_expires_and_its_allowance_is_taken_back(run: Ru
     assert () == closed.unexplained
 
 
+def test_order_may_win_a_leg_that_was_planned_for_another_venue(run: Run) -> None:
+    """Whoever makes the best offer does it; the order is then followed at its own book."""
+    world = fund(run, "USDC", RAW)
+    plan = run.plan("USDC", "WETH", RAW)
+    planned = replace(plan, legs=(replace(plan.legs[0], via="router"),))
+    with session("first", run.io()) as held_run:
+        seen = run.node.snapshot(ADDRESS, run.tokens)
+        held_run.start("1", planned, Snapshot(ADDRESS, {run.chain: seen}))
+        ended = held_run.advance(600)
+    assert isinstance(ended, Finished)
+    assert ("done", 0) == (ended.outcome, held(world, "USDC"))
+    (quoted,) = run.of(Quoted)
+    assert "cow" == quoted.quote.via
+
+
 def test_order_that_waits_says_so_and_a_late_solver_ends_it(run: Run) -> None:
     world = fund(run, "USDC", RAW)
     run.worlds.tell("cow", "mode", "never")
     waited = run.go("USDC", "WETH", RAW, budget=60)
     assert isinstance(waited, Wait)
     signed, _ = run.order()
-    assert f"order {signed.digest[:10]} waits to be filled" == waited.why
+    wanted = rf"order {signed.digest[:10]} waits to be filled, for at most 2\d min more"
+    assert re.fullmatch(wanted, waited.why)
     run.worlds.tell("cow", "mode", "late")
     ended = run.resume()
     assert isinstance(ended, Finished)
@@ -382,6 +409,7 @@ def test_cancelled_run_takes_the_allowance_back_so_that_nobody_can_fill_the_orde
         held_run.cancel("the owner said so")
         waited = held_run.advance(60)
         assert isinstance(waited, Wait)
+        assert "is left to its end, for at most" in waited.why
         assert 0 == allowance(world, "USDC")
         run.worlds.tell("cow", "mode", "prompt")
         ended = held_run.advance(3 * VALID_SECONDS)

@@ -13,10 +13,11 @@ from router_rig import swap_leg
 
 from agent.core.fees import FeeQuote
 from agent.core.money import NATIVE, Address, ChainId, Token
+from agent.core.proposal import whole
 from agent.core.quote import Allowance, Amount, Call, Meaning, Quote
 from agent.core.verdict import Refusal
 from agent.errors import Contradicted, NoRoute, ProviderSilent, Rejected, Unavailable
-from agent.ports import AdapterIo, Venue
+from agent.ports import AdapterIo, Read, Venue
 from agent.provider import ProviderChain, ProviderOptions
 from agent.venues import kyberswap, lifi, oneinch, velora, zerox
 from agent.wire.abi import encode
@@ -581,3 +582,113 @@ def test_quote_about_another_swap_is_contradicted(change: dict[str, Any], what: 
         pytest.raises(Contradicted, match=f"another {what} than was asked for"),
     ):
         ask("zerox", replay, USDC, USDT, 10**8)
+
+
+class Registry:
+    """A node that answers reads of 0x's registry, and remembers them."""
+
+    def __init__(self, *answers: bytes | None) -> None:
+        self.answers = answers
+        self.asked: list[Read] = []
+
+    def read(self, calls: list[Read]) -> tuple[bytes | None, ...]:
+        self.asked += calls
+        return self.answers
+
+
+def word(number: int) -> bytes:
+    return number.to_bytes(32, "big")
+
+
+@pytest.mark.parametrize(
+    ("answers", "settlers"),
+    [
+        ((word(7), word(6)), [7, 6]),
+        ((word(7), word(7)), [7]),
+        ((word(7), word(0)), [7]),
+        ((word(7), None), [7]),
+        ((None, word(6)), []),
+        ((b"", word(6)), []),
+        ((word(7), b"\1"), []),
+        ((word(1 << 200), word(6)), []),
+    ],
+    ids=["both", "same", "no earlier", "no answer", "paused", "no code", "short", "no address"],
+)
+def test_settlers_of_0x_are_those_that_the_registry_knows(
+    answers: tuple[bytes | None, ...], settlers: list[int]
+) -> None:
+    registry = Registry(*answers)
+    options = ProviderOptions(chains={ETHEREUM: chain("zerox", ETH, WETH)})
+    nodes: Any = {ETHEREUM: registry}
+    venue = zerox.make(options, AdapterIo(nodes, SystemClock()))
+    wanted = [ROUTERS["zerox"], *(f"0x{number:040x}" for number in settlers)]
+    assert wanted == list(venue.targets(ETHEREUM))
+    assert [
+        "0x6352211e" + word(2).hex(),
+        "0xe2603dc2" + word(2).hex(),
+    ] == [read.data for read in registry.asked]
+    assert {FACTS["zerox"]["registry"]} == {read.to for read in registry.asked}
+    assert {} == dict(venue.targets(ChainId(100)))
+
+
+@pytest.mark.parametrize(
+    ("gas", "counted"),
+    [
+        (None, 200_000),
+        (1, 200_000),
+        (333_333, 333_333),
+        ("333333", 333_333),
+        (333_333.0, 333_333),
+        (10**9, 15_000_000),
+        (-5.5, 200_000),
+        ("much", 200_000),
+    ],
+)
+def test_gas_that_a_server_says_only_compares_offers(gas: Any, counted: int) -> None:
+    swap = recorded("venues", "oneinch")["swap"]["body"]
+    price = {"dstAmount": swap["dstAmount"]} | ({} if gas is None else {"gas": gas})
+    account = Address(swap["tx"]["from"])
+    with replaying({"/quote": (200, price), "/swap": (200, swap)}) as replay:
+        quote = ask("oneinch", replay, BASE_ETH, BASE_USDC, 10**15, account)
+    assert counted == quote.gas
+
+
+@pytest.mark.parametrize("amount", ["0", str(2**128), "1.5", "-1", 5.5, None, True])
+def test_offer_of_nothing_or_of_everything_is_no_answer(amount: Any) -> None:
+    with (
+        replaying({"/quote": (200, {"dstAmount": amount})}) as replay,
+        pytest.raises(ProviderSilent, match="dstAmount"),
+    ):
+        ask("oneinch", replay, BASE_ETH, BASE_USDC, 10**15)
+
+
+def test_settler_sells_the_gas_coin_and_the_holder_everything_else() -> None:
+    """AllowanceHolder passes a call on to a Settler: who is called and what is sold are its own."""
+    settler = "0x" + "5e" * 20
+    inner = selector(zerox.EXECUTE.signature) + (
+        encode(zerox.EXECUTE.types, ((ME, WETH.address, 99), [b"act"], b"\0" * 32)).hex()
+    )
+
+    def held(operator: str, target: str, data: str = inner) -> Meaning | Refusal:
+        told = (operator, USDC.address, 10**6, target, bytes.fromhex(data[2:]))
+        outer = selector(zerox.EXEC.signature) + encode(zerox.EXEC.types, told).hex()
+        call = Call(ETHEREUM, Address(ROUTERS["zerox"]), 0, outer)
+        return meaning(call, zerox.LAYOUTS, account=ME)
+
+    said = held(settler, settler)
+    assert isinstance(said, Meaning)
+    act = whole(said)
+    assert isinstance(act, Meaning)
+    assert (ME, USDC.address, 10**6, WETH.address, 99) == (
+        act.recipient,
+        act.sell,
+        act.amount_in,
+        act.buy,
+        act.min_out,
+    )
+    assert ([settler], True, True) == ([part.target for part in act.inner], act.unread, act.undated)
+    direct = meaning(Call(ETHEREUM, Address(settler), 5, inner), zerox.LAYOUTS, account=ME)
+    assert isinstance(direct, Meaning)
+    assert (NATIVE, None, 5, ME) == (direct.sell, direct.amount_in, direct.value, direct.recipient)
+    for odd in (held("0x" + "5f" * 20, settler), held(settler, settler, "0xdeadbeef")):
+        assert isinstance(odd, Refusal)
