@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
 
 import pytest
@@ -62,10 +63,25 @@ def test_an_approval_does_not_make_a_venue_a_known_one():
     assert 0 == world.holds(USDC_B)
 
 
+def meet(world: World, lanes: int) -> None:
+    """Let the first quotes of so many lanes wait for each other: none is done before the next."""
+    honest, gate = world.venue.quote, threading.Barrier(lanes, timeout=5)
+    left = iter(range(lanes))
+
+    def quote(*args):
+        if next(left, None) is not None:
+            gate.wait()
+        return honest(*args)
+
+    world.venue.quote = quote
+
+
 @pytest.mark.parametrize("serial", [True, False])
 def test_two_lanes_do_not_both_send_a_canary(serial):
     world = World()
     both = plan(small("1", WETH_A, USDC_A), small("2", WETH_B, USDC_B))
+    if not serial:
+        meet(world, 2)
     start(world, both, world.io(canary=Decimal(50), serial=serial))
     assert [0, 29_900_000] == sorted([world.holds(USDC_A), world.holds(USDC_B)])
     assert {"G501"} == codes(world)
