@@ -93,7 +93,7 @@ class ArbitrumRun:
                 wrapped=tokens[1],
                 tokens=tokens,
                 rules=Rules(confirmations=CONFIRMATIONS),
-                poll_seconds=1,
+                poll_seconds=8,
             )
             for chain, tokens in self.tokens.items()
         }

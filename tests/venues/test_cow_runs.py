@@ -133,7 +133,7 @@ class Run:
             wrapped=self.tokens[1],
             tokens=self.tokens,
             rules=Rules(confirmations=CONFIRMATIONS),
-            poll_seconds=2,
+            poll_seconds=20,
         )
         known: dict[str, Any] = {
             "account": ADDRESS,
