@@ -27,7 +27,7 @@ from agent.core.quote import Call, Quote
 from agent.core.verdict import Refusal
 from agent.engine.ask import Question, judge, question
 from agent.engine.auction import Offer
-from agent.errors import AgentError, Unavailable
+from agent.errors import AgentError, Unavailable, Unreachable
 from agent.ports import AdapterIo, Bridge, Venue
 from agent.wire import calldata, erc20
 from agent.wire.http import HttpClient
@@ -64,9 +64,15 @@ class Replayer:
         self.answers: list[Any] = []
 
     def get(self, *_args: Any, **_options: Any) -> Any:
-        return self.answers.pop(0)
+        return self._next()
 
     def post(self, *_args: Any, **_options: Any) -> Any:
+        return self._next()
+
+    def _next(self) -> Any:
+        """The next answer; a question that was not asked of the honest server gets none."""
+        if not self.answers:
+            raise Unreachable("it says nothing more", fix="none")
         return self.answers.pop(0)
 
 

@@ -86,17 +86,17 @@ def described(facts: ChainFacts, world: World) -> dict[str, Any]:
         "feeds": sorted(set(facts.feeds) & set(assets)),
         "counted": sorted(set(facts.feeds) - set(assets)),
         "swaps": facts.uniswap is not None,
-        "bridges": _bridges(facts),
+        "bridges": _bridges(facts, world),
         "plan_only": plan_only(facts, world),
         "priced_elsewhere": sorted(set(assets) - set(facts.feeds)),
         "nodes": list(facts.endpoints),
     }
 
 
-def _bridges(facts: ChainFacts) -> list[str]:
-    from agent.compose.providers import provider_names
+def _bridges(facts: ChainFacts, world: World) -> list[str]:
+    from agent.compose.providers import bridges_of
 
-    others = [name for name in provider_names("bridges") if name in facts.providers]
+    others = bridges_of(facts.chain, world.chains)
     return others if facts.across is None else ["across", *others]
 
 
@@ -109,7 +109,7 @@ def plan_only(facts: ChainFacts, world: World) -> str | None:
     coin = facts.listings[0].asset
     if not any(coin in other.feeds for other in world.chains.values()):
         return f"no chain has a feed of its gas coin, {coin}"
-    if facts.uniswap is None and not _bridges(facts):
+    if facts.uniswap is None and not _bridges(facts, world):
         return "no router and no bridge is known there"
     return None
 

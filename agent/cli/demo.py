@@ -252,6 +252,8 @@ def _say_how_to_go_on(show: Show, wallet: LocalWallet) -> None:
         show.more(f"  export {name}={value}")
     show.more("  rebalancer balances\n  rebalancer drift\n  rebalancer plan --explain")
     show.more("  rebalancer simulate\n  rebalancer bridges list\n  rebalancer status")
+    show.more("  rebalancer venues list")
+    show.more("  rebalancer venues quote --sell WETH --buy USDC --amount 1.5 --all")
 
 
 def _print_sources(context: Context) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from types import ModuleType
@@ -13,7 +13,11 @@ from agent.core.money import ChainId, Token
 from agent.ports import AdapterIo
 from agent.provider import About, ProviderChain, ProviderOptions
 from agent.settings import ChainFacts, Settings
+from agent.wire.clock import SystemClock
 from agent.wire.pace import ProviderHttp, bucket_of
+
+_NOBODY = AdapterIo({}, SystemClock())
+"""What an adapter gets that is only asked what it knows."""
 
 Room = Literal["venues", "bridges"]
 
@@ -61,6 +65,20 @@ def make_provider(
     # Local servers are ours alone, and are asked as often as tests like.
     bucket = None if settings.local else bucket_of(name, calls=about.calls, seconds=about.seconds)
     return module.make(options, replace(io, http=ProviderHttp(io.http, bucket)))
+
+
+def bridges_of(chain: ChainId, known: Mapping[ChainId, ChainFacts]) -> list[str]:
+    """The bridges of providers that have a contract on *chain*, as all *known* chains say."""
+    found = []
+    for name in provider_names("bridges"):
+        chains = {
+            each: _chain(facts, name, None)
+            for each, facts in known.items()
+            if name in facts.providers
+        }
+        made = _module("bridges", name).make(ProviderOptions(chains=chains), _NOBODY)
+        found += [name] if made.targets(chain) else []
+    return found
 
 
 def standing(room: Room, name: str, settings: Settings) -> Standing:

@@ -48,5 +48,5 @@ class Unrehearsed:
         del leg, sell_raw, account, min_out, now
         raise NoRoute(
             f"an order at {self.name} is filled by others, so it cannot be rehearsed",
-            fix="allow another venue beside it, or run without a rehearsal",
+            fix="use another venue beside it",
         )

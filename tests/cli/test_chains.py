@@ -18,14 +18,14 @@ from agent.errors import Unreachable
 
 LISTED = """\
 chain         name             fees      tokens  feeds  swaps  known bridges
-eip155:1      Ethereum         eip1559        7      5  yes    across, canonical_arbitrum, canonical_op, cctp, stargate
-eip155:8453   Base             op_stack       7      5  yes    across, canonical_op, cctp, stargate
-eip155:42161  Arbitrum One     arbitrum       7      5  yes    across, canonical_arbitrum, cctp, stargate
-eip155:10     OP Mainnet       op_stack       7      4  yes    across, canonical_op, cctp, stargate
-eip155:56     BNB Smart Chain  eip1559        7      3  yes    across
+eip155:1      Ethereum         eip1559        7      5  yes    across, canonical_arbitrum, canonical_op, cctp, lifi, stargate
+eip155:8453   Base             op_stack       7      5  yes    across, canonical_op, cctp, lifi, stargate
+eip155:42161  Arbitrum One     arbitrum       7      5  yes    across, canonical_arbitrum, cctp, lifi, stargate
+eip155:10     OP Mainnet       op_stack       7      4  yes    across, canonical_op, cctp, lifi, stargate
+eip155:56     BNB Smart Chain  eip1559        7      3  yes    across, lifi
 eip155:100    Gnosis           eip1559        6      0  no     stargate
-eip155:137    Polygon          eip1559        8      3  yes    across, cctp, stargate
-eip155:43114  Avalanche        eip1559        7      2  yes    across, cctp, stargate
+eip155:137    Polygon          eip1559        8      3  yes    across, cctp, lifi, stargate
+eip155:43114  Avalanche        eip1559        7      2  yes    across, cctp, lifi, stargate
 OP Mainnet has no feed of USDT: another chain's must stand in
 BNB Smart Chain has no feed of DAI, USDT: another chain's must stand in
 Gnosis is plan-only: no chain has a feed of its gas coin, XDAI

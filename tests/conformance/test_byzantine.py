@@ -14,7 +14,7 @@ from agent.compose.providers import provider_names
 from agent.core import guard
 from agent.lab.worlds import Worlds
 
-EVERY = 61
+EVERY = 127
 """A prime: no word and no change of a word is left out every time."""
 
 CASES = [
