@@ -42,7 +42,10 @@ and its referrer are written into a log and no more; the multiplier is for swaps
 
 LAYOUTS = by_selector(DEPOSIT)
 
-_NOS = frozenset({1002, 1003})
+_NOS = (
+    1002,
+    1003,
+)
 """Codes of its errors that mean that there is no way for this pair or size: no quote, not found."""
 
 _BUSY = 1005

@@ -21,7 +21,7 @@ SOMEBODY = Address("0x" + "00" * 18 + "dead")
 _OURS = "bridgeableToBridgeable"
 """The kind of way that is one deposit and nothing else."""
 
-_PROVIDERS = frozenset({None, "across"})
+_PROVIDERS = (None, "across")
 """Of the deposit's step: others burn and mint, or send messages, and no relayer is paid."""
 
 

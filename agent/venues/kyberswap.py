@@ -73,7 +73,14 @@ SWAP = _layout(f"swap((address,address,bytes,{_DESCRIPTION},bytes))", (0, 3), ((
 SIMPLE = _layout(f"swapSimpleMode(address,{_DESCRIPTION},bytes,bytes)", (1,), ((2,), (3,)))
 LAYOUTS = by_selector(SWAP, SIMPLE)
 
-_NOS = frozenset({4008, 4009, 4010, 4011, 4221, 40011})
+_NOS = (
+    4008,
+    4009,
+    4010,
+    4011,
+    4221,
+    40011,
+)
 """Codes of its errors that mean that there is no way for this pair or size: no route, too large, no
 pools, no such token, no wrapped coin, no source that is allowed."""
 
@@ -92,7 +99,7 @@ class KyberSwap:
             http=io.http,
             headers=lambda: {"X-Client-Id": _CLIENT},
             is_no=lambda said: said.at("code") in _NOS,
-            is_error=lambda said: said.at("code") not in {0, None},
+            is_error=lambda said: said.at("code") not in (0, None),
         )
 
     @property

@@ -76,7 +76,10 @@ LAYOUTS = by_selector(
     *(_layout(f"swapTokensMultipleV3{way}", _FIRST, _LAST, (5,)) for way in _WAYS),
 )
 
-_NOS = frozenset({1002, 1003})
+_NOS = (
+    1002,
+    1003,
+)
 """Codes of its errors that mean that there is no way for this pair or size: no quote, not found."""
 
 _BUSY = 1005

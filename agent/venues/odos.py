@@ -57,7 +57,7 @@ SWAP = Layout(
 )
 LAYOUTS = by_selector(SWAP)
 
-_NOS = frozenset({2000})
+_NOS = (2000,)
 """Numbers of its errors that mean that there is no way for this pair or size: no viable path."""
 
 

@@ -82,7 +82,7 @@ class OpenOcean:
             http=io.http,
             is_no=_is_no,
             is_busy=lambda said: said.at("code") == 429,
-            is_error=lambda said: said.at("code") not in {200, None},
+            is_error=lambda said: said.at("code") not in (200, None),
         )
 
     @property

@@ -64,7 +64,10 @@ _TAKER_SUBMITTED = 2
 _OWNER_OF = Function("ownerOf", ("uint256",), ("address",))
 _PREV = Function("prev", ("uint128",), ("address",))
 
-_NOS = frozenset({"TOKEN_NOT_SUPPORTED", "INSUFFICIENT_LIQUIDITY"})
+_NOS = (
+    "TOKEN_NOT_SUPPORTED",
+    "INSUFFICIENT_LIQUIDITY",
+)
 """Names of its errors that mean that there is no way for this pair or size."""
 
 

@@ -42,6 +42,21 @@ def test_mutants_of_honest_answers_are_refused_or_lose_no_more_than_the_guard_al
     assert tally.worst_bps <= 100
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.via)
+def test_field_of_any_kind_is_an_answer_that_is_refused_or_honest(
+    case: Case, chains: Worlds
+) -> None:
+    """Lists and objects in the place of words and numbers: what no hash and no sum can be made of."""
+    tally = Tally(case.via)
+    with provider_run(chains, case.via, case.kind) as run:
+        tried = trial(run, case, tally)
+        for number, answer in enumerate(tried.answers):
+            for path, value in byzantine.leaves(answer):
+                for fresh in ([value], {"value": value}):
+                    tried._try_answers(byzantine.changed(tried.answers, number, path, fresh))
+    assert [] == tally.broken
+
+
 def test_mutants_bite_when_a_rule_is_missing(
     chains: Worlds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
