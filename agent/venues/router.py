@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.core.amm.split import Share
 from agent.core.amm.v3 import V3Pool
 from agent.core.fees import ENVELOPE_BYTES
 from agent.core.layout import Layout
@@ -131,7 +132,7 @@ class Router:
             seconds=SWAP_SECONDS,
             pools=frozenset(hop.pool.address for each in routes for hop in each.hops),
             detail=describe(route),
-            data_bytes=APPROVAL_BYTES + ENVELOPE_BYTES + call_bytes(route.hops),
+            data_bytes=APPROVAL_BYTES + ENVELOPE_BYTES + call_bytes([route.hops]),
         )
 
     def quote(self, leg: Leg, sell_raw: int, account: Address, min_out: int, now: int) -> Quote:
@@ -148,9 +149,8 @@ class Router:
         slippage = self._options.max_slippage_bps
         minimum = max(min_out, route.amount_out * (10_000 - slippage) // 10_000)
         deadline = now + self._options.deadline_seconds
-        payload = swap_call(
-            route.hops, amount_in=sell_raw, min_out=minimum, to=account, deadline=deadline
-        )
+        share = Share(hops=route.hops, amount_in=sell_raw, amount_out=route.amount_out)
+        payload = swap_call([share], min_out=minimum, to=account, deadline=deadline)
         sold = Amount(sell, sell_raw)
         return Quote(
             via=self.name,

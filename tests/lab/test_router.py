@@ -21,6 +21,7 @@ from router_rig import (
 )
 
 from agent.core.amm.path import Hop
+from agent.core.amm.split import Share
 from agent.core.amm.v3 import V3Pool
 from agent.core.quote import Allowance, Amount, Call, Quote
 from agent.errors import NoRoute, SetupFailed
@@ -140,8 +141,7 @@ def test_three_hops_that_change_kinds_hand_everything_on(
                 router,
                 0,
                 swap_call(
-                    tuple(hops),
-                    amount_in=raw,
+                    [Share(hops=tuple(hops), amount_in=raw, amount_out=1)],
                     min_out=1,
                     to=WALLET,
                     deadline=chain.head()[1] + 150,
