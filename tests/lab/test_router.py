@@ -289,9 +289,9 @@ def test_state_is_read_once_per_block_in_few_requests(chain: World) -> None:
             before = on.node.requests
             on.router.survey(CHAIN, pairs, sizes)
             asked.append(on.node.requests - before)
-        # Which pools there are, the block, their state, their tick maps, their ticks; then the
-        # block alone; and without looking for pools again.
-        assert [5, 1, 4] == asked
+        # The block, which pools there are and their state, their tick maps, their ticks; then the
+        # block alone; and at the next one the block, and all that is known of before at once.
+        assert [4, 1, 2] == asked
         before = on.node.requests
         leg = swap_leg(token("WETH"), token("USDC"), 10**18)
         on.router.quote(leg, 10**18, WALLET, 1, chain.head()[1])
