@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from agent.core.amm.path import Pool
 from agent.core.amm.v3 import V3Pool
+from agent.core.fees import FeeQuote
 from agent.core.money import Address
 from agent.core.snapshot import Block
 from agent.ports import Node
@@ -18,14 +19,18 @@ SPAN_TICKS = 2_000
 """Ticks that are read to each side of a price, about a fifth of it: a path that moves a pool
 further pays on average a tenth too little, which no policy allows."""
 
+FEES_SECONDS = 60
+"""What gas costs is asked again after a minute: it is only to tell which pools are worth theirs."""
+
 FOUND_SECONDS = 86_400
 """Pools are looked for again after a day; new ones are thin at first and can wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All pools between some tokens at one block, by tokens in their order."""
+    """All pools between some tokens at one block, by tokens in their order; what gas costs then."""
 
+    fees: FeeQuote
     block: Block
     pools: Mapping[Pair, tuple[Pool, ...]]
 
@@ -39,12 +44,14 @@ class Book:
         self._places: dict[Pair, tuple[int, tuple[Place, ...]]] = {}
         self._read: tuple[str, Mapping[Address, Pool | None]] = ("", {})
         self._before: Mapping[Address, Pool] = {}
+        self._fees: tuple[int, FeeQuote] | None = None
 
     def page(self, tokens: Iterable[Address]) -> Page:
         """The pools between *tokens* at the newest block.
 
-        One request for the block; none more at a block that is known, one at the next, or as
-        many again as things changed in between; of pools that were never read before, three.
+        One request for the block, and for what gas costs one a minute; none more at a block that
+        is known, one at the next, and one or two more where a price moved far or liquidity came
+        to new ticks; three for pools that were never read before.
         """
         block = self._node.block()
         pairs = [pair(one, other) for one, other in combinations(sorted(set(tokens)), 2)]
@@ -60,7 +67,7 @@ class Book:
             key: tuple(pool for place in found if (pool := states.get(place.address)) is not None)
             for key, found in wanted.items()
         }
-        return Page(block, pools)
+        return Page(self._fees_at(block), block, pools)
 
     def further(self, page: Page, unknown: Mapping[Address, int]) -> Page:
         """The same pools, with those of *unknown* read on from the bitmap words it names."""
@@ -71,7 +78,13 @@ class Book:
                 return extended(read, pool, unknown[pool.address], at)
             return pool
 
-        return Page(page.block, {key: tuple(map(grown, had)) for key, had in page.pools.items()})
+        return replace(page, pools={key: tuple(map(grown, had)) for key, had in page.pools.items()})
+
+    def _fees_at(self, block: Block) -> FeeQuote:
+        asked = self._fees
+        if asked is None or not (asked[0] <= block.timestamp < asked[0] + FEES_SECONDS):
+            asked = self._fees = block.timestamp, self._node.fees()
+        return asked[1]
 
     def _states(self, wanted: Iterable[Place], block: Block) -> Mapping[Address, Pool | None]:
         """Pools by address, None for one that answers nonsense; told apart by the block's hash."""

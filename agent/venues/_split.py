@@ -13,12 +13,17 @@ from agent.planning.split import Choice, GasCost, Order, Splitter
 from agent.venues._paths import (
     BASE_GAS,
     RATE_UNIT,
+    SHARING_GAS,
     TICK_GAS,
     V2_HOP_GAS,
     V3_HOP_GAS,
     Route,
     Search,
 )
+from agent.venues._swap_calls import call_bytes
+
+HOP_BYTES = 128
+"""The least that a hop adds to the bytes of a call: a third of a share of three V3 hops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +38,11 @@ class Filling:
     gas: int
     net_bound: int | None = None
 
-    def net(self, gas_rate: int) -> tuple[int, int]:
-        """What is left after gas at *gas_rate*, and then the less gas the better."""
-        return self.split.amount_out - mul_div_down(self.gas, gas_rate, RATE_UNIT), -self.gas
+    def net(self, gas_rate: int, byte_rate: int = 0) -> tuple[int, int]:
+        """What is left after gas and the bytes of the call, and then the less gas the better."""
+        size = call_bytes([share.hops for share in self.split.shares])
+        cost = (self.gas * gas_rate + size * byte_rate) // RATE_UNIT
+        return self.split.amount_out - cost, -self.gas
 
 
 class Filler:
@@ -53,22 +60,32 @@ class Filler:
         """Pools (address, bitmap word) whose known ticks ran out."""
         return self._search.unknown
 
-    def best(self, sell: Address, buy: Address, amount: int, gas_rate: int = 0) -> Filling | None:
-        """The split that brings most after gas, which costs *gas_rate* of *buy* per RATE_UNIT.
+    def best(
+        self, sell: Address, buy: Address, amount: int, gas_rate: int = 0, byte_rate: int = 0
+    ) -> Filling | None:
+        """The split that brings most after gas and bytes, which cost these rates per RATE_UNIT.
 
-        Never less than the best single path; more than one path also where none alone takes all.
+        The rates are base units of *buy*. Never less than the best single path; more than one path
+        also where none alone takes all.
         """
         if sell == buy or amount <= 0:
             return None
         route = self._search.best(sell, buy, amount, gas_rate)
         hops = () if route is None else route.hops
-        order = Order(sell=sell, buy=buy, amount=amount, gas=_cost(gas_rate))
+        order = Order(sell=sell, buy=buy, amount=amount, gas=_cost(gas_rate, byte_rate))
         choice = self._splitter.best(order, hops)
-        found = None if choice is None else _filling(choice, gas_rate)
-        if route is None or (found is not None and found.net(gas_rate) > route.net(gas_rate)):
-            return found
         most = None if choice is None else _net_bound(choice, gas_rate)
-        return Filling(self._alone(route, amount), route.gas, most)
+        found = None if choice is None else _filling(choice, most)
+        if route is None:
+            return found
+        alone = Filling(self._alone(route, amount), route.gas, most)
+        pays = found is not None and found.net(gas_rate, byte_rate) > alone.net(gas_rate, byte_rate)
+        return found if pays else alone
+
+    def alone(self, sell: Address, buy: Address, amount: int) -> Filling | None:
+        """The single path that brings most."""
+        route = self._search.best(sell, buy, amount)
+        return None if route is None else Filling(self._alone(route, amount), route.gas)
 
     def _alone(self, route: Route, amount: int) -> Split:
         """The path by itself, with what it could bring at most."""
@@ -84,7 +101,7 @@ class Filler:
 
 def split_gas(split: Split) -> int:
     """Gas of a split in one transaction."""
-    gas = BASE_GAS
+    gas = BASE_GAS + (SHARING_GAS if len(split.shares) > 1 else 0)
     for share in split.shares:
         gas += sum(_hop_gas(hop) for hop in share.hops) + share.ticks_crossed * TICK_GAS
     return gas
@@ -94,18 +111,19 @@ def _hop_gas(hop: Hop) -> int:
     return V3_HOP_GAS if isinstance(hop.pool, V3Pool) else V2_HOP_GAS
 
 
-def _cost(gas_rate: int) -> GasCost:
-    unit = gas_rate / RATE_UNIT
-    return GasCost(v2_hop=V2_HOP_GAS * unit, v3_hop=V3_HOP_GAS * unit, tick=TICK_GAS * unit)
+def _cost(gas_rate: int, byte_rate: int) -> GasCost:
+    unit, call = gas_rate / RATE_UNIT, HOP_BYTES * byte_rate / RATE_UNIT
+    return GasCost(
+        v2_hop=V2_HOP_GAS * unit + call, v3_hop=V3_HOP_GAS * unit + call, tick=TICK_GAS * unit
+    )
 
 
-def _filling(choice: Choice, gas_rate: int) -> Filling | None:
+def _filling(choice: Choice, net_bound: int | None) -> Filling | None:
     """The choice as the chain would perform it; None where rounding makes a pool refuse."""
     split = quote_split(choice.paths)
     if not isinstance(split, Split):
         return None
-    split = replace(split, bound=_whole(choice.bound))
-    return Filling(split, split_gas(split), _net_bound(choice, gas_rate))
+    return Filling(replace(split, bound=_whole(choice.bound)), split_gas(split), net_bound)
 
 
 def _net_bound(choice: Choice, gas_rate: int) -> int:

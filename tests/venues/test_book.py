@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from agent.core.amm.tick_price import sqrt_ratio_at_tick
 from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
+from agent.core.fees import FeeQuote
 from agent.core.money import Address
 from agent.core.snapshot import Block
 from agent.ports import BlockTag, Read
-from agent.venues._book import FOUND_SECONDS, Book
+from agent.venues._book import FEES_SECONDS, FOUND_SECONDS, Book
 from agent.venues._discovery import Factories, pair, places
 from agent.wire.abi import decode, encode, selector
 
@@ -34,6 +35,7 @@ class Chain:
     ticks: dict[int, int] = field(default_factory=dict)
     timestamp: int = START
     fork: str = ""
+    fees_asked: int = 0
     odd: dict[str, bytes | None] = field(default_factory=dict)
     asked: list[set[str]] = field(default_factory=list)
     read_at: list[set[str]] = field(default_factory=list)
@@ -41,6 +43,10 @@ class Chain:
     def block(self, at: BlockTag = "latest") -> Block:
         assert at == "latest"
         return Block(self.number, f"0x{self.number}{self.fork}", "", self.timestamp, 10**9)
+
+    def fees(self) -> FeeQuote:
+        self.fees_asked += 1
+        return FeeQuote(self.number, 1)
 
     def read(self, calls: Sequence[Read], at: BlockTag = "latest") -> tuple[bytes | None, ...]:
         self.asked.append({NAMES[call.data[:10]] for call in calls})
@@ -155,6 +161,16 @@ def test_pool_that_another_page_left_out_is_still_read_in_one_request() -> None:
     chain.number = 3
     book.page([A, B])
     assert [HEADS | MAPS | TICKS] == chain.asked[-1:]
+
+
+def test_fees_are_asked_once_a_minute() -> None:
+    chain, book = made()
+    first = book.page([A, B])
+    for number, later, asked in ((2, FEES_SECONDS - 1, 1), (3, FEES_SECONDS, 2), (4, -1, 3)):
+        chain.number, chain.timestamp = number, START + later
+        page = book.page([A, B])
+        assert asked == chain.fees_asked
+        assert (first.fees if asked == 1 else FeeQuote(number, 1)) == page.fees
 
 
 def test_only_what_is_new_is_read_at_a_known_block() -> None:
