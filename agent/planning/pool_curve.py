@@ -2,17 +2,14 @@
 
 A curve is made of pieces on each of which y = m·t / (1 + n·t), t being what goes in beyond the
 piece's start: the form of x·y = k, with the fee in it, and of every stretch of a v3 pool between
-two ticks. Pools in a row and pools side by side (at one marginal price) have the same form again,
-so that every network made of these two has it: nothing is iterated. Floats; what is decided with
-them is carried out again in integers.
+two ticks. Floats; what is decided with them is carried out again in integers.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from heapq import heapify, heappop, heappush
-from math import inf, sqrt
+from collections.abc import Iterator
+from math import sqrt
 from typing import NamedTuple
 
 from agent.core.amm.swap_step import FEE_UNIT
@@ -82,26 +79,6 @@ class Curve:
         bent = 1.0 + piece.n * t
         return piece.y + piece.m * t / bent, piece.m / (bent * bent)
 
-    def slopes(self, x: float) -> tuple[float, float]:
-        """Marginal prices just before and just behind *x*: they differ where liquidity jumps.
-
-        Behind the end nothing is paid.
-        """
-        behind = x * (1.0 + AT_THE_END)
-        return self.at(x * (1.0 - AT_THE_END))[1], self.at(behind)[1] if self.takes(behind) else 0.0
-
-    def surplus(self, price_in: float, price_out: float) -> tuple[float, float]:
-        """The most that is gained by swapping between two prices, and what is moved for it."""
-        if price_out <= 0.0 or price_in <= 0.0:
-            return 0.0, 0.0
-        x = self.until(price_in / price_out)
-        y, slope = self.at(x)
-        piece = self._piece_at(x)
-        gained, moved = price_out * y - price_in * x, price_out * y + price_in * x
-        if piece is not None and piece.spare and x >= piece.x + piece.t:
-            gained += max(0.0, piece.spare * (price_out * slope - price_in))
-        return gained, moved
-
     def ticks(self, x: float) -> int:
         """Initialised ticks that *x* crosses."""
         piece = self._piece_at(x)
@@ -112,24 +89,28 @@ class Curve:
         piece = self._piece_at(x)
         return piece is not None and x <= piece.x + piece.t
 
-    def until(self, price: float) -> float:
-        """How much goes in until one more brings only *price*."""
-        while self._rest is not None and (not self._falls or -self._falls[-1] > price):
+    def meet(self, price: float) -> tuple[float, float, float, float]:
+        """What goes in and out until one more brings only *price*, or to the end before that.
+
+        Then how much more goes in when the price falls, per part of it; and what the spare of the
+        last piece would bring beyond what it costs at *price*.
+        """
+        falls = self._falls
+        while self._rest is not None and (not falls or -falls[-1] > price):
             if not self._grow():
                 break
-        place = bisect_left(self._falls, -price) - 1
+        place = bisect_left(falls, -price) - 1
         if place < 0:
-            return 0.0
+            return 0.0, 0.0, 0.0, 0.0
         piece = self._pieces[place]
-        return piece.x + min((sqrt(piece.m / price) - 1.0) / piece.n, piece.t)
-
-    def until_and_give(self, price: float) -> tuple[float, float]:
-        """`until`, and how much more goes in for a price that falls by all of itself, in short."""
-        x = self.until(price)
-        piece = self._piece_at(x)
-        if piece is None or x >= piece.x + piece.t:
-            return x, 0.0
-        return x, 0.5 * sqrt(piece.m / price) / piece.n
+        root = sqrt(piece.m / price)
+        t = (root - 1.0) / piece.n
+        if t < piece.t:
+            return piece.x + t, piece.y + piece.m * t / root, 0.5 * root / piece.n, 0.0
+        t = piece.t
+        bent = 1.0 + piece.n * t
+        beyond = piece.spare * max(0.0, piece.m / (bent * bent) - price)
+        return piece.x + t, piece.y + piece.m * t / bent, 0.0, beyond
 
     def needed(self, y: float) -> float:
         """How much has to go in for *y* to come out; all that goes in where it never does."""
@@ -175,16 +156,6 @@ def pool_curve(pool: V2Pool | V3Pool, *, zero_for_one: bool) -> Curve:
     steps = abs(end - pool.tick) // (known.spacing * WORD_BITS) + len(known.ticks) + 2
     pieces = _blunted(_v3_pieces(pool, end, zero_for_one=zero_for_one), steps)
     return Curve(pieces, None if is_whole else word)
-
-
-def in_a_row(first: Curve, second: Curve) -> Curve:
-    """All that *first* pays goes into *second*."""
-    return Curve(_row_pieces(first, second))
-
-
-def side_by_side(curves: Sequence[Curve]) -> Curve:
-    """The best that all of *curves* together do with one input."""
-    return curves[0] if len(curves) == 1 else Curve(_side_pieces(curves))
 
 
 def _v2_pieces(pool: V2Pool, *, zero_for_one: bool) -> Iterator[Piece]:
@@ -248,57 +219,3 @@ def _blunted(pieces: Iterator[Piece], steps: int) -> Iterator[Piece]:
     if last is not None:
         spare = min(last.t, (last.x + last.t) * AT_THE_END + 2.0 * steps)
         yield last._replace(t=last.t - spare, spare=spare)
-
-
-def _row_pieces(first: Curve, second: Curve) -> Iterator[Piece]:
-    x = y = into_first = into_second = 0.0
-    at_first = at_second = 0
-    while (p := first.piece(at_first)) is not None and (q := second.piece(at_second)) is not None:
-        bent, bent_after = 1.0 + p.n * into_first, 1.0 + q.n * into_second
-        m, n, left = p.m / (bent * bent), p.n / bent, p.t - into_first
-        m_after, n_after = q.m / (bent_after * bent_after), q.n / bent_after
-        left_after = q.t - into_second
-        paid = m * left / (1.0 + n * left)
-        if paid <= left_after:
-            t, at_first, into_first = left, at_first + 1, 0.0
-            into_second += paid
-        else:
-            t = left_after / (m - n * left_after)
-            at_second, into_second = at_second + 1, 0.0
-            into_first += t
-        if t > 0.0:
-            piece = Piece(x, y, m * m_after, n + n_after * m, t)
-            yield piece
-            x += t
-            y += piece.m * t / (1.0 + piece.n * t)
-
-
-def _side_pieces(curves: Sequence[Curve]) -> Iterator[Piece]:
-    """Merges by falling marginal price; on the way down width √m / n of open pieces adds up."""
-    events = [(-curve.spot, number, 0, False) for number, curve in enumerate(curves)]
-    heapify(events)
-    x = y = price = 0.0
-    open_widths: dict[int, float] = {}
-    while events:
-        minus, number, place, ends = heappop(events)
-        if open_widths and -minus < price:
-            width = sum(open_widths.values())
-            root, root_after = sqrt(price), sqrt(max(-minus, 0.0))
-            t = width * (root - root_after) / (root * root_after) if root_after > 0 else inf
-            piece = Piece(x, y, price, root / width, t)
-            yield piece
-            x += t
-            y += width * (root - root_after)
-        price = min(-minus, price) if open_widths else -minus
-        if ends:
-            del open_widths[number]
-            place += 1
-        piece_after = curves[number].piece(place)
-        if piece_after is None:
-            continue
-        if ends and piece_after.m < price:
-            heappush(events, (-piece_after.m, number, place, False))
-            continue
-        open_widths[number] = sqrt(piece_after.m) / piece_after.n
-        bent = 1.0 + piece_after.n * piece_after.t
-        heappush(events, (-piece_after.m / (bent * bent), number, place, True))

@@ -1,154 +1,185 @@
-"""All pools as one network of tokens: what no split can beat, and a split that comes near.
+"""All pools that one swap could use as a network of tokens, and the best flow along some of them.
 
-Where a tree (`agent.planning.split_tree`) may use a pool in one place only, here every token is one
-node, and all that arrives at it goes on to wherever it brings most.
+Tokens are nodes, and all that arrives at one goes on to wherever it brings most. Paths have at most
+three hops, so that what came to a hub over another hub can only go to what is bought: where a hub
+gives more to other hubs than came to it from what is sold, it is two nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.core.amm.path import Hop
+from agent.core.amm.v3 import V3Pool
 from agent.core.money import Address
-from agent.planning.split_paths import Outlet
-from agent.planning.split_prices import Bound, least_bound
-from agent.planning.split_tree import Arc, Flow, Node
+from agent.planning.split_paths import Drawn, draw
+from agent.planning.split_prices import Arc, Bound, Link, Node, gain, least_bound
 
-_PRUNINGS = 4
-"""How often pools that are not worth their gas are left out before the rest is taken as it is."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GasCost:
+    """What gas costs in base units of what is bought: of a hop of each kind, and of a tick."""
+
+    v2_hop: float
+    v3_hop: float
+    tick: float
+
+    def of(self, hop: Hop) -> float:
+        """What this hop costs before it crosses ticks."""
+        return self.v3_hop if isinstance(hop.pool, V3Pool) else self.v2_hop
+
+    def net(self, drawn: Drawn) -> float:
+        """What paths bring after the gas of their hops and ticks."""
+        hops = sum(self.of(hop) for path, _ in drawn.paths for hop in path)
+        ticks = sum(arc.curve.ticks(x) for arc, x in drawn.used.items())
+        return drawn.amount_out - hops - self.tick * ticks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be divided: base units of one token for as much as possible of another."""
+
+    sell: Address
+    buy: Address
+    amount: int
+    gas: GasCost
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkFlow:
-    """What each arc takes, what the last ones pay, and what no amounts along them can beat."""
+class Found:
+    """The best flow along some arcs as paths, what they bring after gas, and its proof."""
 
-    taken: dict[Arc, float]
-    paid: tuple[float, ...]
-    bound: float
+    drawn: Drawn
+    net: float
+    bound: Bound
+    links: tuple[Link, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Every pool and direction that one swap could use."""
+    """The arcs that lie on a way of three hops from one end of an order to the other."""
 
     arcs: Sequence[Arc]
-    sell: Address
-    buy: Address
-    amount: float
+    order: Order
 
-    def priced(self, tree: Node, flow: Flow, gas: Callable[[Hop], float]) -> Bound:
-        """The least bound after gas that was found from the prices of a tree."""
-        prices = self._spots()
-        _learn(tree, flow, self.sell, prices)
-        costs = [(arc, gas(arc.hop)) for arc in self._known(prices)]
-        first = least_bound(costs, self.sell, self.amount, prices, self.buy)
-        free = [(arc, 0.0) for arc, _ in costs]
-        smooth = least_bound(free, self.sell, self.amount, first.prices, self.buy)
-        again = least_bound(costs, self.sell, self.amount, smooth.prices, self.buy)
-        return min(first, again, key=lambda bound: bound.value)
-
-    def flows(self, priced: Bound, gas: Callable[[Hop], float]) -> Iterator[NetworkFlow]:
-        """Flows along the pools that are worth their gas at these prices, fewer each time."""
-        arcs = _in_three_hops(priced, self.sell, self.buy)
-        prices = priced.prices
-        for _ in range(_PRUNINGS):
-            if not arcs:
-                return
-            free = [(arc, 0.0) for arc in arcs]
-            bound = least_bound(free, self.sell, self.amount, prices, self.buy)
-            prices = bound.prices
-            paid = tuple(
-                arc.curve.at(x)[0]
-                for arc, x in bound.taken.items()
-                if arc.hop.token_out == self.buy
-            )
-            if _is_whole(bound, self.sell, self.buy, self.amount):
-                yield NetworkFlow(bound.taken, paid, bound.value)
-            worth = [
-                arc
-                for arc in bound.taken
-                if arc.curve.surplus(prices[arc.hop.token_in], prices[arc.hop.token_out])[0]
-                > gas(arc.hop)
-            ]
-            if len(worth) == len(arcs):
-                return
-            arcs = worth
-
-    def outlets(self, flow: NetworkFlow) -> dict[object, list[Outlet]]:
-        """What leads out of each token."""
-        outlets: dict[object, list[Outlet]] = {}
-        for arc, x in flow.taken.items():
-            target = None if arc.hop.token_out == self.buy else arc.hop.token_out
-            outlets.setdefault(arc.hop.token_in, []).append(Outlet(arc, target, x))
-        return outlets
-
-    def _spots(self) -> dict[Address, float]:
-        """What the first unit of each token brings, over at most one other token."""
-        prices = {self.buy: 1.0}
+    def first_prices(self, path: Sequence[Arc]) -> dict[Node, float]:
+        """Prices to begin with: what the first unit brings, or one more where *path* takes all."""
+        prices: dict[Node, float] = {(self.order.buy, False): 1.0}
         for _ in range(3):
             for arc in self.arcs:
-                price = arc.spot * prices.get(arc.hop.token_out, 0.0)
-                if arc.hop.token_in != self.buy and price > prices.get(arc.hop.token_in, 0.0):
-                    prices[arc.hop.token_in] = price
+                one = arc.hop.token_in, False
+                price = arc.spot * prices.get((arc.hop.token_out, False), 0.0)
+                if arc.hop.token_in != self.order.buy and price > prices.get(one, 0.0):
+                    prices[one] = price
+        x, slopes = float(self.order.amount), []
+        for arc in path:
+            x, slope = arc.curve.at(x)
+            slopes.append(slope)
+        price = 1.0
+        for arc, slope in zip(reversed(path), reversed(slopes), strict=True):
+            price *= slope
+            if price > 0.0:
+                prices[arc.hop.token_in, False] = price
         return prices
 
-    def _known(self, prices: dict[Address, float]) -> list[Arc]:
-        return [
-            arc for arc in self.arcs if arc.hop.token_in in prices and arc.hop.token_out in prices
-        ]
+    def links(self, *, pay_gas: bool, apart: frozenset[Address] = frozenset()) -> tuple[Link, ...]:
+        """The arcs between nodes; hubs that are *apart* are two nodes each."""
+        sell, buy, gas = self.order.sell, self.order.buy, self.order.gas
+        return tuple(
+            Link(
+                arc,
+                (arc.hop.token_in, arc.hop.token_out == buy and arc.hop.token_in in apart),
+                (arc.hop.token_out, arc.hop.token_in != sell and arc.hop.token_out in apart),
+                gas.of(arc.hop) if pay_gas else 0.0,
+            )
+            for arc in self.arcs
+        )
+
+    def within(self, room: float, prices: Mapping[Node, float]) -> Network:
+        """Without the arcs that miss their gas by more than *room* at these prices.
+
+        Where *room* is from what is found already to the bound, what uses such an arc is not
+        better.
+        """
+        links = self.links(pay_gas=True)
+        some = [each.arc for each in links if gain(each, prices) + room > each.cost]
+        return Network(joined(some, self.order.sell, self.order.buy), self.order)
+
+    def bound(self, links: tuple[Link, ...], prices: Mapping[Node, float]) -> Bound:
+        """The least bound downhill from *prices*."""
+        start, end = (self.order.sell, False), (self.order.buy, False)
+        nodes = dict.fromkeys([start, *(node for each in links for node in (each.one, each.other))])
+        first = {node: prices.get(node) or prices[node[0], not node[1]] for node in nodes}
+        return least_bound(links, start, float(self.order.amount), first, end)
+
+    def best(self, prices: Mapping[Node, float]) -> Found | None:
+        """The best flow, gas aside, as paths; None where the pools do not take so much."""
+        apart: frozenset[Address] = frozenset()
+        parted: frozenset[Address] = frozenset()
+        while True:
+            links = self.links(pay_gas=False, apart=apart)
+            bound = self.bound(links, prices)
+            at = bound.prices
+            # What may go anywhere is worth at least what may go to one token only.
+            joined = {hub for hub in apart if at.get((hub, True), 0.0) > at.get((hub, False), 0.0)}
+            parting = set(_overdrawn(bound, self.order)) - parted
+            if not joined and not parting:
+                break
+            apart = (apart | parting) - joined
+            parted |= parting
+        worth = {token: price for (token, late), price in at.items() if not late}
+        worth = {token: price for (token, _), price in at.items()} | worth
+        drawn = draw(bound.taken, worth, (self.order.sell, self.order.buy), self.order.amount)
+        if drawn is None:
+            return None
+        return Found(drawn, self.order.gas.net(drawn), bound, links)
+
+    def weak(self, found: Found) -> list[tuple[float, frozenset[Arc]]]:
+        """Arcs that bring less than the gas of the paths that they make necessary, weakest first.
+
+        Each with those that would lead nowhere without it.
+        """
+        prices, order = found.bound.prices, self.order
+        taken = found.bound.taken
+        gains = {
+            each.arc: gain(each, prices) - order.gas.tick * each.arc.curve.ticks(taken[each.arc][0])
+            for each in found.links
+            if each.arc in taken
+        }
+        hubs = {arc.hop.token_in for arc in gains}
+        weak = []
+        for arc in gains:
+            kept = joined([each for each in gains if each is not arc], order.sell, order.buy)
+            dropped = frozenset(gains).difference(kept)
+            paths = len(dropped) - len(hubs) + len({each.hop.token_in for each in kept})
+            length = 1 + (arc.hop.token_in != order.sell) + (arc.hop.token_out != order.buy)
+            lost = sum(gains[each] for each in gains if each in dropped)
+            lost -= order.gas.of(arc.hop) * length * paths
+            if lost < 0 and kept:
+                weak.append((lost, dropped))
+        return sorted(weak, key=lambda pair: pair[0])
 
 
-def _learn(node: Node, flow: Flow, token: Address, prices: dict[Address, float]) -> None:
-    """Take over the prices of a tree, the first of each token."""
-    if flow.prices[id(node)] > 0:
-        prices[token] = flow.prices[id(node)]
-    for branch in node.branches:
-        if branch.node is not None:
-            _learn(branch.node, flow, branch.bundle[0].hop.token_out, prices)
+def _overdrawn(bound: Bound, order: Order) -> Iterator[Address]:
+    """Hubs that give more to other hubs than came to them from what is sold."""
+    left: dict[Address, float] = {}
+    for arc, (x, y) in bound.taken.items():
+        hop = arc.hop
+        if hop.token_in == order.sell:
+            left[hop.token_out] = left.get(hop.token_out, 0.0) + y * (1.0 + 1e-9)
+        elif hop.token_out != order.buy:
+            left[hop.token_in] = left.get(hop.token_in, 0.0) - x
+    return (hub for hub, amount in left.items() if amount < 0.0)
 
 
-def _in_three_hops(priced: Bound, sell: Address, buy: Address) -> list[Arc]:
-    """The arcs that are used, without those that would make a way longer than three hops.
-
-    Between hubs, what arrives at one from another hub may not go on to a third: of arcs that
-    contradict each other the one with less value stays out.
-    """
-    value = {arc: x * priced.prices[arc.hop.token_in] for arc, x in priced.taken.items()}
-    kept: list[Arc] = []
-    givers: set[Address] = set()
-    takers: set[Address] = set()
-    for arc in sorted(value, key=lambda each: -value[each]):
-        one, other = arc.hop.token_in, arc.hop.token_out
-        if one != sell and other != buy:
-            if one in takers or other in givers:
-                continue
-            givers.add(one)
-            takers.add(other)
-        kept.append(arc)
-    return _joined(kept, sell, buy)
-
-
-def _joined(arcs: list[Arc], sell: Address, buy: Address) -> list[Arc]:
+def joined(arcs: Iterable[Arc], sell: Address, buy: Address) -> list[Arc]:
     """The arcs that lie on a way from one end to the other."""
+    kept = list(arcs)
     while True:
+        arcs = kept
         reached = {sell} | {arc.hop.token_out for arc in arcs}
         left = {buy} | {arc.hop.token_in for arc in arcs}
         kept = [arc for arc in arcs if arc.hop.token_in in reached and arc.hop.token_out in left]
         if len(kept) == len(arcs):
             return kept
-        arcs = kept
-
-
-def _is_whole(bound: Bound, sell: Address, buy: Address, amount: float) -> bool:
-    """Whether as much leaves each token as arrives."""
-    balance: dict[Address, float] = {sell: amount}
-    through: dict[Address, float] = {sell: amount}
-    for arc, x in bound.taken.items():
-        y = arc.curve.at(x)[0]
-        balance[arc.hop.token_in] = balance.get(arc.hop.token_in, 0.0) - x
-        balance[arc.hop.token_out] = balance.get(arc.hop.token_out, 0.0) + y
-        through[arc.hop.token_out] = through.get(arc.hop.token_out, 0.0) + y
-    return all(
-        abs(balance[token]) <= 1e-6 * through.get(token, 0.0) for token in balance if token != buy
-    )
