@@ -42,7 +42,7 @@ class Piece(NamedTuple):
 
 
 class Curve:
-    """Pieces in order, made when they are first needed; output is concave in input.
+    """Pieces in order, made when they are first needed; output is concave in input, from 0 on.
 
     `unread` is the bitmap word beyond which the curve of a v3 pool is not known, None where it
     ends because the pool does.
@@ -51,24 +51,16 @@ class Curve:
     __slots__ = ("_falls", "_pieces", "_rest", "_starts", "unread")
 
     def __init__(self, pieces: Iterator[Piece], unread: int | None = None) -> None:
-        self._rest: Iterator[Piece] | None = pieces
+        self._rest = pieces
         self._pieces: list[Piece] = []
         self._starts: list[float] = []
         self._falls: list[float] = []  # minus the marginal prices at the starts
         self.unread = unread
 
-    def piece(self, number: int) -> Piece | None:
-        """The piece of this number, None behind the end."""
-        while len(self._pieces) <= number:
-            if not self._grow():
-                return None
-        return self._pieces[number]
-
     @property
     def spot(self) -> float:
         """Marginal price of the first unit; 0 where nothing is paid."""
-        first = self.piece(0)
-        return 0.0 if first is None else first.m
+        return self._pieces[0].m if self._pieces or self._grow() else 0.0
 
     def at(self, x: float) -> tuple[float, float]:
         """What *x* brings and what one more would; the last of them where the curve ends."""
@@ -96,9 +88,8 @@ class Curve:
         last piece would bring beyond what it costs at *price*.
         """
         falls = self._falls
-        while self._rest is not None and (not falls or -falls[-1] > price):
-            if not self._grow():
-                break
+        while (not falls or -falls[-1] > price) and self._grow():
+            pass
         place = bisect_left(falls, -price) - 1
         if place < 0:
             return 0.0, 0.0, 0.0, 0.0
@@ -114,9 +105,8 @@ class Curve:
 
     def needed(self, y: float) -> float:
         """How much has to go in for *y* to come out; all that goes in where it never does."""
-        while self._rest is not None and (not self._pieces or self._pieces[-1].y < y):
-            if not self._grow():
-                break
+        while (not self._pieces or self._pieces[-1].y < y) and self._grow():
+            pass
         place = bisect_left(self._pieces, y, key=lambda piece: piece.y) - 1
         if place < 0:
             return 0.0
@@ -126,18 +116,14 @@ class Curve:
         return piece.x + (min(missing / left, piece.t) if left > 0 else piece.t)
 
     def _piece_at(self, x: float) -> Piece | None:
-        while self._rest is not None and (not self._starts or self._starts[-1] < x):
-            if not self._grow():
-                break
+        while (not self._starts or self._starts[-1] < x) and self._grow():
+            pass
         place = bisect_right(self._starts, x) - 1
         return self._pieces[place] if place >= 0 else None
 
     def _grow(self) -> bool:
-        if self._rest is None:
-            return False
         piece = next(self._rest, None)
         if piece is None:
-            self._rest = None
             return False
         self._pieces.append(piece)
         self._starts.append(piece.x)
@@ -212,10 +198,9 @@ def _v3_pieces(pool: V3Pool, end: int, *, zero_for_one: bool) -> Iterator[Piece]
 def _blunted(pieces: Iterator[Piece], steps: int) -> Iterator[Piece]:
     """The same but for the very end, where each of *steps* may have rounded by two units."""
     last = next(pieces, None)
-    for piece in pieces:
-        if last is not None:
-            yield last
-        last = piece
     if last is not None:
+        for piece in pieces:
+            yield last
+            last = piece
         spare = min(last.t, (last.x + last.t) * AT_THE_END + 2.0 * steps)
         yield last._replace(t=last.t - spare, spare=spare)

@@ -26,6 +26,10 @@ _STEPS = 40
 _WIDEST_STEP = 0.7
 """The most that the logarithm of a price moves in one step."""
 
+_DAMPING = 0.1
+"""Stiffness that is added for each unit by which a price misses its balance. Tokens that trade with
+each other and hardly with the rest would otherwise move far together; none is left at the end."""
+
 _SHORTEST, _SHORTEST_WITH_GAS = 1e-6, 1e-2
 """A step that has to be shortened below this part of it is not taken. With gas the bound has edges,
 at which shorter steps end anyway."""
@@ -165,7 +169,7 @@ def _solved(bend: list[list[float]], gradient: list[float]) -> list[float]:
     rows = [[*row[:size], -slope] for row, slope in zip(bend[:size], gradient, strict=False)]
     largest = max(row[number] for number, row in enumerate(rows))
     for number, row in enumerate(rows):
-        row[number] += 1e-12 * (row[number] + largest + abs(row[size])) + 1e-300
+        row[number] += 1e-12 * (row[number] + largest) + _DAMPING * abs(row[size]) + 1e-300
     for pivot in range(size):
         for below in range(pivot + 1, size):
             factor = rows[below][pivot] / rows[pivot][pivot]
