@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from agent.core.amm.path import Hop
 from agent.core.amm.split import Share, Split, quote_split
-from agent.core.amm.v3 import V3Pool
 from agent.core.money import Address
 from agent.core.rounding import mul_div_down
 from agent.planning.split import Choice, GasCost, Order, Splitter
@@ -17,8 +16,10 @@ from agent.venues._paths import (
     TICK_GAS,
     V2_HOP_GAS,
     V3_HOP_GAS,
+    V4_HOP_GAS,
     Route,
     Search,
+    hop_gas,
 )
 from agent.venues._swap_calls import call_bytes
 
@@ -124,13 +125,16 @@ def split_gas(split: Split) -> int:
 
 
 def _hop_gas(hop: Hop) -> int:
-    return V3_HOP_GAS if isinstance(hop.pool, V3Pool) else V2_HOP_GAS
+    return hop_gas(hop.pool)
 
 
 def _cost(gas_rate: int, byte_rate: int) -> GasCost:
     unit, call = gas_rate / RATE_UNIT, HOP_BYTES * byte_rate / RATE_UNIT
     return GasCost(
-        v2_hop=V2_HOP_GAS * unit + call, v3_hop=V3_HOP_GAS * unit + call, tick=TICK_GAS * unit
+        v2_hop=V2_HOP_GAS * unit + call,
+        v3_hop=V3_HOP_GAS * unit + call,
+        v4_hop=V4_HOP_GAS * unit + call,
+        tick=TICK_GAS * unit,
     )
 
 

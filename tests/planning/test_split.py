@@ -21,10 +21,17 @@ from agent.core.amm.split import Split, quote_split
 from agent.core.amm.v3 import V3Pool
 from agent.core.money import Address
 from agent.planning.split import Choice, GasCost, Order, Splitter
-from agent.venues._paths import RATE_UNIT, TICK_GAS, V2_HOP_GAS, V3_HOP_GAS, Search
+from agent.venues._paths import (
+    RATE_UNIT,
+    TICK_GAS,
+    V2_HOP_GAS,
+    V3_HOP_GAS,
+    V4_HOP_GAS,
+    Search,
+)
 from agent.venues._split import Filler, split_gas
 
-FREE = GasCost(v2_hop=0.0, v3_hop=0.0, tick=0.0)
+FREE = GasCost(v2_hop=0.0, v3_hop=0.0, v4_hop=0.0, tick=0.0)
 X, Y, Z = HUBS
 seeds = st.integers(0, 10**9)
 
@@ -35,7 +42,8 @@ def order(amount: int, gas: GasCost = FREE) -> Order:
 
 def gas_of(rate: float) -> GasCost:
     unit = rate / RATE_UNIT
-    return GasCost(v2_hop=V2_HOP_GAS * unit, v3_hop=V3_HOP_GAS * unit, tick=TICK_GAS * unit)
+    hops = {"v2_hop": V2_HOP_GAS, "v3_hop": V3_HOP_GAS, "v4_hop": V4_HOP_GAS}
+    return GasCost(**{kind: gas * unit for kind, gas in hops.items()}, tick=TICK_GAS * unit)
 
 
 def at(pool: Pool, number: int, one: Address, other: Address) -> Pool:
@@ -276,7 +284,7 @@ def test_hub_gives_other_hubs_no_more_than_came_to_it_from_what_is_sold() -> Non
 
 def test_gas_makes_a_small_swap_one_path() -> None:
     pools = [at(v2_pool(10**24, 10**24), number, SELL, BUY) for number in (100, 101)]
-    dear = GasCost(v2_hop=1e20, v3_hop=1e20, tick=0.0)
+    dear = GasCost(v2_hop=1e20, v3_hop=1e20, v4_hop=1e20, tick=0.0)
     both = Splitter(keyed(*pools), HUBS).best(order(10**22), ())
     one = Splitter(keyed(*pools), HUBS).best(order(10**22, dear), ())
     assert both is not None
