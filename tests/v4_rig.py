@@ -6,8 +6,12 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from math import isqrt
 from pathlib import Path
 from typing import Any
+
+from router_rig import TIERS
 
 from agent.chain.multicall import aggregating
 from agent.core.amm.outcome import OutOfKnownLiquidity
@@ -20,9 +24,10 @@ from agent.lab.abi import call_bytes
 from agent.lab.mainnet import TOKENS
 from agent.lab.puppet import Puppet, tx
 from agent.lab.saved import TREASURY
-from agent.lab.uniswap_v4 import PoolKey, UniswapV4, put_uniswap_v4
+from agent.lab.uniswap_v4 import PERMIT2, UNISWAP_V4, PoolKey, UniswapV4, put_uniswap_v4
 from agent.lab.world import World
 from agent.ports import Read
+from agent.venues import router
 from agent.venues._discovery import v4_place
 from agent.venues._pools import V4Place, extended, read_pools
 from agent.wire.abi import decode
@@ -50,6 +55,50 @@ RANDOM_POOLS = (
     ("WBTC", "WETH", 3000, 60, 870_000, 500, 0),
     ("WBTC", "WETH", 500, 10, -870_000, 0, 500),
 )
+
+
+THERE = UNISWAP_V4[mainnet.CHAIN_ID]
+ROUTER = Address(THERE.universal_router)
+MARKET_POOLS = [
+    # currencies, fee, tick spacing, depth in USD of one side; the protocol takes a bit of some
+    ("ETH", "USDC", 500, 10, 90_000_000, 125),
+    ("WETH", "USDC", 3000, 60, 60_000_000, 0),
+    ("DAI", "USDC", 100, 1, 200_000_000, 0),
+    ("WBTC", "ETH", 500, 10, 80_000_000, 1000),
+    ("WBTC", "USDC", 3000, 60, 9_000_000, 0),
+]
+
+
+def v4_options() -> router.V4Options:
+    return router.V4Options(
+        state_view=Address(THERE.state_view),
+        universal_router=ROUTER,
+        permit2=Address(PERMIT2),
+        fee_tiers=TIERS,
+        code_hashes={},
+    )
+
+
+def _raw(symbol: str, usd: int) -> int:
+    return TOKENS["WETH" if symbol == "ETH" else symbol].raw(Decimal(usd))
+
+
+def _open_pool(v4: UniswapV4, row: tuple[str, str, int, int, int, int]) -> None:
+    one, other, fee, spacing, depth, protocol = row
+    (currency0, first), (currency1, second) = sorted((address(one), one) for one in (one, other))
+    reserve0, reserve1 = _raw(first, depth), _raw(second, depth)
+    key = PoolKey(currency0=currency0, currency1=currency1, fee=fee, tick_spacing=spacing)
+    end = 887_272 // spacing * spacing
+    price, liquidity = isqrt((reserve1 << 192) // reserve0), isqrt(reserve0 * reserve1)
+    v4.open_pool(key, price, [(-end, end, liquidity)])
+    v4.set_protocol_fee(key, zero_for_one=protocol, one_for_zero=protocol // 2)
+
+
+def with_pools(world: World, cache: Path) -> None:
+    """Put V4 on the chain, and pools at the world's first prices."""
+    v4 = put_v4(world, cache)
+    for row in MARKET_POOLS:
+        _open_pool(v4, row)
 
 
 def address(symbol: str) -> Address:
