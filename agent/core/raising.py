@@ -16,7 +16,7 @@ from agent.core.rounding import mul_div_down
 from agent.core.task import Moment, Task, asset_of, plainly
 from agent.core.verdict import Refusal
 from agent.core.wish import TOO_MUCH, Wish
-from agent.core.wording import money
+from agent.core.wording import figure, money
 
 
 def raising(wish: Wish, moment: Moment) -> tuple[Task, Decision]:
@@ -25,15 +25,20 @@ def raising(wish: Wish, moment: Moment) -> tuple[Task, Decision]:
     The weights and bands hold for the rest; the asset's share has the money on top.
     """
     seen, total = drifts(moment.valuation, moment.policy), moment.valuation.value or Decimal(0)
-    worth = wish.amount * moment.price(wish.asset)
-    if not worth <= total:
+    worth, why = wish.amount * moment.price(wish.asset), ""
+    if not worth > 0:
+        why = f"{wish.sum} are to be raised, and no form of {wish.asset} may be traded"
+    elif not worth <= total:
         why = f"{wish.sum} are to be raised, worth {money(worth)}, of {money(total)} that counts"
+    if why:
         return plainly(moment, wish), Rest(why, seen, (Refusal(TOO_MUCH, why),))
     policy = replace(moment.policy, targets=shifted(wish, moment))
     task = replace(plainly(moment, wish), policy=policy)
     if isinstance(moment.decided(policy, asked=True), Rest):
-        why = f"{wish.sum} lie in the wallet beyond what the weights need: take them out"
-        return task, Rest(f"nothing to do: {why}", seen)
+        done = reached(wish, moment, (), {})
+        why = f"{figure(done)} {wish.asset} lie in the wallet beyond what the weights need"
+        more = "take them out" if done >= wish.amount else f"of {wish.sum}, and trades add no more"
+        return task, Rest(f"nothing to do: {why}: {more}", seen)
     return task, Rebalance(seen, f"asked to raise {wish.sum} beyond what the weights say")
 
 

@@ -88,11 +88,28 @@ def test_what_is_there_already_can_be_taken_out() -> None:
     assert Decimal(3000) == reached(raised("3000"), moment(held), (), WRAPPED)
 
 
+def test_what_no_trade_adds_to_is_told_as_it_is() -> None:
+    # The last 0.1 ETH are kept for gas, and there is nothing else to sell.
+    _, decision = raising(raised("13.3333", "ETH"), moment(holdings(ETH="13.3333")))
+    why = "13.2333 ETH lie in the wallet beyond what the weights need: of 13.3333 ETH, and trades"
+    assert isinstance(decision, Rest)
+    assert f"nothing to do: {why} add no more" == decision.why
+
+
 def test_more_than_all_that_counts_is_not_raised() -> None:
     _, decision = raising(raised("27", "ETH"), moment())
     why = "27.0000 ETH are to be raised, worth 81,000.00, of 80,000.00 that counts"
     assert isinstance(decision, Rest)
     assert (why, (Refusal(TOO_MUCH, why),)) == (decision.why, decision.refusals)
+
+
+def test_what_only_counts_is_not_raised() -> None:
+    listed = assets(("ETH", (STETH,)), ("WBTC", (WBTC,)), ("USDC", (USDC,)), count=(STETH,))
+    now = moment(holdings(STETH="9", USDC="9000"), assets=listed)
+    _, decision = raising(raised("1", "ETH"), now)
+    assert isinstance(decision, Rest)
+    assert "1.0000 ETH are to be raised, and no form of ETH may be traded" == decision.why
+    assert (Refusal(TOO_MUCH, decision.why),) == decision.refusals
 
 
 def test_what_nobody_can_take_out_comes_on_top() -> None:
