@@ -21,7 +21,7 @@ from agent.lab.puppet import Puppet, Tx, tx
 ETHER = 10**18
 ETHEREUM, BASE, ARBITRUM = 1, 8453, 42161
 BURNT, DEPOSITED = 1_000 * 10**6, 500 * 10**6
-LIFE_SECONDS = 30
+LIFE_SECONDS = 20
 """From an Across deposit to its deadline: long enough to be found before it is paid back."""
 
 
