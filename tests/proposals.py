@@ -11,6 +11,7 @@ from typing import Any, Literal
 from amm_pools import v2_pool, v3_pool
 
 from agent.core.amm.path import Hop
+from agent.core.amm.split import Share
 from agent.core.fees import FeeQuote, L1Fee
 from agent.core.guard import Proposal
 from agent.core.intent import Draft
@@ -31,7 +32,17 @@ from agent.wire.calldata import by_selector, meaning, order_meaning
 from agent.wire.order import APP_DATA_HASH
 
 Kind = Literal[
-    "v2", "v3 single", "v3 path", "mixed", "sandwich", "wrap", "unwrap", "bridge", "order"
+    "v2",
+    "v3 single",
+    "v3 path",
+    "mixed",
+    "sandwich",
+    "split",
+    "mixed split",
+    "wrap",
+    "unwrap",
+    "bridge",
+    "order",
 ]
 
 CHAIN, OTHER = ChainId(1), ChainId(8453)
@@ -56,14 +67,20 @@ OFFERED = 5990 * 10**6
 MINIMUM = OFFERED * 9950 // 10_000
 DEADLINE = NOW + 150
 
-ROUTES = {
-    "v2": ("2", (WETH, USDC)),
-    "v3 single": ("3", (WETH, USDC)),
-    "v3 path": ("333", (WETH, WBTC, DAI, USDC)),
-    "mixed": ("233", (WETH, WBTC, DAI, USDC)),
-    "sandwich": ("323", (WETH, WBTC, DAI, USDC)),
+ROUTES: dict[str, tuple[tuple[str, tuple[Token, ...]], ...]] = {
+    "v2": (("2", (WETH, USDC)),),
+    "v3 single": (("3", (WETH, USDC)),),
+    "v3 path": (("333", (WETH, WBTC, DAI, USDC)),),
+    "mixed": (("233", (WETH, WBTC, DAI, USDC)),),
+    "sandwich": (("323", (WETH, WBTC, DAI, USDC)),),
+    "split": (("3", (WETH, USDC)), ("2", (WETH, USDC))),
+    "mixed split": (
+        ("32", (WETH, DAI, USDC)),
+        ("23", (WETH, DAI, USDC)),
+        ("33", (WETH, WBTC, USDC)),
+    ),
 }
-"""Kinds of pools and tokens of the routes, all from WETH to USDC."""
+"""Kinds of pools and tokens of the shares of routes, all from WETH to USDC."""
 
 BRIDGING = Layout(
     signature="send(address,uint256,uint256,address,uint256,address,address,uint256)",
@@ -95,21 +112,33 @@ def prices(**sources: tuple[str, ...]) -> Prices:
     return Prices(MappingProxyType(found), asset_of=MappingProxyType(ASSETS))
 
 
-def hops(kind: str) -> tuple[Hop, ...]:
-    kinds, tokens = ROUTES[kind]
+def hops(kinds: str, tokens: tuple[Token, ...], number: int = 0) -> tuple[Hop, ...]:
+    """A path of these versions of pools; *number* tells its pools from those of others."""
     found = []
     for index, (version, sell, buy) in enumerate(zip(kinds, tokens, tokens[1:], strict=False)):
         token0, token1 = sorted((sell.address, buy.address))
         pool = v2_pool(10**12, 10**12) if version == "2" else v3_pool([(-60, 60, 10**20)])
-        here = replace(pool, address=Address(f"0x{index + 1:040x}"), token0=token0, token1=token1)
+        address = Address(f"0x{10 * number + index + 1:040x}")
+        here = replace(pool, address=address, token0=token0, token1=token1)
         found.append(Hop(pool=here, token_in=sell.address, token_out=buy.address))
     return tuple(found)
 
 
-def swap_data(kind: str, **changes: Any) -> str:
+def shares(kind: str, amount_in: int = SOLD) -> tuple[Share, ...]:
+    """The shares of a route: each but the last one sells a quarter."""
+    paths, part = ROUTES[kind], amount_in // 4
+    last = amount_in - part * (len(paths) - 1)
+    amounts = (*[part] * (len(paths) - 1), last)
+    return tuple(
+        Share(hops=hops(*path, number), amount_in=amount, amount_out=1)
+        for number, (path, amount) in enumerate(zip(paths, amounts, strict=True))
+    )
+
+
+def swap_data(kind: str, amount_in: int = SOLD, **changes: Any) -> str:
     """Calldata of an honest swap, by the router's own encoder."""
-    fields = {"amount_in": SOLD, "min_out": MINIMUM, "to": ACCOUNT, "deadline": DEADLINE}
-    return swap_call(hops(kind), **{**fields, **changes})
+    fields = {"min_out": MINIMUM, "to": ACCOUNT, "deadline": DEADLINE}
+    return swap_call(shares(kind, amount_in), **{**fields, **changes})
 
 
 def call_data(layout: Layout, *values: Any) -> str:

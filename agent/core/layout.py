@@ -61,6 +61,9 @@ class Layout:
     ever, so that neither refund nor deadline exist. `fee` is a message fee in the gas coin that
     goes along on top; with `value_is_fee` all value is that. `packed` names bytes that are fields
     one after the other, by their types: paths lead on into them, the last field being the rest.
+
+    `sweeps` says that the function sells nothing and pays out all that the contract itself holds
+    of what is bought: the last call of several that share one minimum.
     """
 
     signature: str
@@ -99,6 +102,7 @@ class Layout:
     value_is_fee: bool = False
     tag: int = 0
     packed: tuple[tuple[Path, tuple[str, ...]], ...] = ()
+    sweeps: bool = False
 
     @property
     def name(self) -> str:

@@ -17,6 +17,7 @@ from agent.core.quote import Call, Meaning, Quote
 from agent.core.rounding import mul_div_down
 from agent.core.simulated import Simulated
 from agent.core.verdict import Refusal
+from agent.core.whole import whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,51 +125,3 @@ class Proposal:
     def approvals(self) -> tuple[tuple[Draft, Meaning | Refusal], ...]:
         """The drafts before the act with their meanings."""
         return tuple(zip(self.drafts[:-1], self.meanings[:-1], strict=True))
-
-
-def whole(meaning: Meaning) -> Meaning | Refusal:
-    """One meaning for nested calls: those of one router in a row, or one that goes on elsewhere.
-
-    Each call of a row but the last must keep its output in the router, and the next must sell just
-    that, all of it (amount 0 means the router's own balance); otherwise G111. Of a call that goes
-    on to another contract the outer one says what is sold, the inner one what comes out.
-    """
-    if not meaning.inner:
-        return meaning
-    parts = [whole(part) for part in meaning.inner]
-    done: list[Meaning] = []
-    for part in parts:
-        if isinstance(part, Refusal):
-            return part
-        if done and not _continues(done[-1], part, meaning.target):
-            return Refusal("G111", f"{part.name} does not continue {done[-1].name}")
-        done.append(part)
-    first, last = done[0], done[-1]
-    passed_on = first.target != meaning.target
-    outer = meaning if passed_on else first
-    return Meaning(
-        target=meaning.target,
-        selector=meaning.selector,
-        name=" + ".join(part.name for part in done),
-        recipient=last.recipient,
-        sell=outer.sell,
-        amount_in=outer.amount_in,
-        buy=last.buy,
-        min_out=last.min_out,
-        value=meaning.value,
-        deadline=last.deadline if meaning.deadline is None else meaning.deadline,
-        to_chain=last.to_chain,
-        refund=last.refund,
-        fill_deadline=last.fill_deadline,
-        wraps=last.wraps,
-        fee=last.fee,
-        unread=meaning.unread or any(part.unread for part in done),
-        undated=last.undated,
-        lasting=last.lasting,
-        inner=meaning.inner if passed_on else (),
-    )
-
-
-def _continues(before: Meaning, after: Meaning, router: Address) -> bool:
-    handed_on = before.buy is not None and before.recipient == router and before.to_chain is None
-    return handed_on and after.sell == before.buy and after.amount_in == 0

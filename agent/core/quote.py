@@ -88,7 +88,8 @@ class Meaning:
     `fill_deadline` (unix seconds); after that `refund` gets the money back. `wraps` says that
     its wrapped coins stand for the gas coin (`Layout`). `fee` is wei of the value that pay for a
     message. `unread` says that it carries bytes that nobody decoded, `undated` that the function
-    knows no deadline, `lasting` that an undelivered transfer stays claimable for ever.
+    knows no deadline, `lasting` that an undelivered transfer stays claimable for ever. `sweeps`
+    says that it pays out what the contract itself holds (`Layout`).
     """
 
     target: Address
@@ -110,4 +111,5 @@ class Meaning:
     unread: bool = False
     undated: bool = False
     lasting: bool = False
+    sweeps: bool = False
     inner: tuple[Meaning, ...] = ()

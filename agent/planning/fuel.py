@@ -28,9 +28,16 @@ NO_GAS = "G403"
 
 
 class Starved(str):
-    """Why the gas coin does not suffice: nothing but a deposit of it helps."""
+    """Why the gas coin of `chain` does not suffice: nothing but a deposit of it helps."""
 
-    __slots__ = ()
+    __slots__ = ("chain",)
+    chain: ChainId
+
+    def __new__(cls, why: str, chain: ChainId) -> Starved:
+        """Say *why* of a chain."""
+        made = super().__new__(cls, why)
+        made.chain = chain
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +126,8 @@ def refuelled(
         if chain not in tank.awaited and not need <= have:
             coin = board.native(chain)
             texts = [whole(Amount(coin, raw)) for raw in (have, need)]
-            return Starved(
-                f"{chain_name(chain)} has {texts[0]} for gas, up to {texts[1]} are needed"
-            )
+            why = f"{chain_name(chain)} has {texts[0]} for gas, up to {texts[1]} are needed"
+            return Starved(why, chain)
     return Fuel(
         first=tuple(tank.first),
         last=tuple(tank.last),

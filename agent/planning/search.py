@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -137,13 +138,19 @@ def _steps(stage: _Stage, map_: Atlas, aims: Aims, notes: dict[str, None]) -> li
         step = _falling(stage.board, candidate.route) or _step(stage, candidate)
         if isinstance(step, str):
             fails += 1
-            if not isinstance(step, Unsaid):
+            if not isinstance(step, Unsaid) and not _is_said(step, notes):
                 notes[step] = None
         else:
             steps.append(step)
         if len(steps) >= _LOOKS or fails >= _MOST_FAILS:
             break
     return steps
+
+
+def _is_said(why: str, notes: Iterable[str]) -> bool:
+    """Whether a better-looking move has already said that the same chain lacks gas."""
+    starved = (note.chain for note in notes if isinstance(note, Starved))
+    return isinstance(why, Starved) and why.chain in starved
 
 
 def _falling(board: Board, route: Route) -> str:

@@ -1,14 +1,16 @@
 """Reads the state of on-chain pools in few requests.
 
 One request for the prices and reserves of all pools, one for the words of their tick bitmaps
-around the price, one for the ticks that those words name; all at one block.
+around the price, one for the ticks that those words name; all at one block. Of pools that were
+read before, all of that is asked in the first request, and what has changed in the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from types import MappingProxyType
 
 from agent.core.amm.path import Pool
 from agent.core.amm.tick_map import WORD_BITS, TickMap, first_word, last_word, word_of
@@ -20,6 +22,8 @@ from agent.wire.abi import AbiError, decode, functions
 
 SPAN_TICKS = 6_932
 """Ticks that are read to each side of the price: until it halves or doubles, ln 2 / ln 1.0001."""
+
+_NONE: Mapping[Address, Pool] = MappingProxyType({})
 
 Reads = Callable[[Sequence[Read], BlockTag], Sequence[bytes | None]]
 """Answers in order, None for a call that reverted, in one request: `Node.read`."""
@@ -60,24 +64,38 @@ Place = V2Place | V3Place
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """Pools by address, and why there is none for the other addresses that were asked for."""
+    """Pools by address, and why there is none for the other addresses that were asked for.
+
+    Of these, nothing at all is at those of `nowhere`.
+    """
 
     found: dict[Address, Pool]
     missing: dict[Address, str]
+    nowhere: set[Address]
 
 
 def read_pools(
-    read: Reads, places: Sequence[Place], at: int, *, span_ticks: int = SPAN_TICKS
+    read: Reads,
+    places: Sequence[Place],
+    at: int,
+    *,
+    span_ticks: int = SPAN_TICKS,
+    before: Mapping[Address, Pool] = _NONE,
 ) -> Pools:
     """Return the pools at *places* as of block number *at*, in at most three requests.
 
     Of a v3 pool the ticks up to *span_ticks* around the price are known afterwards, rounded up
-    to whole bitmap words. A pool that answers nonsense is missing, never empty.
+    to whole bitmap words. A pool that answers nonsense is missing, never empty. What is known of
+    some from *before* makes it one request, where no price moved into words and no position
+    onto ticks that were not known then.
     """
-    pools = Pools({}, {})
+    pools = Pools({}, {}, set())
     heads: dict[V3Place, tuple[int, int, int]] = {}
     calls = [_states(place) for place in places]
+    read = _remembering(read, [call for place in places for call in _likely(before, place)])
     for place, answers in zip(places, _read_groups(read, calls, at), strict=True):
+        if answers[0] == b"":  # as calls to addresses without code answer
+            pools.nowhere.add(place.address)
         try:
             if isinstance(place, V2Place):
                 pools.found[place.address] = _v2_pool(place, answers)
@@ -93,6 +111,30 @@ def read_pools(
         except ValueError as fault:
             pools.missing[place.address] = str(fault)
     return pools
+
+
+def _likely(before: Mapping[Address, Pool], place: Place) -> list[Read]:
+    """What is asked of a pool after its state if nothing much has changed."""
+    known = before.get(place.address)
+    if not isinstance(known, V3Pool):
+        return []
+    words = range(known.tick_map.lowest_word, known.tick_map.highest_word + 1)
+    ticks = [tick for tick, _ in known.tick_map.ticks]
+    return [*_bitmaps(place.address, words), *_ticks(place.address, ticks)]
+
+
+def _remembering(read: Reads, likely: Sequence[Read]) -> Reads:
+    """Read like *read* at one block, and in the first request what is *likely* asked later."""
+    known: dict[Read, bytes | None] = {}
+
+    def reads(calls: Sequence[Read], at: BlockTag) -> list[bytes | None]:
+        wanted = [*calls, *likely] if not known else calls
+        fresh = list(dict.fromkeys(call for call in wanted if call not in known))
+        if fresh:
+            known.update(zip(fresh, read(fresh, at), strict=True))
+        return [known[call] for call in calls]
+
+    return reads
 
 
 def extended(read: Reads, pool: V3Pool, word: int, at: int) -> V3Pool:
@@ -171,10 +213,7 @@ def _read_maps(
     read: Reads, wanted: Sequence[tuple[Address, int, range]], at: int
 ) -> list[TickMap | str]:
     """Read (pool, spacing, words) each; what went wrong stands in the place of a map."""
-    asked = [
-        [_call(address, "uniswap_v3_pool", "tickBitmap(int16)", word) for word in words]
-        for address, _, words in wanted
-    ]
+    asked = [_bitmaps(address, words) for address, _, words in wanted]
     bitmaps = _read_groups(read, asked, at)
     ticks: list[list[int] | str] = []
     for (_, spacing, words), answers in zip(wanted, bitmaps, strict=True):
@@ -183,9 +222,7 @@ def _read_maps(
         except ValueError as fault:
             ticks.append(str(fault))
     asked = [
-        [_call(address, "uniswap_v3_pool", "ticks(int24)", tick) for tick in found]
-        if isinstance(found, list)
-        else []
+        _ticks(address, found) if isinstance(found, list) else []
         for (address, _, _), found in zip(wanted, ticks, strict=True)
     ]
     nets = _read_groups(read, asked, at)
@@ -193,6 +230,14 @@ def _read_maps(
         _tick_map(spacing, words, found, answers)
         for (_, spacing, words), found, answers in zip(wanted, ticks, nets, strict=True)
     ]
+
+
+def _bitmaps(address: Address, words: Iterable[int]) -> list[Read]:
+    return [_call(address, "uniswap_v3_pool", "tickBitmap(int16)", word) for word in words]
+
+
+def _ticks(address: Address, ticks: Iterable[int]) -> list[Read]:
+    return [_call(address, "uniswap_v3_pool", "ticks(int24)", tick) for tick in ticks]
 
 
 def _initialised(answers: Sequence[bytes | None], spacing: int, words: range) -> Iterable[int]:

@@ -1,15 +1,17 @@
-"""Calldata of SwapRouter02 for a path, and the field maps to read it back.
+"""Calldata of SwapRouter02 for one path or several, and the field maps to read it back.
 
 Functions, pseudo addresses and the meaning of amount 0 are those of Uniswap's
-swap-router-contracts 1.3.1 (SwapRouter02.sol, libraries/Constants.sol).
+swap-router-contracts 1.3.1 (SwapRouter02.sol, libraries/Constants.sol); `sweepToken` is that of
+v3-periphery (base/PeripheryPayments.sol), which knows no pseudo addresses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import groupby
 
 from agent.core.amm.path import Hop
+from agent.core.amm.split import Share
 from agent.core.amm.v3 import V3Pool
 from agent.core.layout import Layout, Stand
 from agent.core.money import Address
@@ -59,37 +61,67 @@ V2_PATH = Layout(
     stands=_STANDS,
 )
 
-LAYOUTS = by_selector(MULTICALL, V3_SINGLE, V3_PATH, V2_PATH)
+SWEEP = Layout(
+    signature="sweepToken(address,uint256,address)",
+    buy=(0,),
+    min_out=(1,),
+    recipient=(2,),
+    sweeps=True,
+)
+
+LAYOUTS = by_selector(MULTICALL, V3_SINGLE, V3_PATH, V2_PATH, SWEEP)
 
 
-def swap_call(
-    hops: tuple[Hop, ...], *, amount_in: int, min_out: int, to: Address, deadline: int
-) -> str:
-    """Calldata that sells *amount_in* along *hops*, or reverts.
+def swap_call(shares: Sequence[Share], *, min_out: int, to: Address, deadline: int) -> str:
+    """Calldata that sells all *shares* for at least *min_out* together, or reverts.
 
     Hops of one kind in a row are one inner call; between kinds the router itself holds the
-    tokens. Only the last call has a minimum: everything happens in one transaction.
+    tokens. One share pays *to* by its last call, which alone has a minimum: everything happens in
+    one transaction. Several leave what they bought in the router, one after the other, and a last
+    call pays it out if it is *min_out* in all. Raises ValueError for shares that are not of one
+    swap, or that would sell another one's money.
     """
-    groups = [tuple(group) for _, group in _groups(hops)]
+    _must_be_one_swap(shares)
+    alone = len(shares) == 1
     calls = []
-    for position, group in enumerate(groups):
-        last = position == len(groups) - 1
-        calls.append(
-            _segment(
-                group,
-                amount_in=amount_in if position == 0 else _OWN_BALANCE,
-                min_out=min_out if last else 0,
-                to=to if last else Address(_ROUTER),
+    for share in shares:
+        groups = _groups(share.hops)
+        for position, group in enumerate(groups):
+            last = position == len(groups) - 1
+            calls.append(
+                _segment(
+                    group,
+                    amount_in=share.amount_in if position == 0 else _OWN_BALANCE,
+                    min_out=min_out if last and alone else 0,
+                    to=to if last and alone else Address(_ROUTER),
+                )
             )
-        )
+    if not alone:
+        calls.append(_encoded(SWEEP, shares[0].hops[-1].token_out, min_out, to))
     return "0x" + _encoded(MULTICALL, deadline, tuple(calls)).hex()
 
 
-def call_bytes(hops: tuple[Hop, ...]) -> int:
-    """How long `swap_call` along *hops* is, without encoding anything."""
-    inner = [_segment_bytes(tuple(group)) for _, group in _groups(hops)]
+def call_bytes(shares: Sequence[Sequence[Hop]]) -> int:
+    """How long `swap_call` along the hops of *shares* is, without encoding anything."""
+    inner = [_segment_bytes(group) for hops in shares for group in _groups(hops)]
+    if len(shares) > 1:
+        inner.append(_SELECTOR_BYTES + 3 * _WORD)
     # Deadline, the array's place and length; then of each call its place, length and words.
     return _SELECTOR_BYTES + 3 * _WORD + sum(2 * _WORD + _padded(size) for size in inner)
+
+
+def _must_be_one_swap(shares: Sequence[Share]) -> None:
+    """Raise ValueError unless each share sells and buys the same, and its own money only.
+
+    A call of amount 0 sells all that the router holds of a token. That is the share's own unless
+    it is the token bought, of which the router holds what the shares before have brought.
+    """
+    ends = {(share.hops[0].token_in, share.hops[-1].token_out) for share in shares}
+    if not (len(ends) == 1 and all(share.amount_in > 0 for share in shares)):
+        raise ValueError("shares of one swap sell something of one token, for one other token")
+    handed_on = {group[0].token_in for share in shares for group in _groups(share.hops)[1:]}
+    if handed_on & {token for both in ends for token in both}:
+        raise ValueError("a share would sell what the router holds of another one")
 
 
 def _segment_bytes(hops: tuple[Hop, ...]) -> int:
@@ -104,8 +136,9 @@ def _padded(size: int) -> int:
     return -(-size // _WORD) * _WORD
 
 
-def _groups(hops: tuple[Hop, ...]) -> Iterator[tuple[bool, Iterator[Hop]]]:
-    return groupby(hops, lambda h: isinstance(h.pool, V3Pool))
+def _groups(hops: Sequence[Hop]) -> list[tuple[Hop, ...]]:
+    """Hops of one kind in a row."""
+    return [tuple(group) for _, group in groupby(hops, lambda h: isinstance(h.pool, V3Pool))]
 
 
 def _encoded(layout: Layout, *values: object) -> bytes:

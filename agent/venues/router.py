@@ -1,29 +1,34 @@
-"""The built-in router: best single path over on-chain Uniswap pools, priced by our own maths."""
+"""The built-in router: the best paths over on-chain Uniswap pools, priced by our own maths."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.core.amm.split import Share, Split
 from agent.core.amm.v3 import V3Pool
-from agent.core.fees import ENVELOPE_BYTES
+from agent.core.fees import ENVELOPE_BYTES, FeeQuote
 from agent.core.layout import Layout
 from agent.core.market import Edge
 from agent.core.money import Address, Amount, Bps, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.quote import Allowance, Call, Quote
 from agent.core.rounding import mul_div_down
-from agent.core.snapshot import Block
 from agent.errors import NoRoute
 from agent.ports import AdapterIo
 from agent.venues._book import Book
 from agent.venues._discovery import Factories
-from agent.venues._paths import RATE_UNIT, Route, Search
+from agent.venues._paths import RATE_UNIT, Search
+from agent.venues._split import Filler, Filling
 from agent.venues._swap_calls import LAYOUTS, call_bytes, swap_call
 
 LADDER_STEPS = 8
 """Points of an indicative ladder, each twice the one before: fine enough where price impact
 is small, and the last one is the size that was asked for."""
+
+SPLIT_STEPS = 3
+"""Points of a ladder, the last ones, that are filled by several paths where that brings more: a
+split costs milliseconds, and below a quarter of the size it seldom pays for its gas."""
 
 APPROVAL_GAS = 50_000
 """Gas of the exact approval that precedes a swap: 46 000 for plain tokens, 55 500 for USDC's proxy
@@ -41,6 +46,10 @@ _EXTENSIONS = 4
 _PROBE_WEI = 10**16
 """Gas coin that is swapped on paper to see what gas is worth: a hundredth of an ether moves no
 pool that matters."""
+
+
+Rates = tuple[int, int]
+"""Base units of what is bought that RATE_UNIT of gas and of bytes on a parent chain cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,71 +113,48 @@ class Router:
         tokens = {token.address for both in wanted for token in both}
         page = self._book(chain).page({*hubs, *tokens})
         search = Search(page.pools, hubs)
-        rates = {buy: self._gas_rate(search, page.block, buy) for _, buy in wanted}
-        edges = [self._edge(search, *both, sizes[both[0]], rates[both[1]]) for both in wanted]
-        return tuple(edge for edge in edges if edge is not None)
-
-    def _edge(
-        self, search: Search, sell: Token, buy: Token, size: int, gas_rate: int
-    ) -> Edge | None:
-        ladder: list[tuple[int, int]] = []
-        routes: list[Route] = []
-        for step in range(LADDER_STEPS - 1, -1, -1):
-            amount = size >> step
-            found = search.best(sell.address, buy.address, amount, gas_rate)
-            if found is not None and (not ladder or found.amount_out > ladder[-1][1]):
-                ladder.append((amount, found.amount_out))
-                routes.append(found)
-        if not routes:
-            return None
-        route = routes[-1]
-        return Edge(
-            via=self.name,
-            sell=sell,
-            buy=buy,
-            ladder=tuple(ladder),
-            gas=route.gas + APPROVAL_GAS,
-            seconds=SWAP_SECONDS,
-            pools=frozenset(hop.pool.address for each in routes for hop in each.hops),
-            detail=describe(route),
-            data_bytes=APPROVAL_BYTES + ENVELOPE_BYTES + call_bytes(route.hops),
+        filler = Filler(search)
+        rates = {buy: self._rates(search, page.fees, buy) for _, buy in wanted}
+        return tuple(
+            edge
+            for sell, buy in wanted
+            for edge in _edges(filler, sell, buy, sizes[sell], rates[buy])
         )
 
     def quote(self, leg: Leg, sell_raw: int, account: Address, min_out: int, now: int) -> Quote:
         """A firm quote at the newest block; raises NoRoute.
 
-        When the best path brings less than *min_out* the quote says so in `amount_out`, and
+        When all paths together bring less than *min_out* the quote says so in `amount_out`, and
         its minimum stays at *min_out*: refusing it is the guard's business.
         """
         sell, buy = leg.sell.token, leg.buy
         options = self._options.chains.get(sell.chain)
         if options is None or not _is_ours(sell.chain, sell, buy):
             raise _no_route(sell, buy)
-        route = self._route(sell, buy, sell_raw)
+        filling = self._filling(sell, buy, sell_raw)
+        split = filling.split
         slippage = self._options.max_slippage_bps
-        minimum = max(min_out, route.amount_out * (10_000 - slippage) // 10_000)
+        minimum = max(min_out, split.amount_out * (10_000 - slippage) // 10_000)
         deadline = now + self._options.deadline_seconds
-        payload = swap_call(
-            route.hops, amount_in=sell_raw, min_out=minimum, to=account, deadline=deadline
-        )
+        payload = swap_call(split.shares, min_out=minimum, to=account, deadline=deadline)
         sold = Amount(sell, sell_raw)
         return Quote(
             via=self.name,
             sell=sold,
             buy=buy,
-            amount_out=route.amount_out,
+            amount_out=split.amount_out,
             min_amount_out=minimum,
             allowances=(Allowance(options.swap_router, sold),),
             payload=Call(sell.chain, options.swap_router, 0, payload),
             expires=deadline,
-            gas=route.gas,
-            route=describe(route),
+            gas=filling.gas,
+            route=describe(split),
         )
 
-    def _route(self, sell: Token, buy: Token, sell_raw: int) -> Route:
-        """The best path at the newest block; raises NoRoute.
+    def _filling(self, sell: Token, buy: Token, sell_raw: int) -> Filling:
+        """The best paths at the newest block; raises NoRoute.
 
-        Only when no pool takes so much within what was read of it, more of them is read: then
+        Only when no pools take so much within what was read of them, more of them is read: then
         the quote says honestly how bad it is.
         """
         book = self._book(sell.chain)
@@ -176,23 +162,25 @@ class Router:
         page, extensions = book.page({sell.address, buy.address, *hubs}), 0
         while True:
             search = Search(page.pools, hubs)
-            rate = self._gas_rate(search, page.block, buy)
-            route = search.best(sell.address, buy.address, sell_raw, rate)
-            if route is not None:
-                return route
+            rates = self._rates(search, page.fees, buy)
+            filling = _best(Filler(search), sell, buy, sell_raw, rates)
+            if filling is not None:
+                return filling
             if not search.unknown or extensions == _EXTENSIONS:
                 raise _no_route(sell, buy)
             page, extensions = book.further(page, search.unknown), extensions + 1
 
-    def _gas_rate(self, search: Search, block: Block, buy: Token) -> int:
-        """What RATE_UNIT of gas is worth in *buy*, by the pools themselves; 0 if unknown."""
+    def _rates(self, search: Search, fees: FeeQuote, buy: Token) -> Rates | None:
+        """What RATE_UNIT of gas and of bytes are worth in *buy*, by the pools themselves."""
         wrapped = self._options.chains[buy.chain].wrapped
+        gas, byte = fees.expected(RATE_UNIT, 0), fees.expected(0, RATE_UNIT)
         if buy.address == wrapped:
-            return block.base_fee_per_gas * RATE_UNIT
+            return gas, byte
         probe = search.best(wrapped, buy.address, _PROBE_WEI)
         if probe is None:
-            return 0
-        return mul_div_down(probe.amount_out * RATE_UNIT, block.base_fee_per_gas, _PROBE_WEI)
+            return None
+        worth = probe.amount_out
+        return mul_div_down(worth, gas, _PROBE_WEI), mul_div_down(worth, byte, _PROBE_WEI)
 
     def _book(self, chain: ChainId) -> Book:
         if chain not in self._books:
@@ -202,15 +190,93 @@ class Router:
         return self._books[chain]
 
 
-def describe(route: Route) -> str:
-    """The hops for people: the kind and fee of each pool.
+def _edges(
+    filler: Filler, sell: Token, buy: Token, size: int, rates: Rates | None
+) -> Iterator[Edge]:
+    """The best single paths, and beside them the best of all where several paths bring more.
+
+    Those cost more gas, which an edge has once for all of its sizes.
+    """
+    amounts = [size >> step for step in range(LADDER_STEPS - 1, -1, -1)]
+    ways = sell.address, buy.address
+    alone = [filler.alone(*ways, amount, *(rates or ())[:1]) for amount in amounts]
+    yield from _edge(sell, buy, amounts, alone)
+    best = list(alone)
+    for place in range(LADDER_STEPS - 1, LADDER_STEPS - 1 - SPLIT_STEPS, -1):
+        if rates is None and alone[place] is not None:
+            break
+        found = filler.best(*ways, amounts[place], *(rates or ()))
+        if found is None or len(found.split.shares) == 1:
+            break
+        best[place] = found
+    if best != alone:
+        yield from _edge(sell, buy, amounts, best)
+
+
+def _edge(
+    sell: Token, buy: Token, amounts: Sequence[int], found: Sequence[Filling | None]
+) -> Iterator[Edge]:
+    ladder: list[tuple[int, int]] = []
+    fillings: list[Filling] = []
+    for amount, filling in zip(amounts, found, strict=True):
+        if filling is not None and (not ladder or filling.split.amount_out > ladder[-1][1]):
+            ladder.append((amount, filling.split.amount_out))
+            fillings.append(filling)
+    if not fillings:
+        return
+    whole = fillings[-1]
+    shares = [share.hops for each in fillings for share in each.split.shares]
+    size_of_call = call_bytes([share.hops for share in whole.split.shares])
+    yield Edge(
+        via=Router.name,
+        sell=sell,
+        buy=buy,
+        ladder=tuple(ladder),
+        gas=whole.gas + APPROVAL_GAS,
+        seconds=SWAP_SECONDS,
+        pools=frozenset(hop.pool.address for hops in shares for hop in hops),
+        detail=describe(whole.split),
+        data_bytes=APPROVAL_BYTES + ENVELOPE_BYTES + size_of_call,
+    )
+
+
+def describe(split: Split) -> str:
+    """The paths for people: the kind and fee of each pool, and the part of each of several.
 
     A fee of 3000 is 0.3 %.
     """
+    if len(split.shares) == 1:
+        return _path(split.shares[0])
+    return ", ".join(
+        f"{_percent(share.amount_in, split.amount_in)} % {_path(share)}" for share in split.shares
+    )
+
+
+def _path(share: Share) -> str:
     return " > ".join(
         f"V3 {hop.pool.fee / 10_000:g} %" if isinstance(hop.pool, V3Pool) else "V2"
-        for hop in route.hops
+        for hop in share.hops
     )
+
+
+def _percent(part: int, whole: int) -> str:
+    """To the nearest whole one, and to the nearest tenth below two.
+
+    >>> _percent(596, 1000), _percent(4, 1000), _percent(1, 10**6)
+    ('60', '0.4', '0.0')
+    """
+    tenths = (2000 * part + whole) // (2 * whole)
+    return f"{tenths / 10:.1f}" if tenths < 20 else f"{(200 * part + whole) // (2 * whole)}"
+
+
+def _best(
+    filler: Filler, sell: Token, buy: Token, amount: int, rates: Rates | None
+) -> Filling | None:
+    """The best filling after gas; a single path where nobody knows what gas is worth."""
+    if rates is None:
+        found = filler.alone(sell.address, buy.address, amount)
+        return found or filler.best(sell.address, buy.address, amount)
+    return filler.best(sell.address, buy.address, amount, *rates)
 
 
 def _is_ours(chain: ChainId, sell: Token, buy: Token) -> bool:

@@ -125,6 +125,7 @@ class _Reader:
             unread=any(_at(values, path) not in _EMPTY for path in layout.unread),
             undated=layout.undated,
             lasting=layout.lasting,
+            sweeps=layout.sweeps,
             inner=inner,
         )
 

@@ -22,9 +22,9 @@ from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg, Sell
 from agent.core.policy import Limits
 from agent.core.price import Prices
-from agent.core.proposal import whole
 from agent.core.quote import Call, Meaning, Quote, TypedMessage
 from agent.core.verdict import Refusal
+from agent.core.whole import whole
 from agent.errors import NoRoute
 from agent.ports import OrderBook, Venue
 from agent.wire import calldata, erc20

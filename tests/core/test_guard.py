@@ -60,9 +60,10 @@ from agent.core.guard import (
 from agent.core.money import Amount
 from agent.core.plan import Sell
 from agent.core.policy import Limits
-from agent.core.proposal import FarSide, whole
+from agent.core.proposal import FarSide
 from agent.core.quote import Call, Meaning
 from agent.core.verdict import Refusal, Verdict
+from agent.core.whole import whole
 from agent.venues._swap_calls import MULTICALL
 from agent.wire.abi import encode, selector
 from agent.wire.erc20 import APPROVE
@@ -486,6 +487,79 @@ def test_nested_calls_that_do_not_hand_on_are_refused() -> None:
         assert isinstance(said, Refusal)
         assert "G111" == said.code
         assert f"{broken[1].name} does not continue {broken[0].name}" == said.why
+
+
+def test_calls_that_are_no_shares_of_one_swap_are_refused() -> None:
+    m = honest("mixed split").meanings[-1]
+    assert isinstance(m, Meaning)
+    one, then, _, after, three, sweep = m.inner
+    two_shares = (one, then, three)
+    for broken, why in (
+        ((sweep,), "sweepToken pays out what nothing before it has bought"),
+        # What does more than swap into the router's own hands.
+        ((*two_shares, sweep, sweep), "sweepToken is no share"),
+        ((one, replace(then, recipient=ACCOUNT), sweep), "swapExactTokensForTokens is no share"),
+        ((one, replace(then, target=BOOK), sweep), "swapExactTokensForTokens is no share"),
+        ((replace(three, sell=None), sweep), "exactInput is no share"),
+        ((replace(three, amount_in=None), sweep), "exactInput is no share"),
+        ((replace(three, buy=None), sweep), "exactInput is no share"),
+        ((replace(three, buy=WETH.address), sweep), "exactInput is no share"),
+        ((replace(three, to_chain=OTHER), sweep), "exactInput is no share"),
+        ((replace(three, unread=True), sweep), "exactInput is no share"),
+        ((replace(three, inner=(three,)), sweep), "exactInput is no share"),
+        # Shares that begin too early, or with another token.
+        ((one, three, sweep), "exactInput begins a share of another swap"),
+        ((three, replace(three, sell=DAI.address), sweep), "exactInput begins a share"),
+        # Calls that sell all that the router holds, where it is not their share's own.
+        ((then, three, sweep), "swapExactTokensForTokens would sell what is not its share's own"),
+        ((three, then, sweep), "swapExactTokensForTokens would sell what is not"),
+        ((one, replace(after, sell=WBTC.address), sweep), "exactInputSingle would sell"),
+        # The token bought, of which the router holds what the shares before have brought.
+        (
+            (one, then, replace(after, sell=USDC.address, buy=DAI.address), then, sweep),
+            "exactInputSingle would sell",
+        ),
+        # The token sold, through which a share leads once more.
+        (
+            (one, replace(then, buy=WETH.address), replace(after, sell=WETH.address), sweep),
+            "exactInputSingle would sell",
+        ),
+        # Another token is paid out than was bought last.
+        ((*two_shares, replace(sweep, buy=DAI.address)), "swapExactTokensForTokens would sell"),
+        ((three, three, replace(sweep, buy=DAI.address)), "exactInput begins a share"),
+        ((three, one, sweep), "sweepToken leaves what exactInputSingle has bought"),
+        ((three, replace(sweep, buy=DAI.address)), "sweepToken leaves what exactInput has bought"),
+    ):
+        said = whole(replace(m, inner=broken))
+        assert isinstance(said, Refusal), why
+        assert ("G111", True) == (said.code, said.why.startswith(why)), said.why
+
+
+def test_one_share_that_is_paid_out_by_a_sweep_is_read_too() -> None:
+    m = honest("mixed split").meanings[-1]
+    assert isinstance(m, Meaning)
+    *_, three, sweep = m.inner
+    said = whole(replace(m, inner=(three, sweep)))
+    assert isinstance(said, Meaning)
+    assert (three.amount_in, MINIMUM, ACCOUNT) == (said.amount_in, said.min_out, said.recipient)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"to": ATTACKER}, "G105"),
+        ({"to": ROUTER}, "G105"),
+        ({"amount_in": SOLD - 4}, "G107"),
+        ({"amount_in": SOLD + 1}, "G107"),
+        ({"min_out": MINIMUM - 1}, "G109"),
+        ({"deadline": NOW + 301}, "G110"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["split", "mixed split"])
+def test_shares_are_held_to_the_leg_like_a_single_path(
+    kind: Kind, changes: dict[str, Any], code: str
+) -> None:
+    assert [code] == codes(check(with_data(honest(kind), swap_data(kind, **changes))).refusals)
 
 
 def test_refusal_deep_inside_is_the_refusal_of_the_whole() -> None:

@@ -25,8 +25,8 @@ from agent.core.guard import Proposal, check
 from agent.core.money import Address, Amount
 from agent.core.plan import Sell
 from agent.core.policy import Limits
-from agent.core.proposal import whole
 from agent.core.quote import Meaning
+from agent.core.whole import whole
 
 INNER = Address("0x" + "5e" * 20)
 FEE = 10**15

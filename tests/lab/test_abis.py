@@ -33,7 +33,6 @@ ORIGINS = {
     "stargate_messaging": "TokenMessaging",
     "stargate_pool": "StargatePoolUSDC",
     "swap_router_02": "SwapRouter02",
-    "uniswap_v2_factory": "UniswapV2Factory",
     "uniswap_v2_pair": "UniswapV2Pair",
     "uniswap_v3_factory": "UniswapV3Factory",
     "uniswap_v3_pool": "UniswapV3Pool",

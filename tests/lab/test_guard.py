@@ -90,18 +90,23 @@ def verdict(on: Trader, quote: Quote) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("sell", "buy", "seen"),
+    ("sell", "usd", "buy", "seen"),
     [
-        ("WETH", "USDC", options()),
-        ("USDT", "WBTC", options()),
-        ("USDC", "WBTC", options(tiers=((100, 1),))),
-        ("WBTC", "DAI", options(tiers=())),
+        ("WETH", 2000, "USDC", options()),
+        ("USDT", 2000, "WBTC", options()),
+        ("USDC", 2000, "WBTC", options(tiers=((100, 1),))),
+        ("WBTC", 2000, "DAI", options(tiers=())),
+        ("WETH", 20_000, "USDC", options(has_v2=False)),
+        ("WBTC", 20_000, "DAI", options(tiers=((100, 1),))),
     ],
-    ids=["one hop", "USDT", "V3 > V2", "V2"],
+    ids=["one hop", "USDT", "V3 > V2", "V2", "several paths", "several mixed paths"],
 )
-def test_honest_swap_passes_every_rule(chain: World, sell: str, buy: str, seen: object) -> None:
+def test_honest_swap_passes_every_rule(
+    chain: World, sell: str, usd: int, buy: str, seen: object
+) -> None:
     with trader(chain, seen) as on:
-        quote = on.quote(sell, buy, worth(sell, 2000))
+        quote = on.quote(sell, buy, worth(sell, usd))
+        assert (usd == 20_000) == (", " in quote.route)
         p = proposal(on, quote, chain.code_hashes[ROUTER])
         assert () == check(p).refusals
         assert {quote.sell.token: -quote.sell.raw, quote.buy: quote.amount_out} == {

@@ -21,41 +21,73 @@ from router_rig import (
 )
 
 from agent.core.amm.path import Hop
+from agent.core.amm.split import Share, Split
 from agent.core.amm.v3 import V3Pool
+from agent.core.money import Address
 from agent.core.quote import Allowance, Amount, Call, Quote
 from agent.errors import NoRoute, SetupFailed
 from agent.lab import mainnet
 from agent.lab.puppet import Tx
 from agent.lab.world import World
+from agent.venues._paths import Search
 from agent.venues._swap_calls import swap_call
 from agent.venues.router import Options
 from agent.wire import erc20
 from agent.wire.abi import encode
 
 ONE, FIVE, THIRTY, HUNDRED = TIERS
-V2, V3_ONE, V3_FIVE, V3_THIRTY = "V2", "V3 0.01 %", "V3 0.05 %", "V3 0.3 %"
 
+NO_V2, ONLY_V2, ONE_AND_V2 = options(has_v2=False), options(tiers=()), options(tiers=(ONE,))
+PLAIN = options(tiers=(), hubs=())
 ROUTES = [
     # what is sold and for how many USD, what is bought, what the router sees, what it must find
-    (("WETH", 20_000), "USDC", options(tiers=(), hubs=()), [V2]),
-    (("USDT", 20_000), "WETH", options(tiers=(), hubs=()), [V2]),
-    (("USDT", 20_000), "WBTC", options(tiers=()), [V2, V2]),
-    (("WETH", 20_000), "USDC", options(has_v2=False), [V3_FIVE]),
-    (("USDC", 1_000_000), "DAI", options(has_v2=False), [V3_ONE]),
-    (("WETH", 20_000), "DAI", options(has_v2=False, tiers=(ONE, THIRTY)), [V3_THIRTY, V3_ONE]),
-    (("WBTC", 20_000), "DAI", options(has_v2=False), [V3_FIVE, V3_FIVE, V3_ONE]),
-    (("WETH", 50_000), "USDT", options(tiers=(ONE,)), [V2, V3_ONE]),
-    (("USDC", 2000), "WBTC", options(tiers=(ONE,)), [V3_ONE, V2]),
-    (("DAI", 2000), "USDT", options(tiers=(THIRTY,)), [V2, V3_THIRTY]),
-    (("USDT", 2000), "WBTC", options(tiers=(ONE,)), [V3_ONE, V3_ONE, V2]),
-    (("WBTC", 50_000), "DAI", options(tiers=(ONE,)), [V2, V2, V3_ONE]),
-    (("DAI", 50_000), "WBTC", options(tiers=(ONE,)), [V3_ONE, V2, V2]),
+    (("WETH", 20_000), "USDC", PLAIN, "V2"),
+    (("USDT", 20_000), "WETH", PLAIN, "V2"),
+    (("USDT", 2000), "WBTC", ONLY_V2, "V2 > V2"),
+    (("WETH", 2000), "USDC", NO_V2, "V3 0.05 %"),
+    (("USDC", 2000), "DAI", NO_V2, "V3 0.01 %"),
+    (("WETH", 50), "DAI", options(has_v2=False, tiers=(ONE, THIRTY)), "V3 0.3 %"),
+    (("WETH", 2000), "DAI", options(has_v2=False, tiers=(ONE,)), "V3 0.01 % > V3 0.01 %"),
+    (("WBTC", 2000), "DAI", NO_V2, "V3 0.05 % > V3 0.05 % > V3 0.01 %"),
+    (("USDC", 2000), "WBTC", ONE_AND_V2, "V3 0.01 % > V2"),
+    (("DAI", 2000), "USDT", options(tiers=(THIRTY,)), "V2 > V3 0.3 %"),
+    (("USDT", 2000), "WBTC", ONE_AND_V2, "V3 0.01 % > V3 0.01 % > V2"),
+    (("WBTC", 1000), "DAI", ONE_AND_V2, "V2 > V3 0.01 % > V3 0.01 %"),
+]
+SPLITS = [
+    # The same; what the shares lead through, from the least of them to the greatest.
+    (("USDT", 20_000), "WBTC", ONLY_V2, ["V2 > V2", "V2 > V2"]),
+    (
+        ("WETH", 20_000),
+        "USDC",
+        NO_V2,
+        ["V3 0.01 %", "V3 0.05 % > V3 0.01 %", "V3 0.05 %"],
+    ),
+    (
+        ("WETH", 50_000),
+        "USDT",
+        ONE_AND_V2,
+        ["V3 0.01 % > V3 0.01 %", "V2 > V3 0.01 % > V3 0.01 %", "V2", "V2 > V3 0.01 %"],
+    ),
+    (
+        ("WBTC", 50_000),
+        "DAI",
+        ONE_AND_V2,
+        ["V2 > V3 0.01 %", "V2 > V3 0.01 % > V3 0.01 %", "V2 > V2", "V2 > V2 > V3 0.01 %"],
+    ),
+    (
+        ("DAI", 50_000),
+        "WBTC",
+        ONE_AND_V2,
+        ["V3 0.01 % > V2", "V3 0.01 % > V3 0.01 % > V2", "V2 > V2", "V3 0.01 % > V2 > V2"],
+    ),
 ]
 
 
-def path_on_quoter(world: World, quote: Quote, hops: tuple[Hop, ...]) -> int:
-    path = bytes.fromhex(hops[0].token_in[2:])
-    for hop in hops:
+def on_quoter(world: World, share: Share) -> int:
+    """What the quoter says of a share that leads through V3 alone."""
+    path = bytes.fromhex(share.hops[0].token_in[2:])
+    for hop in share.hops:
         assert isinstance(hop.pool, V3Pool)
         path += hop.pool.fee.to_bytes(3, "big") + bytes.fromhex(hop.token_out[2:])
     (out, *_) = read(
@@ -64,47 +96,90 @@ def path_on_quoter(world: World, quote: Quote, hops: tuple[Hop, ...]) -> int:
         "quoteExactInput(bytes,uint256)",
         "(uint256,uint160[],uint32[],uint256)",
         path,
-        quote.sell.raw,
+        share.amount_in,
     )
     return int(out)
 
 
-def route(on: Trader, quote: Quote) -> tuple[Hop, ...]:
-    return on.router._route(quote.sell.token, quote.buy, quote.sell.raw).hops
+def split(on: Trader, quote: Quote) -> Split:
+    return on.router._filling(quote.sell.token, quote.buy, quote.sell.raw).split
 
 
-@pytest.mark.parametrize(
-    ("sold", "buy", "seen", "expected"),
-    ROUTES,
-    ids=lambda part: " > ".join(part) if isinstance(part, list) else None,
-)
+def is_for_quoter(found: Split) -> bool:
+    """Whether no pool is met twice, and all are V3's: the quoter knows nothing of moved pools."""
+    pools = [hop.pool for share in found.shares for hop in share.hops]
+    apart = len({pool.address for pool in pools}) == len(pools)
+    return apart and all(isinstance(pool, V3Pool) for pool in pools)
+
+
+@pytest.mark.parametrize(("sold", "buy", "seen", "expected"), ROUTES)
 def test_executed_swap_pays_exactly_what_was_quoted(
+    chain: World, sold: tuple[str, int], buy: str, seen: Options, expected: str
+) -> None:
+    with trader(chain, seen) as on:
+        quote = on.quote(sold[0], buy, worth(*sold))
+        assert expected == quote.route
+        assert_paid_exactly(on, quote)
+
+
+@pytest.mark.parametrize(("sold", "buy", "seen", "expected"), SPLITS)
+def test_swap_over_several_paths_pays_exactly_what_was_quoted(
     chain: World, sold: tuple[str, int], buy: str, seen: Options, expected: list[str]
 ) -> None:
-    sell, usd = sold
     with trader(chain, seen) as on:
-        raw = worth(sell, usd)
-        quote = on.quote(sell, buy, raw)
-        assert expected == quote.route.split(" > ")
-        assert {sell: -raw, buy: quote.amount_out} == on.send(quote)
-        assert 0 == on.allowance(sell)
-        assert {0} == on.in_router()
-        # The estimate chooses between paths and feeds the plan's cost: near is enough.
-        assert on.gas_used // 2 < quote.gas < on.gas_used * 4 // 3
+        quote = on.quote(sold[0], buy, worth(*sold))
+        parts = [part.split(" % ", 1) for part in quote.route.split(", ")]
+        assert sorted(expected) == sorted(path for _, path in parts)
+        assert 98 <= sum(float(percent) for percent, _ in parts) <= 102
+        assert_paid_exactly(on, quote)
+
+
+def assert_paid_exactly(on: Trader, quote: Quote) -> None:
+    sell, buy = quote.sell.token.symbol, quote.buy.symbol
+    assert {sell: -quote.sell.raw, buy: quote.amount_out} == on.send(quote)
+    assert 0 == on.allowance(sell)
+    assert {0} == on.in_router()
+    # The estimate chooses between paths and feeds the plan's cost: near is enough.
+    assert on.gas_used // 2 < quote.gas < on.gas_used * 4 // 3
 
 
 @pytest.mark.parametrize(("sell", "buy"), [*permutations(SYMBOLS, 2)])
-def test_best_path_of_every_pair_pays_exactly_what_was_quoted(
+def test_best_paths_of_every_pair_pay_exactly_what_was_quoted(
     chain: World, sell: str, buy: str
 ) -> None:
     with trader(chain) as on:
         raw = worth(sell, 30_000)
         quote = on.quote(sell, buy, raw)
-        hops = route(on, quote)
-        if all(isinstance(hop.pool, V3Pool) for hop in hops):
-            assert path_on_quoter(chain, quote, hops) == quote.amount_out
+        found = split(on, quote)
+        if is_for_quoter(found):
+            assert quote.amount_out == sum(on_quoter(chain, share) for share in found.shares)
         assert {sell: -raw, buy: quote.amount_out} == on.send(quote)
         assert {0} == on.in_router()
+
+
+def test_several_paths_bring_more_than_the_best_of_them_alone(chain: World) -> None:
+    with trader(chain) as on:
+        raw = worth("WETH", 300_000)
+        quote = on.quote("WETH", "USDC", raw)
+        page = on.router._book(CHAIN).page([token(symbol).address for symbol in SYMBOLS])
+        search = Search(page.pools, [token(symbol).address for symbol in SYMBOLS])
+        alone = search.best(token("WETH").address, token("USDC").address, raw)
+        assert alone is not None
+        assert quote.amount_out > alone.amount_out * 1003 // 1000
+        assert {"WETH": -raw, "USDC": quote.amount_out} == on.send(quote)
+
+
+def test_what_others_left_in_the_router_changes_no_share_and_comes_along(chain: World) -> None:
+    """Amount 0 sells all that is there: a share gets more than its own, never less."""
+    with trader(chain, ONE_AND_V2) as on:
+        quote = on.quote("WBTC", "DAI", worth("WBTC", 50_000))
+        left = {"WBTC": 10**6, "DAI": 10**18, "USDC": 10**6, "WETH": 10**15}
+        chain.fund(Address(mainnet.SWAP_ROUTER02), left)
+        changed = on.send(quote)
+        assert -quote.sell.raw == changed["WBTC"]
+        assert changed["DAI"] >= quote.amount_out + left["DAI"]
+        assert 0 == on.allowance("WBTC")
+        assert {0, 10**6} == on.in_router()
 
 
 @pytest.mark.parametrize(
@@ -140,8 +215,7 @@ def test_three_hops_that_change_kinds_hand_everything_on(
                 router,
                 0,
                 swap_call(
-                    tuple(hops),
-                    amount_in=raw,
+                    [Share(hops=tuple(hops), amount_in=raw, amount_out=1)],
                     min_out=1,
                     to=WALLET,
                     deadline=chain.head()[1] + 150,
@@ -158,19 +232,21 @@ def test_three_hops_that_change_kinds_hand_everything_on(
 
 
 @pytest.mark.parametrize(
-    ("sell", "buy", "seen", "fee"),
+    ("sell", "usd", "buy", "seen", "fee"),
     [
-        ("WETH", "USDC", options(has_v2=False), 500),
-        ("WBTC", "DAI", options(has_v2=False), 500),
-        ("USDC", "WBTC", options(tiers=(ONE,)), 100),
+        ("WETH", 2000, "USDC", NO_V2, 500),
+        ("WBTC", 2000, "DAI", NO_V2, 500),
+        ("USDC", 2000, "WBTC", ONE_AND_V2, 100),
+        ("WETH", 20_000, "USDC", NO_V2, 500),
     ],
-    ids=["V3, one hop", "V3, three hops", "V3 > V2"],
+    ids=["V3, one hop", "V3, three hops", "V3 > V2", "several paths"],
 )
 def test_swap_reverts_when_a_pool_has_moved_beyond_the_minimum(
-    chain: World, sell: str, buy: str, seen: Options, fee: int
+    chain: World, sell: str, usd: int, buy: str, seen: Options, fee: int
 ) -> None:
     with trader(chain, seen) as on:
-        quote = on.quote(sell, buy, worth(sell, 2000))
+        quote = on.quote(sell, buy, worth(sell, usd))
+        assert (usd == 20_000) == (", " in quote.route)
         pool = chain.pool("WETH", "USDC", fee)
         before = on.holdings()
         # USDC is token0: dearer ether is a price of USDC that falls.
@@ -178,6 +254,17 @@ def test_swap_reverts_when_a_pool_has_moved_beyond_the_minimum(
         with pytest.raises(SetupFailed, match="reverted"):
             on.send(quote)
         assert before == on.holdings()
+        assert {0} == on.in_router()
+
+
+def test_share_may_fall_behind_while_the_whole_keeps_its_minimum(chain: World) -> None:
+    with trader(chain, NO_V2) as on:
+        quote = on.quote("WETH", "USDC", worth("WETH", 20_000))
+        least = min(split(on, quote).shares, key=lambda share: share.amount_in)
+        assert [100] == [hop.pool.fee for hop in least.hops if isinstance(hop.pool, V3Pool)]
+        chain.move_pool(chain.pool("WETH", "USDC", 100), 300)
+        got = on.send(quote)["USDC"]
+        assert quote.min_amount_out <= got < quote.amount_out
 
 
 def test_v2_swap_reverts_when_the_pool_has_moved_beyond_the_minimum(chain: World) -> None:
@@ -242,7 +329,8 @@ def test_thin_market_is_quoted_honestly_for_the_guard_to_refuse(chain: World) ->
         (edge,) = on.router.survey(CHAIN, [pair], {pair[0]: raw})
         assert raw > edge.ladder[-1][0]
         quote = on.quote("USDC", "DAI", raw)
-        assert path_on_quoter(chain, quote, route(on, quote)) == quote.amount_out
+        (share,) = split(on, quote).shares
+        assert on_quoter(chain, share) == quote.amount_out
         assert worth("DAI", 1_700_000) < quote.amount_out < worth("DAI", 1_800_000)
 
 
@@ -259,7 +347,7 @@ def test_survey_of_a_portfolio_has_ladders_that_only_rise(chain: World) -> None:
         pairs = [(token(one), token(other)) for one, other in permutations(SYMBOLS, 2)]
         sizes = {token(symbol): worth(symbol, 200_000) for symbol in SYMBOLS}
         edges = on.router.survey(CHAIN, pairs, sizes)
-        assert pairs == [(edge.sell, edge.buy) for edge in edges]
+        assert pairs == list(dict.fromkeys((edge.sell, edge.buy) for edge in edges))
         for edge in edges:
             assert 8 == len(edge.ladder)
             assert sizes[edge.sell] == edge.ladder[-1][0]
@@ -273,10 +361,14 @@ def test_survey_indicates_what_the_quote_then_says(chain: World) -> None:
     with trader(chain) as on:
         weth, usdc = token("WETH"), token("USDC")
         raw = worth("WETH", 20_000)
-        (edge,) = on.router.survey(CHAIN, [(weth, usdc)], {weth: raw})
-        for amount, out in edge.ladder:
+        alone, several = on.router.survey(CHAIN, [(weth, usdc)], {weth: raw})
+        assert alone.gas < several.gas
+        assert ("," in alone.detail, "," in several.detail) == (False, True)
+        for (amount, less), (same, more) in zip(alone.ladder, several.ladder, strict=True):
             leg = swap_leg(weth, usdc, amount)
-            assert out == on.router.quote(leg, amount, WALLET, 1, chain.head()[1]).amount_out
+            quote = on.router.quote(leg, amount, WALLET, 1, chain.head()[1])
+            assert amount == same
+            assert quote.amount_out == (more if "," in quote.route else less)
 
 
 def test_state_is_read_once_per_block_in_few_requests(chain: World) -> None:
@@ -289,9 +381,9 @@ def test_state_is_read_once_per_block_in_few_requests(chain: World) -> None:
             before = on.node.requests
             on.router.survey(CHAIN, pairs, sizes)
             asked.append(on.node.requests - before)
-        # Which pools there are, the block, their state, their tick maps, their ticks; then the
-        # block alone; and without looking for pools again.
-        assert [5, 1, 4] == asked
+        # The block, which pools there are and their state, their tick maps, their ticks, and what
+        # gas costs; then the block alone; and at the next one all that is known of at once.
+        assert [5, 1, 2] == asked
         before = on.node.requests
         leg = swap_leg(token("WETH"), token("USDC"), 10**18)
         on.router.quote(leg, 10**18, WALLET, 1, chain.head()[1])

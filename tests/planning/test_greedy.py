@@ -388,6 +388,13 @@ def test_chain_without_gas_makes_no_plan():
     assert (Refusal("G403", said),) == answer.refusals
 
 
+def test_chain_without_gas_is_named_once_however_much_its_ways_need():
+    some, more = edges(WETH, WBTC), edges(WETH, USDC, gas=190_000)
+    answer = plan(problem(holdings(ETH="0", WETH="16"), edges=some + more))
+    assert isinstance(answer, NoPlan)
+    assert 1 == len(answer.refusals)
+
+
 def test_order_beyond_the_end_of_the_ladder_is_refused():
     own = policy(limits=limits(min_trade=Decimal(3_000)))
     why = refused(edges=edges(most="2500"), policy=own)

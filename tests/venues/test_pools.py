@@ -68,7 +68,7 @@ class Chain:
             bits = sum(1 << index % 256 for index in indices if index // 256 == word)
             return encode(["uint256"], [bits])
         (tick,) = decode(["int24"], argument)
-        return encode(["uint128", "int128", "uint256"], [1, ticks[tick], 0])
+        return encode(["uint128", "int128", "uint256"], [1, ticks.get(tick, 0), 0])
 
 
 @settings(unhurried, max_examples=20)  # each reads thousands of words
@@ -86,6 +86,29 @@ def test_ticks_are_known_around_the_price_only():
     assert pool.tick_map == TickMap(
         spacing=60, lowest_word=-1, highest_word=0, ticks=((-120, 5), (60, 0), (120, -5))
     )
+
+
+@unhurried
+@given(v3_pools(), v3_pools(), v3_pools())
+def test_what_was_known_before_changes_no_answer(pool, before, other):
+    chain, known = Chain(pool, RESERVES), {POOL: before, PAIR: other}
+    wanted = [place_of(pool), V2_PLACE]
+    assert read_pools(chain.read, wanted, AT) == read_pools(chain.read, wanted, AT, before=known)
+
+
+def test_pool_known_as_it_is_is_read_in_one_request():
+    chain = Chain(WIDE, RESERVES)
+    places = [place_of(WIDE), V2_PLACE]
+    first = read_pools(chain.read, places, AT)
+    assert first == read_pools(chain.read, places, AT, before=first.found)
+    assert 3 + 1 == chain.requests
+
+
+def test_address_without_a_contract_is_nowhere_and_one_that_fails_is_not():
+    there = Chain(WIDE, RESERVES, instead={"slot0()": None, "getReserves()": b"\1"})
+    wanted = [place_of(WIDE), V2_PLACE]
+    assert set() == read_pools(there.read, wanted, AT).nowhere
+    assert {POOL, PAIR} == read_pools(Chain().read, wanted, AT).nowhere
 
 
 def test_pool_is_extended_to_a_missing_word_and_as_far_again():

@@ -13,9 +13,9 @@ from router_rig import swap_leg
 
 from agent.core.fees import FeeQuote
 from agent.core.money import NATIVE, Address, ChainId, Token
-from agent.core.proposal import whole
 from agent.core.quote import Allowance, Amount, Call, Meaning, Quote
 from agent.core.verdict import Refusal
+from agent.core.whole import whole
 from agent.errors import Contradicted, NoRoute, ProviderSilent, Rejected, Unavailable
 from agent.ports import AdapterIo, Read, Venue
 from agent.provider import ProviderChain, ProviderOptions

@@ -38,10 +38,10 @@ from proposals import (
 from agent.core.guard import check
 from agent.core.layout import Layout
 from agent.core.money import NATIVE, Address
-from agent.core.proposal import whole
 from agent.core.quote import Call, Meaning, TypedMessage
 from agent.core.verdict import Refusal
-from agent.venues._swap_calls import LAYOUTS, MULTICALL, V2_PATH, V3_PATH, V3_SINGLE
+from agent.core.whole import whole
+from agent.venues._swap_calls import LAYOUTS, MULTICALL, SWEEP, V2_PATH, V3_PATH, V3_SINGLE
 from agent.venues.wrap import DEPOSIT, WITHDRAW
 from agent.wire.abi import encode, selector
 from agent.wire.calldata import MAX_BYTES, MAX_DEPTH, by_selector, meaning, order_meaning
@@ -103,6 +103,26 @@ def test_pseudo_addresses_mean_the_caller_and_the_router() -> None:
     assert {1: ACCOUNT, 2: ROUTER, 3: "0x" + "00" * 19 + "03"} == names
 
 
+def test_sweep_pays_out_what_the_router_holds_to_whom_it_names_and_to_no_pseudo_address() -> None:
+    for number in (1, 2):
+        said = meant(call_data(SWEEP, USDC.address, MINIMUM, f"0x{number:040x}"))
+        assert isinstance(said, Meaning)
+        assert (True, USDC.address, MINIMUM) == (said.sweeps, said.buy, said.min_out)
+        assert (f"0x{number:040x}", None, None) == (said.recipient, said.sell, said.amount_in)
+
+
+def test_shares_mean_one_swap_of_their_sum_for_one_minimum() -> None:
+    for kind in ("split", "mixed split"):
+        said = meant(HONEST[kind])
+        assert isinstance(said, Meaning)
+        assert {ROUTER} == {part.recipient for part in said.inner[:-1]}
+        as_one = whole(said)
+        assert isinstance(as_one, Meaning)
+        assert (WETH.address, SOLD) == (as_one.sell, as_one.amount_in)
+        assert (USDC.address, MINIMUM, ACCOUNT) == (as_one.buy, as_one.min_out, as_one.recipient)
+        assert (DEADLINE, False, ()) == (as_one.deadline, as_one.sweeps, as_one.inner)
+
+
 def test_approval_means_who_may_spend_how_much() -> None:
     said = meant(call_data(Layout(signature=APPROVE), BOOK, 5), WETH.address)
     assert isinstance(said, Meaning)
@@ -122,7 +142,8 @@ def test_wrapping_sells_the_gas_coin_to_the_caller_and_unwrapping_buys_it() -> N
 
 def test_layout_by_selector_is_found_by_its_signature_s_hash() -> None:
     assert {"0xd0e30db0": DEPOSIT, "0x2e1a7d4d": WITHDRAW} == by_selector(DEPOSIT, WITHDRAW)
-    assert {"0x5ae401dc", "0x04e45aaf", "0xb858183f", "0x472b43f3"} == set(LAYOUTS)
+    four = {"0x5ae401dc", "0x04e45aaf", "0xb858183f", "0x472b43f3", "0xdf2ab5bb"}
+    assert four == set(LAYOUTS)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +224,9 @@ def test_nested_call_of_another_function_is_refused() -> None:
     for signature, values in (
         (APPROVE, (ATTACKER, SOLD)),
         ("transferFrom(address,address,uint256)", (ACCOUNT, ATTACKER, SOLD)),
-        ("sweepToken(address,uint256,address)", (WETH.address, 0, ATTACKER)),
+        ("sweepToken(address,uint256)", (WETH.address, 0)),
+        ("unwrapWETH9(uint256,address)", (0, ATTACKER)),
+        ("pull(address,uint256)", (WETH.address, SOLD)),
     ):
         evil = bytes.fromhex(call_data(Layout(signature=signature), *values)[2:])
         data = call_data(MULTICALL, DEADLINE, (evil,))
@@ -356,7 +379,7 @@ def test_calldata_spliced_at_random_is_refused_or_means_no_worse(
 
 
 @given(
-    st.sampled_from([HONEST["v2"][:10], "0x04e45aaf", "0xb858183f", "0x472b43f3", "0x095ea7b3"]),
+    st.sampled_from([*LAYOUTS, "0x095ea7b3"]),
     st.binary(max_size=400),
 )
 def test_whatever_bytes_are_read_without_an_error_and_only_exactly(four: str, body: bytes) -> None:

@@ -86,12 +86,21 @@ def quote_path(hops: Sequence[Hop], amount_in: int) -> PathQuote | PathRefusal:
     since a router would be left with the rest. Raises ValueError for an empty or too long path
     or one whose tokens do not join.
     """
+    return follow(hops, amount_in, {})
+
+
+def follow(
+    hops: Sequence[Hop], amount_in: int, moved: dict[Address, Pool]
+) -> PathQuote | PathRefusal:
+    """Quote as `quote_path` does, after the swaps that left pools as *moved* has them.
+
+    *moved* is brought up to date hop by hop, also where a later hop refuses.
+    """
     if not (1 <= len(hops) <= MAX_HOPS):
         raise ValueError(f"a path has 1 to {MAX_HOPS} hops, not {len(hops)}")
     for before, then in pairwise(hops):
         if not (before.token_out == then.token_in):
             raise ValueError(f"{then.token_in} does not follow {before.token_out}")
-    moved: dict[Address, Pool] = {}
     quotes: list[HopQuote] = []
     for position, hop in enumerate(hops):
         pool = moved.get(hop.pool.address, hop.pool)

@@ -1,0 +1,116 @@
+"""What nested calls do as a whole: a row of one router, shares of one swap, or a call passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.core.money import Address
+from agent.core.quote import Meaning
+from agent.core.verdict import Refusal
+
+
+def whole(meaning: Meaning) -> Meaning | Refusal:
+    """One meaning for nested calls, or why they have none (G111).
+
+    Each call of a row but the last must keep its output in the router, and the next must sell just
+    that, all of it (amount 0 means the router's own balance). Where the last call pays out what
+    the router holds, the others are shares of one swap: `_swept`. Of a call that goes on to
+    another contract the outer one says what is sold, the inner one what comes out.
+    """
+    if not meaning.inner:
+        return meaning
+    if meaning.inner[-1].sweeps:
+        return _swept(meaning)
+    parts = [whole(part) for part in meaning.inner]
+    done: list[Meaning] = []
+    for part in parts:
+        if isinstance(part, Refusal):
+            return part
+        if done and not _continues(done[-1], part, meaning.target):
+            return Refusal("G111", f"{part.name} does not continue {done[-1].name}")
+        done.append(part)
+    first, last = done[0], done[-1]
+    passed_on = first.target != meaning.target
+    outer = meaning if passed_on else first
+    return Meaning(
+        target=meaning.target,
+        selector=meaning.selector,
+        name=" + ".join(part.name for part in done),
+        recipient=last.recipient,
+        sell=outer.sell,
+        amount_in=outer.amount_in,
+        buy=last.buy,
+        min_out=last.min_out,
+        value=meaning.value,
+        deadline=last.deadline if meaning.deadline is None else meaning.deadline,
+        to_chain=last.to_chain,
+        refund=last.refund,
+        fill_deadline=last.fill_deadline,
+        wraps=last.wraps,
+        fee=last.fee,
+        unread=meaning.unread or any(part.unread for part in done),
+        undated=last.undated,
+        lasting=last.lasting,
+        inner=meaning.inner if passed_on else (),
+    )
+
+
+def _continues(before: Meaning, after: Meaning, router: Address) -> bool:
+    handed_on = before.buy is not None and before.recipient == router and before.to_chain is None
+    return handed_on and after.sell == before.buy and after.amount_in == 0
+
+
+def _swept(meaning: Meaning) -> Meaning | Refusal:
+    """Shares of one swap, which the last call pays out together under one minimum.
+
+    Every share sells a named amount of the first one's token and leaves what is bought in the
+    router; the amounts add up. A call that sells the router's own balance continues its own share
+    at once, in a token that is neither sold nor bought: all there is of that came from the call
+    before it, so that it takes nothing of another share.
+    """
+    *shares, sweep = meaning.inner
+    fault = _unshared(meaning.target, shares, sweep)
+    if fault:
+        return Refusal("G111", fault)
+    return Meaning(
+        target=meaning.target,
+        selector=meaning.selector,
+        name=" + ".join(part.name for part in meaning.inner),
+        recipient=sweep.recipient,
+        sell=shares[0].sell,
+        amount_in=sum(part.amount_in or 0 for part in shares),
+        buy=sweep.buy,
+        min_out=sweep.min_out,
+        value=meaning.value,
+        deadline=meaning.deadline,
+    )
+
+
+def _unshared(router: Address, shares: Sequence[Meaning], sweep: Meaning) -> str:
+    """Why the calls before *sweep* are not shares of one swap, '' where they are."""
+    if not shares:
+        return f"{sweep.name} pays out what nothing before it has bought"
+    sold, bought = shares[0].sell, sweep.buy
+    held = bought  # what the router holds after the call before: of a whole share, what it bought
+    for part in shares:
+        if not _is_plain(part, router):
+            return f"{part.name} is no share of what {sweep.name} pays out"
+        begins = part.amount_in != 0
+        if begins and not (held == bought and part.sell == sold):
+            return f"{part.name} begins a share of another swap, or before the last one has ended"
+        if not begins and not (held == part.sell and part.sell not in {sold, bought}):
+            return f"{part.name} would sell what is not its share's own"
+        held = part.buy
+    return "" if held == bought else f"{sweep.name} leaves what {shares[-1].name} has bought"
+
+
+def _is_plain(part: Meaning, router: Address) -> bool:
+    """Whether a call swaps in *router*, into its own hands, and does nothing else."""
+    return (
+        part.target == part.recipient == router
+        and part.sell is not None
+        and part.amount_in is not None
+        and part.buy not in {None, part.sell}
+        and part.to_chain is None
+        and not (part.inner or part.unread)
+    )

@@ -1,0 +1,185 @@
+"""All pools that one swap could use as a network of tokens, and the best flow along some of them.
+
+Tokens are nodes, and all that arrives at one goes on to wherever it brings most. Paths have at most
+three hops, so that what came to a hub over another hub can only go to what is bought: where a hub
+gives more to other hubs than came to it from what is sold, it is two nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.core.amm.path import Hop
+from agent.core.amm.v3 import V3Pool
+from agent.core.money import Address
+from agent.planning.split_paths import Drawn, draw
+from agent.planning.split_prices import Arc, Bound, Link, Node, gain, least_bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GasCost:
+    """What gas costs in base units of what is bought: of a hop of each kind, and of a tick."""
+
+    v2_hop: float
+    v3_hop: float
+    tick: float
+
+    def of(self, hop: Hop) -> float:
+        """What this hop costs before it crosses ticks."""
+        return self.v3_hop if isinstance(hop.pool, V3Pool) else self.v2_hop
+
+    def net(self, drawn: Drawn) -> float:
+        """What paths bring after the gas of their hops and ticks."""
+        hops = sum(self.of(hop) for path, _ in drawn.paths for hop in path)
+        ticks = sum(arc.curve.ticks(x) for arc, x in drawn.used.items())
+        return drawn.amount_out - hops - self.tick * ticks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be divided: base units of one token for as much as possible of another."""
+
+    sell: Address
+    buy: Address
+    amount: int
+    gas: GasCost
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best flow along some arcs as paths, what they bring after gas, and its proof."""
+
+    drawn: Drawn
+    net: float
+    bound: Bound
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The arcs that lie on a way of three hops from one end of an order to the other."""
+
+    arcs: Sequence[Arc]
+    order: Order
+
+    def first_prices(self, path: Sequence[Arc]) -> dict[Node, float]:
+        """Prices to begin with: what the first unit brings, or one more where *path* takes all."""
+        prices: dict[Node, float] = {(self.order.buy, False): 1.0}
+        for _ in range(3):
+            for arc in self.arcs:
+                one = arc.hop.token_in, False
+                price = arc.spot * prices.get((arc.hop.token_out, False), 0.0)
+                if arc.hop.token_in != self.order.buy and price > prices.get(one, 0.0):
+                    prices[one] = price
+        x, slopes = float(self.order.amount), []
+        for arc in path:
+            x, slope = arc.curve.at(x)
+            slopes.append(slope)
+        price = 1.0
+        for arc, slope in zip(reversed(path), reversed(slopes), strict=True):
+            price *= slope
+            if price > 0.0:
+                prices[arc.hop.token_in, False] = price
+        return prices
+
+    def links(self, *, pay_gas: bool, apart: frozenset[Address] = frozenset()) -> tuple[Link, ...]:
+        """The arcs between nodes; hubs that are *apart* are two nodes each."""
+        sell, buy, gas = self.order.sell, self.order.buy, self.order.gas
+        return tuple(
+            Link(
+                arc,
+                (arc.hop.token_in, arc.hop.token_out == buy and arc.hop.token_in in apart),
+                (arc.hop.token_out, arc.hop.token_in != sell and arc.hop.token_out in apart),
+                gas.of(arc.hop) if pay_gas else 0.0,
+            )
+            for arc in self.arcs
+        )
+
+    def within(self, room: float, prices: Mapping[Node, float]) -> Network:
+        """Without the arcs that miss their gas by more than *room* at these prices.
+
+        Where *room* is from what is found already to the bound, what uses such an arc is not
+        better.
+        """
+        links = self.links(pay_gas=True)
+        some = [each.arc for each in links if gain(each, prices) + room > each.cost]
+        return Network(joined(some, self.order.sell, self.order.buy), self.order)
+
+    def bound(self, links: tuple[Link, ...], prices: Mapping[Node, float]) -> Bound:
+        """The least bound downhill from *prices*."""
+        start, end = (self.order.sell, False), (self.order.buy, False)
+        nodes = dict.fromkeys([start, *(node for each in links for node in (each.one, each.other))])
+        first = {node: prices.get(node) or prices[node[0], not node[1]] for node in nodes}
+        return least_bound(links, start, float(self.order.amount), first, end)
+
+    def best(self, prices: Mapping[Node, float]) -> Found | None:
+        """The best flow, gas aside, as paths; None where the pools do not take so much."""
+        apart: frozenset[Address] = frozenset()
+        parted: frozenset[Address] = frozenset()
+        while True:
+            links = self.links(pay_gas=False, apart=apart)
+            bound = self.bound(links, prices)
+            at = bound.prices
+            # What may go anywhere is worth at least what may go to one token only.
+            joined = {hub for hub in apart if at.get((hub, True), 0.0) > at.get((hub, False), 0.0)}
+            parting = set(_overdrawn(bound, self.order)) - parted
+            if not joined and not parting:
+                break
+            apart = (apart | parting) - joined
+            parted |= parting
+        worth = {token: price for (token, late), price in at.items() if not late}
+        worth = {token: price for (token, _), price in at.items()} | worth
+        drawn = draw(bound.taken, worth, (self.order.sell, self.order.buy), self.order.amount)
+        if drawn is None:
+            return None
+        return Found(drawn, self.order.gas.net(drawn), bound, links)
+
+    def weak(self, found: Found) -> list[tuple[float, frozenset[Arc]]]:
+        """Arcs that bring less than the gas of the paths that they make necessary, weakest first.
+
+        Each with those that would lead nowhere without it.
+        """
+        prices, order = found.bound.prices, self.order
+        taken = found.bound.taken
+        gains = {
+            each.arc: gain(each, prices) - order.gas.tick * each.arc.curve.ticks(taken[each.arc][0])
+            for each in found.links
+            if each.arc in taken
+        }
+        hubs = {arc.hop.token_in for arc in gains}
+        weak = []
+        for arc in gains:
+            kept = joined([each for each in gains if each is not arc], order.sell, order.buy)
+            dropped = frozenset(gains).difference(kept)
+            paths = len(dropped) - len(hubs) + len({each.hop.token_in for each in kept})
+            length = 1 + (arc.hop.token_in != order.sell) + (arc.hop.token_out != order.buy)
+            lost = sum(gains[each] for each in gains if each in dropped)
+            lost -= order.gas.of(arc.hop) * length * paths
+            if lost < 0 and kept:
+                weak.append((lost, dropped))
+        return sorted(weak, key=lambda pair: pair[0])
+
+
+def _overdrawn(bound: Bound, order: Order) -> Iterator[Address]:
+    """Hubs that give more to other hubs than came to them from what is sold."""
+    left: dict[Address, float] = {}
+    for arc, (x, y) in bound.taken.items():
+        hop = arc.hop
+        if hop.token_in == order.sell:
+            left[hop.token_out] = left.get(hop.token_out, 0.0) + y * (1.0 + 1e-9)
+        elif hop.token_out != order.buy:
+            left[hop.token_in] = left.get(hop.token_in, 0.0) - x
+    return (hub for hub, amount in left.items() if amount < 0.0)
+
+
+def joined(arcs: Iterable[Arc], sell: Address, buy: Address) -> list[Arc]:
+    """The arcs that lie on a way from one end to the other."""
+    kept = list(arcs)
+    while True:
+        arcs = kept
+        reached = {sell} | {arc.hop.token_out for arc in arcs}
+        left = {buy} | {arc.hop.token_in for arc in arcs}
+        kept = [arc for arc in arcs if arc.hop.token_in in reached and arc.hop.token_out in left]
+        if len(kept) == len(arcs):
+            return kept

@@ -1,0 +1,150 @@
+"""The best way to fill a swap over the pools of one block: on one path, or on several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from agent.core.amm.path import Hop
+from agent.core.amm.split import Share, Split, quote_split
+from agent.core.amm.v3 import V3Pool
+from agent.core.money import Address
+from agent.core.rounding import mul_div_down
+from agent.planning.split import Choice, GasCost, Order, Splitter
+from agent.venues._paths import (
+    BASE_GAS,
+    RATE_UNIT,
+    SHARING_GAS,
+    TICK_GAS,
+    V2_HOP_GAS,
+    V3_HOP_GAS,
+    Route,
+    Search,
+)
+from agent.venues._swap_calls import call_bytes
+
+HOP_BYTES = 128
+"""The least that a hop adds to the bytes of a call: a third of a share of three V3 hops."""
+
+
+_PART = 6
+"""A first part, a power of two: a sixty-fourth, whose own price impact says little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A split, quoted exactly, and the gas of all of it in one transaction.
+
+    `net_bound` is what no split over any of the pools that were searched brings after gas; None
+    where nothing was proven.
+    """
+
+    split: Split
+    gas: int
+    net_bound: int | None = None
+
+    def net(self, gas_rate: int, byte_rate: int = 0) -> tuple[int, int]:
+        """What is left after gas and the bytes of the call, and then the less gas the better."""
+        size = call_bytes([share.hops for share in self.split.shares])
+        cost = (self.gas * gas_rate + size * byte_rate) // RATE_UNIT
+        return self.split.amount_out - cost, -self.gas
+
+
+class Filler:
+    """Fills swaps over the pools of one block; `unknown` collects as that of `Search` does.
+
+    What was found out about a pool is kept for the next amount.
+    """
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._splitter = Splitter(search.pools, search.hubs, search.unknown)
+
+    @property
+    def unknown(self) -> dict[Address, int]:
+        """Pools (address, bitmap word) whose known ticks ran out."""
+        return self._search.unknown
+
+    def best(
+        self, sell: Address, buy: Address, amount: int, gas_rate: int = 0, byte_rate: int = 0
+    ) -> Filling | None:
+        """The split that brings most after gas and bytes, which cost these rates per RATE_UNIT.
+
+        The rates are base units of *buy*. Never less than the best single path; more than one path
+        also where none alone takes all.
+        """
+        if sell == buy or amount <= 0:
+            return None
+        route = self._search.best(sell, buy, amount, gas_rate)
+        if route is not None and self._promises_too_little(route, amount, gas_rate):
+            return Filling(self._alone(route, amount), route.gas)
+        hops = () if route is None else route.hops
+        order = Order(sell=sell, buy=buy, amount=amount, gas=_cost(gas_rate, byte_rate))
+        choice = self._splitter.best(order, hops)
+        most = None if choice is None else _net_bound(choice, gas_rate)
+        found = None if choice is None else _filling(choice, most)
+        if route is None:
+            return found
+        alone = Filling(self._alone(route, amount), route.gas, most)
+        pays = found is not None and found.net(gas_rate, byte_rate) > alone.net(gas_rate, byte_rate)
+        return found if pays else alone
+
+    def _promises_too_little(self, route: Route, amount: int, gas_rate: int) -> bool:
+        """Whether all at the price of its first part would not pay for one hop more."""
+        first = self._search.best(route.hops[0].token_in, route.hops[-1].token_out, amount >> _PART)
+        if first is None:
+            return False
+        hop = (SHARING_GAS + min(V2_HOP_GAS, V3_HOP_GAS)) * gas_rate // RATE_UNIT
+        return (first.amount_out + 1 << _PART) - route.amount_out < hop
+
+    def alone(self, sell: Address, buy: Address, amount: int, gas_rate: int = 0) -> Filling | None:
+        """The single path that brings most after gas."""
+        if sell == buy or amount <= 0:
+            return None
+        route = self._search.best(sell, buy, amount, gas_rate)
+        return None if route is None else Filling(self._alone(route, amount), route.gas)
+
+    def _alone(self, route: Route, amount: int) -> Split:
+        """The path by itself, with what it could bring at most."""
+        ticks = route.gas - BASE_GAS - sum(map(_hop_gas, route.hops))
+        share = Share(
+            hops=route.hops,
+            amount_in=amount,
+            amount_out=route.amount_out,
+            ticks_crossed=ticks // TICK_GAS,
+        )
+        return Split(shares=(share,), bound=_whole(self._splitter.bound(route.hops, amount)))
+
+
+def split_gas(split: Split) -> int:
+    """Gas of a split in one transaction."""
+    gas = BASE_GAS + (SHARING_GAS if len(split.shares) > 1 else 0)
+    for share in split.shares:
+        gas += sum(_hop_gas(hop) for hop in share.hops) + share.ticks_crossed * TICK_GAS
+    return gas
+
+
+def _hop_gas(hop: Hop) -> int:
+    return V3_HOP_GAS if isinstance(hop.pool, V3Pool) else V2_HOP_GAS
+
+
+def _cost(gas_rate: int, byte_rate: int) -> GasCost:
+    unit, call = gas_rate / RATE_UNIT, HOP_BYTES * byte_rate / RATE_UNIT
+    return GasCost(
+        v2_hop=V2_HOP_GAS * unit + call, v3_hop=V3_HOP_GAS * unit + call, tick=TICK_GAS * unit
+    )
+
+
+def _filling(choice: Choice, net_bound: int | None) -> Filling | None:
+    """The choice as the chain would perform it; None where rounding makes a pool refuse."""
+    split = quote_split(choice.paths)
+    if not isinstance(split, Split):
+        return None
+    return Filling(replace(split, bound=_whole(choice.bound)), split_gas(split), net_bound)
+
+
+def _net_bound(choice: Choice, gas_rate: int) -> int:
+    return int(choice.net_bound) + 1 - mul_div_down(BASE_GAS, gas_rate, RATE_UNIT)
+
+
+def _whole(bound: float | None) -> int | None:
+    return None if bound is None else int(bound) + 1
