@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from portfolios import NOW, prices, problem
+from portfolios import NOW, problem
 
 from agent.core.decide import History
 from agent.core.plan import Plan
@@ -46,6 +46,3 @@ def served(wish: Wish, asked: Problem | None = None) -> Plan | NoPlan:
     moment = moment_of(whole)
     task, decision = wanted(wish, moment)
     return serve(task, replace(whole, policy=moment.policy, decision=decision), plan)
-
-
-WORTH = prices()
