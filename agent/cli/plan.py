@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from agent.cli.context import Context
     from agent.compose import Account
     from agent.core.plan import Leg, Plan
+    from agent.core.wish import Wish
     from agent.engine.survey import Look
     from agent.planning.problem import NoPlan
     from agent.settings import Settings
@@ -33,16 +34,35 @@ def plan(
     on_trigger: bool = typer.Option(
         False, "--on-trigger", help="Plan only when the policy's trigger says so."
     ),
+    buy_only: bool = typer.Option(
+        False, "--buy-only", help="Sell nothing but what is pegged to the unit of account."
+    ),
+    invest: str | None = typer.Option(
+        None,
+        "--invest",
+        metavar="AMOUNT:ASSET",
+        help="Put money that came to work, such as 5000:USDC; nothing else is sold.",
+    ),
+    raise_: str | None = typer.Option(
+        None,
+        "--raise",
+        metavar="AMOUNT:ASSET",
+        help="Have so much of an asset beyond what the weights say, such as 3000:USDC.",
+    ),
 ) -> None:
     """Plan a rebalancing: legs, cost, worst case and reasons."""
     if ctx.invoked_subcommand is not None:
         return
+    from agent.cli.wishes import read_wish
     from agent.planning.problem import NoPlan
 
     context: Context = ctx.obj
     settings = context.settings()
+    wish = read_wish(
+        settings, buy_only=buy_only, invest=invest, raise_=raise_, on_trigger=on_trigger
+    )
     with context.account(settings) as account:
-        seen, found = make(account, asked=not on_trigger)
+        seen, found = make(account, asked=not on_trigger, wish=wish)
         requests = account.requests()
     tell(context, settings, seen, found, explain=explain, requests=requests)
     if isinstance(found, NoPlan):
@@ -61,9 +81,10 @@ def show_file(ctx: typer.Context, file: Path = typer.Argument(..., help="A plan 
     tell(context, settings, None, read(file), explain=True, requests=0)
 
 
-def make(account: Account, *, asked: bool) -> tuple[Look, Plan | NoPlan]:
+def make(account: Account, *, asked: bool, wish: Wish | None = None) -> tuple[Look, Plan | NoPlan]:
     """One look at the wallet and the plan that follows from it, or why there is nothing to do.
 
+    *wish* is what the plan is wanted for, without one what the policy says.
     Raises TokenMismatch, Unavailable, and what a refusal is to the caller: a wallet of which
     something is unknown or missing is not one with nothing to do.
     """
@@ -71,7 +92,7 @@ def make(account: Account, *, asked: bool) -> tuple[Look, Plan | NoPlan]:
     from agent.keeper.begin import planned
 
     check_decimals(account)
-    return planned(account.io, account.state(), asked=asked)
+    return planned(account.io, account.state(), asked=asked, wish=wish)
 
 
 def write(which: Plan, file: Path) -> None:
@@ -127,6 +148,7 @@ def tell(
             body: dict[str, Any] = {
                 "id": None,
                 "wallet": present.wallet(settings.account, settings.policy.chains[0]),
+                **({} if seen is None else {"wish": present.wish(seen.task.wish)}),
                 "legs": [],
                 "why": list(found.why),
             }

@@ -12,6 +12,7 @@ from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg, Plan
 from agent.core.price import Prices
 from agent.core.quote import Rival
+from agent.core.wish import Wish
 from agent.wire.address import (
     ETHER_COIN_TYPE,
     account_name,
@@ -109,6 +110,7 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
     return {
         "id": which.id,
         "wallet": _owner(which, account),
+        "wish": wish(which.wish, which.reached),
         "blocks": {chain_name(ChainId(chain)): height for chain, height, _ in which.blocks},
         "value": cents(which.value),
         "assets": [
@@ -138,6 +140,15 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
         "why": list(which.why),
         "alternatives": [{"what": what, "cost": number(cost)} for what, cost in which.alternatives],
     }
+
+
+def wish(which: Wish, reached: Decimal | None = None) -> dict[str, Any]:
+    """What a plan serves; of an amount what was asked for and what is reached, in whole tokens."""
+    body: dict[str, Any] = {"kind": which.kind}
+    if which.asset:
+        body |= {"asset": which.asset, "asked": number(which.amount)}
+        body |= {} if reached is None else {"reached": number(reached)}
+    return body
 
 
 def _owner(which: Plan, account: Address) -> str:

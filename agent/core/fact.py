@@ -22,7 +22,7 @@ from agent.core.plan import Plan
 from agent.core.quote import Quote, Rival
 from agent.core.verdict import Refusal
 
-VERSION = 3
+VERSION = 4
 """Version of the facts' JSON form; a journal with another one is refused, never guessed."""
 
 Outcome = Literal["done", "nothing", "aborted", "waiting", "needs_human"]

@@ -28,6 +28,7 @@ from agent.core import fact as f
 from agent.core.budget import run_value
 from agent.core.plan import Sell
 from agent.core.state import RunState
+from agent.core.wish import Wish
 from agent.engine.io import Io
 from agent.engine.survey import read
 from agent.errors import NoRoute
@@ -147,3 +148,20 @@ def test_money_in_flight_is_part_of_what_is_planned_on() -> None:
     # Counting the money in flight the wallet has too many dollars, without it too few.
     assert isinstance(found, NoPlan)
     assert ["USDC stays"] == [why[:10] for why in found.why if "USDC" in why and "above" in why]
+
+
+def test_what_is_left_is_planned_for_what_the_run_was_begun_for() -> None:
+    world, io = worlds()
+    raised, money = Wish("raise", "USDC", Decimal(3000)), Wish("invest", "ETH", Decimal(2))
+    with started(world, replace(ONE_SWAP, wish=money), **fields(io)) as held:
+        begun = held.state.runs["r1"]
+        found = replanner(io)(replace(begun, plan=ONE_SWAP))
+        other = replace(begun.started, plan=replace(ONE_SWAP, wish=raised))
+        again = replanner(io)(replace(begun, started=other))
+        held.advance(600)
+        late = replanner(io)(held.state.runs["r1"])
+    assert not isinstance(found, NoPlan)
+    assert not isinstance(again, NoPlan)
+    assert (money, raised) == (found.wish, again.wish)
+    assert isinstance(late, NoPlan)
+    assert late.why[0].startswith("part of what was to be invested may be sold by now")

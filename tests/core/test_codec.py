@@ -17,7 +17,7 @@ from agent.core.intent import SignedTx
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Plan
 
-LINE = '{"fact":{"at":7,"type":"TookOver","worker":"w"},"v":3}'
+LINE = '{"fact":{"at":7,"type":"TookOver","worker":"w"},"v":4}'
 
 
 def example(kind: type) -> Any:
@@ -68,7 +68,7 @@ def test_line_is_what_journals_already_hold() -> None:
         '{"fact":{"at":1,"bought":{"raw":5,"token":{"address":"0x' + "a0" * 20 + '","chain":1,'
         '"decimals":6,"symbol":"USDC","type":"Token"},"type":"Amount"},"id":"f","intent":"i",'
         '"sold":{"raw":"9007199254740992","token":{"address":"0x' + "a0" * 20 + '","chain":1,'
-        '"decimals":6,"symbol":"USDC","type":"Token"},"type":"Amount"},"type":"Filled"},"v":3}'
+        '"decimals":6,"symbol":"USDC","type":"Token"},"type":"Amount"},"type":"Filled"},"v":4}'
     ) == to_json(Filled("i", "f", Amount(big, 2**53), Amount(big, 5), 1))
 
 
@@ -116,16 +116,16 @@ def test_any_cut_or_doubled_byte_refuses_or_means_the_same(fact: Any, data: st.D
         (LINE.replace('"w"', "[" * 33 + "]" * 33), "nested deeper than 32"),
         (LINE.replace('"w"', "[" * 30 + "]" * 30), "is no str"),
         ("[]", "not a journal line"),
-        ('{"v":3}', "not a journal line"),
-        ('{"v":3,"fact":{},"more":1}', "not a journal line"),
-        ('{"v":1,"fact":{}}', "version 1, this program reads 3"),
-        ('{"v":"3","fact":{}}', "version '3', this program reads 3"),
-        ('{"v":3,"fact":[]}', "no fact that this program knows"),
-        ('{"v":3,"fact":{}}', "no fact that this program knows"),
-        ('{"v":3,"fact":{"type":"Plan"}}', "no fact that this program knows"),
-        ('{"v":3,"fact":{"type":["TookOver"]}}', "no fact that this program knows"),
-        (LINE.replace('"v":3', '"v":true'), "version True, this program reads 3"),
-        (LINE.replace('"v":3', '"v":3.0'), "the one spelling"),
+        ('{"v":4}', "not a journal line"),
+        ('{"v":4,"fact":{},"more":1}', "not a journal line"),
+        ('{"v":1,"fact":{}}', "version 1, this program reads 4"),
+        ('{"v":"3","fact":{}}', "version '3', this program reads 4"),
+        ('{"v":4,"fact":[]}', "no fact that this program knows"),
+        ('{"v":4,"fact":{}}', "no fact that this program knows"),
+        ('{"v":4,"fact":{"type":"Plan"}}', "no fact that this program knows"),
+        ('{"v":4,"fact":{"type":["TookOver"]}}', "no fact that this program knows"),
+        (LINE.replace('"v":4', '"v":true'), "version True, this program reads 4"),
+        (LINE.replace('"v":4', '"v":4.0'), "the one spelling"),
         (LINE.replace(":7", ": 7"), "the one spelling"),
         (LINE + " ", "the one spelling"),
         (LINE.replace('"at":7', '"at":6,"at":7'), "the one spelling"),

@@ -180,13 +180,13 @@ def test_line_of_an_unknown_fact_is_refused_even_with_right_hashes(
     filled: SqliteJournal, folder: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "agent.stores.sqlite.to_json", lambda _: '{"fact":{"type":"Guessed"},"v":3}'
+        "agent.stores.sqlite.to_json", lambda _: '{"fact":{"type":"Guessed"},"v":4}'
     )
     filled.append(ACCOUNT, LENGTH, step(LENGTH))
     assert "position 4: $.fact: no fact that this program knows" in refused(folder).message
     monkeypatch.setattr("agent.stores.sqlite.to_json", lambda _: '{"fact":{},"v":1}')
     filled.append(OTHER, 0, step(0))
-    with pytest.raises(JournalCorrupt, match=r"position 0: .*version 1, this program reads 3"):
+    with pytest.raises(JournalCorrupt, match=r"position 0: .*version 1, this program reads 4"):
         filled.load(OTHER)
 
 
