@@ -44,7 +44,8 @@ def at_every_claim(found: Traveller) -> Ended:
 def filled_falsely(found: Traveller, symbol: str) -> Ended:
     """A stranger pays half as much, or another token, under the number of each deposit.
 
-    Pools take it for the delivery of another deposit: ours is delivered all the same.
+    Pools take it for the delivery of another deposit, so ours is delivered all the same, and what
+    the stranger gave is the wallet's.
     """
     found.wait_and_die(found.begin())
     for passage, leg in zip(found.passages.values(), found.state.legs.values(), strict=True):
@@ -101,7 +102,7 @@ VARIANTS = (
     ),
     Variant(name="short", passages=RELAYED, live=lambda found: filled_falsely(found, "USDC")),
     Variant(
-        name="another token", passages=RELAYED, live=lambda found: filled_falsely(found, "WETH")
+        name="another token", passages=RELAYED, live=lambda found: filled_falsely(found, "DAI")
     ),
     *(
         Variant(

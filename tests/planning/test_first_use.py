@@ -235,6 +235,7 @@ def test_a_first_use_whose_gas_is_not_there_is_no_plan_and_a_refusal():
     assert "first use of router moves 45.00 first, which cannot be paid for: leg" in found.why[0]
 
 
+@pytest.mark.no_cover
 @settings(max_examples=60, deadline=None)
 @given(
     st.one_of(problems(), problems_of_chains),
