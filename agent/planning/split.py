@@ -79,9 +79,8 @@ class Splitter:
             network = network.within(inf if found is None else most - found.net, rough.prices)
             whole = network.best(rough.prices)
             if whole is not None:
-                paid = network.bound(network.links(pay_gas=True), whole.bound.prices)
                 found = _searched(network, whole, found)
-                most = max(min(most, paid.value), found.net)
+                most = max(min(most, network.net_bound(whole)), found.net)
         if found is None:
             self._note_unread((arc, inf) for arc in network.arcs)
             return None

@@ -54,6 +54,7 @@ class Found:
     net: float
     bound: Bound
     links: tuple[Link, ...]
+    apart: frozenset[Address]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,7 @@ class Network:
             links = self.links(pay_gas=False, apart=apart)
             bound = self.bound(links, prices)
             at = bound.prices
-            # What may go anywhere is worth at least what may go to one token only.
-            joined = {hub for hub in apart if at.get((hub, True), 0.0) > at.get((hub, False), 0.0)}
+            joined = _inverted(at, apart)
             parting = set(_overdrawn(bound, self.order)) - parted
             if not joined and not parting:
                 break
@@ -133,7 +133,14 @@ class Network:
         drawn = draw(bound.taken, worth, (self.order.sell, self.order.buy), self.order.amount)
         if drawn is None:
             return None
-        return Found(drawn, self.order.gas.net(drawn), bound, links)
+        return Found(drawn, self.order.gas.net(drawn), bound, links, apart)
+
+    def net_bound(self, found: Found) -> float:
+        """The least bound after gas from the prices of *found*."""
+        links = self.links(pay_gas=True, apart=found.apart)
+        paid = self.bound(links, found.bound.prices)
+        before_gas = found.bound.value
+        return before_gas if _inverted(paid.prices, found.apart) else min(paid.value, before_gas)
 
     def weak(self, found: Found) -> list[tuple[float, frozenset[Arc]]]:
         """Arcs that bring less than the gas of the paths that they make necessary, weakest first.
@@ -159,6 +166,11 @@ class Network:
             if lost < 0 and kept:
                 weak.append((lost, dropped))
         return sorted(weak, key=lambda pair: pair[0])
+
+
+def _inverted(prices: Mapping[Node, float], apart: frozenset[Address]) -> set[Address]:
+    """Hubs at prices that prove nothing: what may go anywhere is worth no less than the rest."""
+    return {hub for hub in apart if prices.get((hub, True), 0.0) > prices.get((hub, False), 0.0)}
 
 
 def _overdrawn(bound: Bound, order: Order) -> Iterator[Address]:

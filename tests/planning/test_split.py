@@ -14,14 +14,14 @@ import pytest
 from amm_pools import v2_pool, v3_pool
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from split_markets import BUY, HUBS, SELL, Market, exact_bound, market, paths, real_output
+from split_markets import BUY, HUBS, SELL, Market, exact_bound, gas_of, market, paths, real_output
 
 from agent.core.amm.path import Hop, Pool, quote_path
 from agent.core.amm.split import Split, quote_split
 from agent.core.amm.v3 import V3Pool
 from agent.core.money import Address
 from agent.planning.split import Choice, GasCost, Order, Splitter
-from agent.venues._paths import RATE_UNIT, TICK_GAS, V2_HOP_GAS, V3_HOP_GAS, Search
+from agent.venues._paths import RATE_UNIT, Search
 from agent.venues._split import Filler, split_gas
 
 FREE = GasCost(v2_hop=0.0, v3_hop=0.0, tick=0.0)
@@ -31,11 +31,6 @@ seeds = st.integers(0, 10**9)
 
 def order(amount: int, gas: GasCost = FREE) -> Order:
     return Order(sell=SELL, buy=BUY, amount=amount, gas=gas)
-
-
-def gas_of(rate: float) -> GasCost:
-    unit = rate / RATE_UNIT
-    return GasCost(v2_hop=V2_HOP_GAS * unit, v3_hop=V3_HOP_GAS * unit, tick=TICK_GAS * unit)
 
 
 def at(pool: Pool, number: int, one: Address, other: Address) -> Pool:
@@ -241,9 +236,12 @@ def test_path_through_a_shared_pool_is_quoted_as_earlier_ones_left_it() -> None:
     assert 0 <= choice.bound - split.amount_out <= 1e-11 * choice.bound
 
 
-def test_pair_is_met_once_where_a_v3_pool_can_be_met_twice() -> None:
-    first = [at(v2_pool(10**21, 10**21), 100, SELL, X), at(wide(), 101, SELL, X)]
-    last = [at(v2_pool(10**21, 10**21), 102, X, BUY), at(wide(), 103, X, BUY)]
+@pytest.mark.parametrize(
+    ("depth", "after"), [(5 * 10**20, 2 * 10**21), (2 * 10**21, 5 * 10**20), (10**22, 10**22)]
+)
+def test_pair_is_met_once_where_a_v3_pool_can_be_met_twice(depth: int, after: int) -> None:
+    first = [at(v2_pool(10**21, 10**21), 100, SELL, X), at(wide(depth), 101, SELL, X)]
+    last = [at(v2_pool(3 * 10**20, 3 * 10**20), 102, X, BUY), at(wide(after), 103, X, BUY)]
     choice = chosen(keyed(*first, *last), 10**20)
     assert 3 == len(choice.paths)
     assert not meets_a_pair_twice(choice)
