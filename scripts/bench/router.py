@@ -82,13 +82,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--quotes", type=int, default=5000, help="single paths to quote")
-    parser.add_argument("--sets", type=int, default=500, help="sets of pools to split a swap over")
+    parser.add_argument("--sets", type=int, default=500, help="sets of pools that take a swap")
     parser.add_argument("--seed", type=int, default=1, help="which quotes, and the first set")
     chosen = parser.parse_args()
     quotes = quoted(chosen.quotes, chosen.seed)
-    rows, skipped = [], 0
-    for seed in range(chosen.seed, chosen.seed + chosen.sets):
-        row = split_row(seed)
+    rows: list[Row] = []
+    skipped = 0
+    while len(rows) < chosen.sets:
+        row = split_row(chosen.seed + len(rows) + skipped)
         rows += [row] if row else []
         skipped += row is None
     result = document(quotes, rows, skipped=skipped, seed=chosen.seed)
