@@ -215,7 +215,10 @@ def _promising(
 
 
 def _along(network: Network, arcs: Set[Arc], near: Mapping[Node, float]) -> Found | None:
-    """The best flow along *arcs* only, found from prices that are *near*."""
+    """The best flow along *arcs* only, found from prices that are *near*; each set once."""
     order = network.order
     kept = joined([arc for arc in network.arcs if arc in arcs], order.sell, order.buy)
-    return Network(kept, order).best(near) if kept else None
+    key = frozenset(kept)
+    if key not in network.known:
+        network.known[key] = Network(kept, order).best(near) if kept else None
+    return network.known[key]

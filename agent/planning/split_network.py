@@ -7,8 +7,9 @@ gives more to other hubs than came to it from what is sold, it is two nodes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.core.amm.path import Hop
 from agent.core.amm.v3 import V3Pool
@@ -59,10 +60,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The arcs that lie on a way of three hops from one end of an order to the other."""
+    """The arcs that lie on a way of three hops from one end of an order to the other.
+
+    `known` are the best flows along some of them that were found before.
+    """
 
     arcs: Sequence[Arc]
     order: Order
+    known: dict[frozenset[Arc], Found | None] = field(default_factory=dict)
 
     def first_prices(self, path: Sequence[Arc]) -> dict[Node, float]:
         """Prices to begin with: what the first unit brings, or one more where *path* takes all."""
@@ -154,16 +159,21 @@ class Network:
             for each in found.links
             if each.arc in taken
         }
-        hubs = {arc.hop.token_in for arc in gains}
+        hubs = Counter(arc.hop.token_in for arc in gains)
+        targets = Counter(arc.hop.token_out for arc in gains)
         weak = []
         for arc in gains:
-            kept = joined([each for each in gains if each is not arc], order.sell, order.buy)
-            dropped = frozenset(gains).difference(kept)
-            paths = len(dropped) - len(hubs) + len({each.hop.token_in for each in kept})
+            dropped, paths = frozenset((arc,)), 1
+            if hubs[arc.hop.token_in] == 1 or targets[arc.hop.token_out] == 1:
+                kept = joined(gains.keys() - dropped, order.sell, order.buy)
+                if not kept:
+                    continue
+                dropped = frozenset(gains).difference(kept)
+                paths = len(dropped) - len(hubs) + len({each.hop.token_in for each in kept})
             length = 1 + (arc.hop.token_in != order.sell) + (arc.hop.token_out != order.buy)
             lost = sum(gains[each] for each in gains if each in dropped)
             lost -= order.gas.of(arc.hop) * length * paths
-            if lost < 0 and kept:
+            if lost < 0:
                 weak.append((lost, dropped))
         return sorted(weak, key=lambda pair: pair[0])
 

@@ -172,6 +172,27 @@ def test_choice_of_pools_is_as_good_as_that_of_all_choices(seed: int) -> None:
         assert choice.net >= best * (1 - 1e-9)
 
 
+@settings(max_examples=40, deadline=None)
+@given(seeds, st.integers(1, 2000))
+def test_a_few_base_units_are_filled_as_a_single_path_would(seed: int, amount: int) -> None:
+    drawn = market(seed)
+    search = Search(drawn.pools, HUBS)
+    found, route = Filler(search).best(SELL, BUY, amount), search.best(SELL, BUY, amount)
+    if route is None:
+        assert found is None or found.split.amount_out > 0
+    else:
+        assert found is not None
+        assert found.split.amount_out >= route.amount_out
+        assert amount == found.split.amount_in
+
+
+def test_nothing_is_filled_with_nothing() -> None:
+    search = Search(market(1).pools, HUBS)
+    filler = Filler(search)
+    assert (None, None) == (filler.best(SELL, BUY, 0), filler.best(SELL, SELL, 10**18))
+    assert filler.unknown is search.unknown
+
+
 def test_swap_in_one_pool_is_one_path_and_its_bound_is_what_it_brings() -> None:
     pool = at(v2_pool(10**24, 2 * 10**24), 100, SELL, BUY)
     choice = chosen(keyed(pool), 10**21)
