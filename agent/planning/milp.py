@@ -235,7 +235,7 @@ def _program(
 def _ask(search: _Search, program: Program, nodes: int) -> Answer | None:
     budget = search.budget
     for name, value in (
-        ("mip_max_nodes", nodes), ("mip_rel_gap", budget.gap / 2), ("time_limit", budget.seconds),
+        ("mip_max_nodes", nodes), ("mip_rel_gap", 0.9 * budget.gap), ("time_limit", budget.seconds),
         ("mip_heuristic_run_rens", False), ("mip_heuristic_run_rins", False),
         ("mip_heuristic_run_root_reduced_cost", False), ("mip_allow_restart", False),
         ("mip_allow_cut_separation_at_nodes", False),
