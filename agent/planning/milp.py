@@ -174,7 +174,9 @@ def _relax(search: _Search, stage: _Stage) -> Relaxed | None:
         return None
     floor = min(relaxed.bound - _MARGIN * abs(relaxed.bound), stage.limit)
     if floor > search.floor:
-        search.floor, search.prices = floor, relaxed.dual
+        search.floor, search.prices = floor, relaxed.dual.copy()
+        # From the legs on rows count arcs, not money: their prices are money.
+        search.prices[stage.shared.missed_row - 1 :] /= search.table.scale
         search.bound = max(search.bound, floor)
     return relaxed
 
@@ -233,9 +235,10 @@ def _program(
 def _ask(search: _Search, program: Program, nodes: int) -> Answer | None:
     budget = search.budget
     for name, value in (
-        ("mip_max_nodes", nodes), ("mip_rel_gap", budget.gap / 2), ("time_limit", budget.seconds),
+        ("mip_max_nodes", nodes), ("mip_rel_gap", 0.9 * budget.gap), ("time_limit", budget.seconds),
         ("mip_heuristic_run_rens", False), ("mip_heuristic_run_rins", False),
-        ("mip_heuristic_run_root_reduced_cost", False),
+        ("mip_heuristic_run_root_reduced_cost", False), ("mip_allow_restart", False),
+        ("mip_allow_cut_separation_at_nodes", False),
     ):  # fmt: skip
         program.option(name, value)
     if search.best.sold.any():

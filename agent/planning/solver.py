@@ -10,8 +10,7 @@ _SEED = 1
 
 def solver() -> Any:
     """A new solver that is silent, has one thread and draws the same numbers every time."""
-    # The class around this one writes the solver's name and licence to stdout when it is made.
-    from highspy import _Highs  # type: ignore[attr-defined]
+    from highspy._core import _Highs  # the wrapper around it prints before it can be told not to
 
     made = _Highs()
     for name, value in (("output_flag", False), ("threads", 1), ("random_seed", _SEED)):
