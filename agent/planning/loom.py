@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from math import inf
+from math import inf, isfinite
 from typing import Protocol
 
 from agent.core.fees import money as fee_value
 from agent.core.money import ChainId, raw_up
 from agent.planning.board import Board
+from agent.planning.certify import certify
 from agent.planning.fuel import Starved, refuelled
 from agent.planning.goals import Aim
 from agent.planning.network import Flow, Network
@@ -123,9 +124,12 @@ def answered(solver: Solver, network: Network) -> Flow | str:
         flow = solver(network)
     except Exception as error:  # noqa: BLE001 a plan without it is told apart, and says this
         return f"failed with {type(error).__name__}: {error}"
-    numbers = (*flow.sold, flow.bound, flow.missed)
-    if not (len(flow.sold) == len(network.arcs) and all(0.0 <= n < inf for n in numbers)):
-        return "gave an answer that makes no sense"
+    if not (isfinite(flow.missed) and flow.missed >= 0 and flow.bound < inf):
+        said = f"it misses {flow.missed:.2f}, and nothing costs less than {flow.bound:.2f}"
+        return f"gave a wrong answer: {said}"
+    faults = certify(network, flow).faults
+    if faults:
+        return f"gave a wrong answer: {faults[0]}"
     return flow
 
 

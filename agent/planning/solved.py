@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from decimal import ROUND_FLOOR, Decimal
 from functools import cached_property
+from math import isfinite
 
 from agent.planning.board import Board
 from agent.planning.goals import Aim, goals
@@ -117,7 +118,7 @@ class Solved:
 
     def _proven(self, seen: Outlook, proof: Proof) -> Decimal | None:
         most = Decimal(proof.flow.missed) * (1 + _EXACT) + _MICRO
-        if missed(self.aims, seen, proof.tolerated) > most:
+        if missed(self.aims, seen, proof.tolerated) > most or not isfinite(proof.flow.bound):
             return None
         bound = Decimal(proof.flow.bound).quantize(_MICRO, rounding=ROUND_FLOOR)
         return bound if bound <= seen.cost else None
