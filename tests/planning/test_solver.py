@@ -1,0 +1,37 @@
+"""The solver's settings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import highspy
+import pytest
+
+from agent.planning.solver import run, solver
+
+
+def test_a_solver_is_silent_has_one_thread_and_a_fixed_seed() -> None:
+    made = solver()
+    names = ("output_flag", "threads", "random_seed")
+    assert [False, 1, 1] == [made.getOptionValue(name)[1] for name in names]
+
+
+def test_a_solver_writes_nothing_to_where_others_read() -> None:
+    script = (
+        "from agent.planning.milp import solve; from agent.planning.network import *;"
+        "arc = Arc(tail=0, head=1, ladder=((0.0, 0.0), (90.0, 89.0)), fixed=0.1);"
+        "half = Range(nodes=frozenset({1}), low=0.4, high=0.6);"
+        "solve(Network(start=(100.0, 0.0), free=(100.0, 0.0), arcs=(arc,), ranges=(half,)))"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert (b"", b"") == (told.stdout, told.stderr)
+
+
+def test_a_question_that_the_solver_refuses_has_no_answer() -> None:
+    class Refusing:
+        def run(self) -> highspy.HighsStatus:
+            return highspy.HighsStatus.kError
+
+    with pytest.raises(RuntimeError, match="refused its question"):
+        run(Refusing())
