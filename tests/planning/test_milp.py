@@ -235,3 +235,13 @@ def test_ranges_of_nobody_and_of_everybody_are_no_trouble() -> None:
     assert solve(asked).cost == pytest.approx(
         solve(replace(asked, ranges=(*asked.ranges, everybody, nobody))).cost
     )
+
+
+@settings(max_examples=40)
+@given(networks())
+def test_a_search_among_few_arcs_proves_less_but_nothing_false(of: Network) -> None:
+    found, exact = solve(of, budget=Budget(most_arcs=0)), solve(of, budget=EXACT)
+    dust = 1e-6 * sum(of.start)
+    if exact.missed == 0 == found.missed:
+        assert found.bound <= exact.cost + dust
+        assert exact.bound <= found.cost + dust
