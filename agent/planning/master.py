@@ -74,15 +74,15 @@ def proven(shared: Coupling, found: Sizes, dual: Floats) -> tuple[float, Floats,
 
 
 class Master:
-    """The relaxation over the arcs that may be used."""
+    """The relaxation over all arcs."""
 
-    def __init__(self, shared: Coupling, found: Sizes, alive: Bools, fixed: Floats) -> None:
-        self._shared, self._sizes, self._alive = shared, found, alive
+    def __init__(self, shared: Coupling, found: Sizes, fixed: Floats) -> None:
+        self._shared, self._sizes = shared, found
         self._solver = solver()
         self._solver.setOptionValue("presolve", "off")
         self._fixed = fixed
         self._rows = len(shared.lower)
-        self._twice = np.full(len(alive), -1, dtype=np.int64)
+        self._twice = np.full(len(fixed), -1, dtype=np.int64)
         self._arc = np.zeros(0, dtype=np.int64)
         self._begin()
 
@@ -99,7 +99,7 @@ class Master:
         self._add_columns(np.full(len(cuts), _UNMET_PRICE), np.zeros(len(cuts)), unmet)
         self._first = shared.own_count + len(cuts)
         inside = self._sizes.fresh & (self._sizes.beyond.sum(axis=0) == 0)
-        arcs = np.flatnonzero(self._alive & inside.any(axis=1))
+        arcs = np.flatnonzero(inside.any(axis=1))
         last = inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
         self.add(arcs, last[arcs])
 
@@ -180,7 +180,7 @@ class Master:
 
     def _used(self, values: Floats) -> Floats:
         mix = values[self._first :]
-        used = np.bincount(self._arc, weights=mix, minlength=len(self._alive))
+        used = np.bincount(self._arc, weights=mix, minlength=len(self._fixed))
         return np.asarray(used, dtype=np.float64)
 
     def _price_in(self, dual: Floats) -> bool:
@@ -190,19 +190,17 @@ class Master:
         worth = costs[np.arange(len(best)), best]
         own = np.flatnonzero(self._twice >= 0)
         worth[own] -= dual[self._twice[own]]
-        arcs = np.flatnonzero(self._alive & (worth < -_NOTHING))
+        arcs = np.flatnonzero(worth < -_NOTHING)
         if len(arcs):
             self.add(arcs, best[arcs])
         return bool(len(arcs))
 
     def _relaxed(self, values: Floats, dual: Floats, slopes: int) -> Relaxed:
         shared = self._shared
-        # Arcs that are not alive are in no flow that is better than what is known.
         bound, prices, costs = proven(shared, self._sizes, dual[: len(shared.lower)])
         price = costs.min(axis=1)
-        lost = np.minimum(price, 0.0)[~self._alive].sum()
         return Relaxed(
-            bound=bound - float(lost),
+            bound=bound,
             missed=float(values[1 : shared.own_count].sum()),
             used=self._used(values),
             sparse=self._sparse(self._used(values), slopes),

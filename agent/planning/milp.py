@@ -175,9 +175,8 @@ def _reach(search: _Search) -> bool:
 
 def _relax(search: _Search, stage: _Stage) -> Relaxed | None:
     """The relaxation's answer, if it says that ranges can be reached."""
-    alive = np.ones(len(search.table.tail), dtype=np.bool_)
     search.rounds += 1
-    master = Master(stage.shared, stage.sizes, alive, search.table.fixed)
+    master = Master(stage.shared, stage.sizes, search.table.fixed)
     relaxed = master.solve(rounds=search.budget.columns, slopes=search.budget.slopes)
     if relaxed is None or relaxed.missed > search.dust:
         return None
