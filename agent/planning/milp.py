@@ -30,6 +30,12 @@ _MARGIN = 1e-9
 _DENT = 1e-9
 """Less than this (scaled money) is not sold, and is no difference between two ladders."""
 
+_FEW = 100
+"""So many arcs are searched in a tenth of a second."""
+
+_FINE, _COARSE = 1e-4, 1e-3
+"""The gaps at which the search of few and of more arcs ends, if nothing else is wished."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
@@ -43,7 +49,7 @@ class Budget:
     an outer brake of each search: a flow that hit it says so.
     """
 
-    gap: float = 1e-4
+    gap: float = _FINE
     nodes: int = 2000
     first_nodes: int = 100
     first_arcs: int = 60
@@ -110,7 +116,7 @@ def solve(network: Network, *, budget: Budget | None = None, start: Flow | None 
     search = _Search(
         table=arrays,
         hull=hull(arrays),
-        budget=budget or Budget(),
+        budget=budget or Budget(gap=_FINE if len(network.arcs) <= _FEW else _COARSE),
         best=outcome(arrays, np.zeros(len(arrays.tail))),
     )
     if start is not None:
