@@ -22,6 +22,12 @@ _DUAL, _PRIMAL = 1, 4
 _NOTHING = 1e-7
 """A price nearer to zero than this (scaled money) is none: the solver's own tolerance."""
 
+LITTLE = 1e-9
+"""An arc that is used in a smaller part than this is not used."""
+
+_LEAST_PART = 0.01
+"""The smallest part that an arc's fixed cost is spread over."""
+
 MISSED_PRICE = 10.0
 """What a unit costs that ranges are missed by: more than any ladder loses of a unit."""
 
@@ -33,13 +39,15 @@ _UNMET_PRICE = 1e4
 class Relaxed:
     """The relaxation's answer: `bound` is proven, `price` is what each arc's use adds to it.
 
-    `used` is in how large a part each arc is used, `missed` what ranges are missed by; `costs`
+    `used` is in how large a part each arc is used, `sparse` are the arcs of an answer that uses few
+    of them; `missed` what ranges are missed by; `costs`
     are the prices of all sizes, and `dual` those of the shared rows.
     """
 
     bound: float
     missed: float
     used: Floats
+    sparse: Bools
     price: Floats
     costs: Floats
     dual: Floats
@@ -66,14 +74,15 @@ def proven(shared: Coupling, found: Sizes, dual: Floats) -> tuple[float, Floats,
 
 
 class Master:
-    """The relaxation over the arcs that may be used."""
+    """The relaxation over all arcs."""
 
-    def __init__(self, shared: Coupling, found: Sizes, alive: Bools) -> None:
-        self._shared, self._sizes, self._alive = shared, found, alive
+    def __init__(self, shared: Coupling, found: Sizes, fixed: Floats) -> None:
+        self._shared, self._sizes = shared, found
         self._solver = solver()
         self._solver.setOptionValue("presolve", "off")
+        self._fixed = fixed
         self._rows = len(shared.lower)
-        self._twice = np.full(len(alive), -1, dtype=np.int64)
+        self._twice = np.full(len(fixed), -1, dtype=np.int64)
         self._arc = np.zeros(0, dtype=np.int64)
         self._begin()
 
@@ -90,7 +99,7 @@ class Master:
         self._add_columns(np.full(len(cuts), _UNMET_PRICE), np.zeros(len(cuts)), unmet)
         self._first = shared.own_count + len(cuts)
         inside = self._sizes.fresh & (self._sizes.beyond.sum(axis=0) == 0)
-        arcs = np.flatnonzero(self._alive & inside.any(axis=1))
+        arcs = np.flatnonzero(inside.any(axis=1))
         last = inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
         self.add(arcs, last[arcs])
 
@@ -114,7 +123,7 @@ class Master:
         self._add_columns(shared.price[arcs], np.zeros(len(arcs)), joined(blocks))
         self._arc = np.concatenate([self._arc, arcs])
 
-    def solve(self, *, rounds: int) -> Relaxed | None:
+    def solve(self, *, rounds: int, slopes: int) -> Relaxed | None:
         """Price columns in until none is worth more than nothing, or for so many rounds."""
         strategy = _PRIMAL
         for asked in range(1, rounds + 1):
@@ -133,7 +142,24 @@ class Master:
                 strategy = _PRIMAL
             else:
                 break
-        return self._relaxed(values, dual)
+        return self._relaxed(values, dual, slopes)
+
+    def _sparse(self, used: Floats, rounds: int) -> Bools:
+        """Which arcs are used when those that are used in part cost as much as if wholly.
+
+        Slope scaling: each round's parts are the next round's prices, so that few arcs are used
+        much instead of many a little.
+        """
+        weight = np.ones(len(used))
+        which = np.arange(self._first, self._first + len(self._arc), dtype=np.int32)
+        self._solver.setOptionValue("simplex_strategy", _PRIMAL)
+        for _ in range(rounds):
+            weight = np.where(used > LITTLE, 1.0 / np.clip(used, _LEAST_PART, 1.0), weight)
+            cost = self._shared.price + (weight - 1.0) * self._fixed
+            self._solver.changeColsCost(len(which), which, cost[self._arc])
+            run(self._solver)
+            used = self._used(np.array(self._solver.getSolution().col_value))
+        return np.asarray(used > LITTLE)
 
     def _once(self, values: Floats) -> bool:
         """See to it that no arc is used more than once; whether one was."""
@@ -154,7 +180,7 @@ class Master:
 
     def _used(self, values: Floats) -> Floats:
         mix = values[self._first :]
-        used = np.bincount(self._arc, weights=mix, minlength=len(self._alive))
+        used = np.bincount(self._arc, weights=mix, minlength=len(self._fixed))
         return np.asarray(used, dtype=np.float64)
 
     def _price_in(self, dual: Floats) -> bool:
@@ -164,21 +190,20 @@ class Master:
         worth = costs[np.arange(len(best)), best]
         own = np.flatnonzero(self._twice >= 0)
         worth[own] -= dual[self._twice[own]]
-        arcs = np.flatnonzero(self._alive & (worth < -_NOTHING))
+        arcs = np.flatnonzero(worth < -_NOTHING)
         if len(arcs):
             self.add(arcs, best[arcs])
         return bool(len(arcs))
 
-    def _relaxed(self, values: Floats, dual: Floats) -> Relaxed:
+    def _relaxed(self, values: Floats, dual: Floats, slopes: int) -> Relaxed:
         shared = self._shared
-        # Arcs that are not alive are in no flow that is better than what is known.
         bound, prices, costs = proven(shared, self._sizes, dual[: len(shared.lower)])
         price = costs.min(axis=1)
-        lost = np.minimum(price, 0.0)[~self._alive].sum()
         return Relaxed(
-            bound=bound - float(lost),
+            bound=bound,
             missed=float(values[1 : shared.own_count].sum()),
             used=self._used(values),
+            sparse=self._sparse(self._used(values), slopes),
             price=price,
             costs=costs,
             dual=prices,

@@ -15,7 +15,7 @@ import numpy as np
 from agent.planning.coupling import Coupling, coupling
 from agent.planning.flowcost import DUST, Outcome, circle, outcome
 from agent.planning.majorant import Hull, concave_run, hull
-from agent.planning.master import Master, Relaxed
+from agent.planning.master import LITTLE, Master, Relaxed
 from agent.planning.network import Flow, Network
 from agent.planning.program import Answer, Program
 from agent.planning.sizes import Sizes, sizes
@@ -30,21 +30,31 @@ _MARGIN = 1e-9
 _DENT = 1e-9
 """Less than this (scaled money) is not sold, and is no difference between two ladders."""
 
+_FEW = 100
+"""So many arcs are searched in a tenth of a second."""
+
+_FINE, _COARSE = 1e-4, 1e-3
+"""The gaps at which the search of few and of more arcs ends, if nothing else is wished."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """How much work a plan may take, counted so that the same input gives the same flow.
 
     `gap` ends the search when the cost is proven to within it; `nodes` are those of the last
-    search, `first_nodes` those of the one among `first_arcs` promising arcs before it; `columns`
-    are rounds of pricing in the relaxation, `circles` how often a search is repeated because it
-    led round. `seconds` is an outer brake of each search: a flow that hit it says so.
+    search, `first_nodes` those of the one among `first_arcs` promising arcs before it. Of more
+    than `most_arcs` those are searched first that `slopes` rounds of slope scaling use, and last
+    those that are still open, if they are no more than that. `columns` are rounds of pricing in
+    the relaxation, `circles` how often a search is repeated because it led round. `seconds` is
+    an outer brake of each search: a flow that hit it says so.
     """
 
-    gap: float = 1e-4
+    gap: float = _FINE
     nodes: int = 2000
     first_nodes: int = 100
     first_arcs: int = 60
+    most_arcs: int = 800
+    slopes: int = 10
     columns: int = 200
     circles: int = 20
     seconds: float = 60.0
@@ -106,7 +116,7 @@ def solve(network: Network, *, budget: Budget | None = None, start: Flow | None 
     search = _Search(
         table=arrays,
         hull=hull(arrays),
-        budget=budget or Budget(),
+        budget=budget or Budget(gap=_FINE if len(network.arcs) <= _FEW else _COARSE),
         best=outcome(arrays, np.zeros(len(arrays.tail))),
     )
     if start is not None:
@@ -149,17 +159,21 @@ def _reach(search: _Search) -> bool:
         relaxed = _relax(search, stage)
         if relaxed is None:
             continue
-        _search(search, stage, _promising(search, stage, relaxed), search.budget.first_nodes)
+        nodes = search.budget.first_nodes
+        if len(relaxed.used) > search.budget.most_arcs:
+            _search(search, stage, _sizes_of(stage, relaxed.sparse), nodes)
+        if not search.reaches or len(relaxed.used) <= search.budget.most_arcs:
+            _search(search, stage, _promising(search, stage, relaxed), nodes)
         if search.reaches and not search.closed:
             tighter = _stage(search, min(search.best.cost, stage.limit))
-            again = _relax(search, tighter)
-            if again is not None:
-                stage, relaxed = tighter, again
+            stage, relaxed = tighter, _relax(search, tighter) or relaxed
         if search.closed:
             return True
-        answer = _search(search, stage, _open(search, stage, relaxed), search.budget.nodes)
-        if answer is not None:
-            search.bound = max(search.bound, min(answer.bound, stage.limit))
+        offered = _open(search, stage, relaxed)
+        if not search.reaches or offered.any(axis=1).sum() <= search.budget.most_arcs:
+            answer = _search(search, stage, offered, search.budget.nodes)
+            if answer is not None:
+                search.bound = max(search.bound, min(answer.bound, stage.limit))
         if search.reaches and search.best.cost <= stage.limit * (1 + _MARGIN):
             return True
     return search.reaches
@@ -167,9 +181,9 @@ def _reach(search: _Search) -> bool:
 
 def _relax(search: _Search, stage: _Stage) -> Relaxed | None:
     """The relaxation's answer, if it says that ranges can be reached."""
-    alive = np.ones(len(search.table.tail), dtype=np.bool_)
     search.rounds += 1
-    relaxed = Master(stage.shared, stage.sizes, alive).solve(rounds=search.budget.columns)
+    master = Master(stage.shared, stage.sizes, search.table.fixed)
+    relaxed = master.solve(rounds=search.budget.columns, slopes=search.budget.slopes)
     if relaxed is None or relaxed.missed > search.dust:
         return None
     floor = min(relaxed.bound - _MARGIN * abs(relaxed.bound), stage.limit)
@@ -183,12 +197,16 @@ def _relax(search: _Search, stage: _Stage) -> Relaxed | None:
 
 def _promising(search: _Search, stage: _Stage, relaxed: Relaxed) -> Bools:
     """Sizes of the arcs that the relaxation uses, and of those that it would use next."""
-    used = (relaxed.used > 1e-9) | (search.best.sold > 0)
+    used = (relaxed.used > LITTLE) | (search.best.sold > 0)
     order = np.argsort(np.where(used, -np.inf, relaxed.price), kind="stable")
     count = max(search.budget.first_arcs, 2 * int(used.sum()))
-    offered = np.zeros_like(stage.sizes.fresh)
-    offered[order[:count]] = stage.sizes.fresh[order[:count]]
-    return offered
+    chosen = np.zeros(len(order), dtype=np.bool_)
+    chosen[order[:count]] = True
+    return _sizes_of(stage, chosen)
+
+
+def _sizes_of(stage: _Stage, arcs: Bools) -> Bools:
+    return stage.sizes.fresh & arcs[:, None]
 
 
 def _open(search: _Search, stage: _Stage, relaxed: Relaxed) -> Bools:
@@ -218,7 +236,24 @@ def _search(
         answer = _ask(search, _program(search, stage, stage.sizes, offered, missed), nodes)
         if answer is None or _taken(search, stage, answer, missed):
             break
+        if nodes == search.budget.first_nodes:  # no bound rests on this one: stay near
+            offered = offered & (answer.sold > 0)[:, None]
+            offered |= _sizes_of(stage, _instead(search.table, search.circles[-1]))
     return answer
+
+
+def _instead(arrays: Table, round_: Ints) -> Bools:
+    """What could be used instead of arcs that lead round: all that crosses the same ranges.
+
+    Of the ranges that an arc crosses the one that is crossed by the fewest arcs counts.
+    """
+    found = np.zeros(len(arrays.tail), dtype=np.bool_)
+    crossed = arrays.member[:, arrays.tail] != arrays.member[:, arrays.head]
+    for arc in round_:
+        ranges = np.flatnonzero(crossed[:, arc])
+        if len(ranges):
+            found |= crossed[ranges[crossed[ranges].sum(axis=1).argmin()]]
+    return found
 
 
 def _program(

@@ -19,8 +19,14 @@ def solver() -> Any:
 
 
 def run(made: Any) -> None:
-    """Let a solver run. What it finds nothing out about is no answer: RuntimeError."""
+    """Let a solver run, again from the start where what it knew before led it into a dead end.
+
+    What it finds nothing out about is no answer: RuntimeError.
+    """
     from highspy import HighsStatus
 
+    if made.run() != HighsStatus.kError:
+        return
+    made.clearSolver()
     if made.run() == HighsStatus.kError:
         raise RuntimeError("the solver refused its question; was one with more threads run before?")

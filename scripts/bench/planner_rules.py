@@ -87,8 +87,8 @@ class Market:
 def market(chains: int, assets: int, seed: int) -> Market:
     """A random market and a portfolio that has drifted from its targets.
 
-    60 % of assets are listed on a chain; chain 0 is dear and deep; the law of pools, fees and
-    drifts is that of docs/performance.md.
+    60 % of assets are listed on a chain; chain 0 is dear and deep. Depths are 2e5 to 1e8 dollars,
+    fees 5 to 100 bp, drifts have a standard deviation of 45 %, every fourth asset has bridges.
     """
     draw = np.random.default_rng(seed)
     whole = 10 ** draw.uniform(4, 5.7)

@@ -120,3 +120,13 @@ def test_neither_the_solver_nor_its_arrays_have_a_part_in_it() -> None:
     }
     assert {"agent.planning.network"} == {each for each in names if each and "agent" in each}
     assert not names & {"numpy", "highspy"}
+
+
+def test_the_price_of_a_limit_is_part_of_the_floor() -> None:
+    arcs = [arc(0, 1, 0.999, via="a bridge"), arc(0, 1, 0.9)]
+    for limit in ({"max_in_flight": 50.0}, {"max_turnover": 100.5}):
+        of = network((600, 400), arcs, [(0, 0.505), (0, 1)], **limit)
+        flow = solve(of)
+        found = certify(of, flow)
+        assert ((), 0.0) == (found.faults, flow.missed)
+        assert found.floor == pytest.approx(found.cost, rel=1e-6)

@@ -235,3 +235,27 @@ def test_ranges_of_nobody_and_of_everybody_are_no_trouble() -> None:
     assert solve(asked).cost == pytest.approx(
         solve(replace(asked, ranges=(*asked.ranges, everybody, nobody))).cost
     )
+
+
+@settings(max_examples=40)
+@given(networks())
+def test_a_search_among_few_arcs_proves_less_but_nothing_false(of: Network) -> None:
+    found, exact = solve(of, budget=Budget(most_arcs=0)), solve(of, budget=EXACT)
+    dust = 1e-6 * sum(of.start)
+    if exact.missed == 0 == found.missed:
+        assert found.bound <= exact.cost + dust
+        assert exact.bound <= found.cost + dust
+
+
+def test_what_leaves_a_range_makes_room_for_what_enters_it() -> None:
+    arcs = [arc(0, 1, 0.99, 0.99, fixed=1.0), arc(1, 2, 0.99, 0.99, fixed=1.0)]
+    flow = solve(network((600, 200, 200), arcs, [(0, 0.5), (0.19, 0.21), (0, 1)]))
+    assert (0, True) == (flow.missed, all(sold > 80 for sold in flow.sold))
+    assert flow.bound == pytest.approx(flow.cost, rel=2e-4)
+    assert flow.floor > 0  # it was not only found where ranges may be missed
+
+
+def test_fees_can_make_a_range_small_enough() -> None:
+    least = arc(1, 2, 1.0, fixed=1.0, payer=0, least=10.0)
+    flow = solve(network((501, 300, 199), [least], [(0, 0.5006), (0, 1), (0.2, 1)]))
+    assert (0, pytest.approx(1.0), True) == (flow.missed, flow.cost, flow.floor > 0)

@@ -28,10 +28,27 @@ def test_a_solver_writes_nothing_to_where_others_read() -> None:
     assert (b"", b"") == (told.stdout, told.stderr)
 
 
-def test_a_question_that_the_solver_refuses_has_no_answer() -> None:
-    class Refusing:
-        def run(self) -> highspy.HighsStatus:
-            return highspy.HighsStatus.kError
+class Refusing:
+    """A solver that refuses so many times."""
 
+    def __init__(self, times: int) -> None:
+        self.left, self.told = times, list[str]()
+
+    def run(self) -> highspy.HighsStatus:
+        self.told.append("run")
+        self.left -= 1
+        return highspy.HighsStatus.kError if self.left >= 0 else highspy.HighsStatus.kOk
+
+    def clearSolver(self) -> None:  # noqa: N802 the solver's own name
+        self.told.append("clear")
+
+
+def test_a_question_that_the_solver_refuses_is_asked_again_from_the_start() -> None:
+    once = Refusing(1)
+    run(once)
+    assert ["run", "clear", "run"] == once.told
+
+
+def test_a_question_that_the_solver_refuses_twice_has_no_answer() -> None:
     with pytest.raises(RuntimeError, match="refused its question"):
-        run(Refusing())
+        run(Refusing(2))
