@@ -5,6 +5,8 @@ VENV ?= .venv
 PYTHON ?=
 ARGS ?=
 # Tests spend their time in Python and in local chains; each worker has a chain of its own.
+# Files go out in the order of their folders: by their number of tests, as xdist would have it, those
+# with one long test come last, and one worker ends minutes after the other.
 WORKERS ?= 2
 PY = $(VENV)/bin/python
 export PYTHON
@@ -19,7 +21,7 @@ demo: setup ## set up, then show everything on private local chains (ARGS="--jso
 	@$(VENV)/bin/rebalancer demo $(ARGS)
 
 test: setup-dev lint ## set up, check, then run every test with branch coverage
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=json:coverage.json
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=json:coverage.json
 	@$(PY) scripts/coverage_gate.py coverage.json
 
 check: setup-dev lint house ## style, types, import contracts and house rules

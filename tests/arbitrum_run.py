@@ -28,17 +28,21 @@ from agent.stores.memory import MemoryJournal
 
 
 class RollupClock:
-    """Time is Ethereum's; while it goes by, sequencer and validators take their turns."""
+    """Time is Ethereum's; while it goes by, sequencer and validators take their turns.
+
+    A wait takes `least_seconds` or more: a wait of hours in steps of seconds shows nothing more.
+    """
 
     def __init__(self, rollup: Rollup) -> None:
         self._rollup = rollup
+        self.least_seconds = 0.0
 
     def now(self) -> int:
         return self._rollup.worlds[NEAR].head()[1]
 
     def sleep(self, seconds: float) -> None:
         worlds = self._rollup.worlds
-        worlds.jump(math.ceil(seconds) + 1)
+        worlds.jump(math.ceil(max(seconds, self.least_seconds)) + 1)
         self._rollup.turn()
         worlds.mine(CONFIRMATIONS)
 

@@ -31,16 +31,20 @@ KEYS = {key_variable(name): "a-key-of-the-tests" for name in provider_names("ven
 
 
 class WorldsClock:
-    """Time is the chains'; waiting moves all of them, and lets others do their part."""
+    """Time is the chains'; waiting moves all of them, and lets others do their part.
+
+    A wait takes `least_seconds` or more: a wait of hours in steps of seconds shows nothing more.
+    """
 
     def __init__(self, worlds: Worlds) -> None:
         self._worlds = worlds
+        self.least_seconds = 0.0
 
     def now(self) -> int:
         return max(world.head()[1] for world in self._worlds.values())
 
     def sleep(self, seconds: float) -> None:
-        self._worlds.set_time(self.now() + math.ceil(seconds) + 1)
+        self._worlds.set_time(self.now() + math.ceil(max(seconds, self.least_seconds)) + 1)
         self._worlds.turn()
         self._worlds.mine(2)
 
@@ -51,6 +55,7 @@ class ProviderRun:
 
     account: Account
     worlds: Worlds
+    clock: WorldsClock
     facts: list[Any] = field(default_factory=list)
     seconds: int = 0
 
@@ -147,14 +152,15 @@ def provider_run(worlds: Worlds, via: str, kind: str) -> Iterator[ProviderRun]:
         limits = replace(settings.policy.limits, max_fee_per_tx=Decimal(100))
         settings = replace(settings, policy=replace(settings.policy, limits=limits))
         facts: list[Any] = []
+        clock = WorldsClock(worlds)
         account = open_account(
             settings,
             KeyAccess(ask=lambda: PASSWORD),
             observe=facts.append,
             journal=MemoryJournal(),
-            clock=WorldsClock(worlds),
+            clock=clock,
         )
         try:
-            yield ProviderRun(account, worlds, facts)
+            yield ProviderRun(account, worlds, clock, facts)
         finally:
             account.close()

@@ -20,7 +20,8 @@ from agent.core.amm.tick_price import sqrt_ratio_at_tick, tick_at_sqrt_ratio
 from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
 from agent.core.money import Address
-from agent.venues._paths import RATE_UNIT, V3_HOP_GAS
+from agent.planning.split import GasCost
+from agent.venues._paths import RATE_UNIT, TICK_GAS, V2_HOP_GAS, V3_HOP_GAS, V4_HOP_GAS
 
 TOKENS = [Address(f"0x{number:040x}") for number in (11, 12, 13, 14, 15)]
 SELL, BUY, *HUBS = TOKENS
@@ -102,6 +103,12 @@ def _pools(rng: random.Random, worth: Sequence[float]) -> dict[tuple[Address, Ad
             pool = replace(pool, address=Address(f"0x{number:040x}"), token0=one, token1=other)
             found.setdefault((one, other), []).append(pool)
     return found
+
+
+def gas_of(rate: float) -> GasCost:
+    unit = rate / RATE_UNIT
+    hops = {"v2_hop": V2_HOP_GAS, "v3_hop": V3_HOP_GAS, "v4_hop": V4_HOP_GAS}
+    return GasCost(**{kind: gas * unit for kind, gas in hops.items()}, tick=TICK_GAS * unit)
 
 
 def paths(market: Market) -> Iterator[tuple[Hop, ...]]:

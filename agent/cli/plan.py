@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from agent.cli.context import Context
     from agent.compose import Account
     from agent.core.plan import Leg, Plan
+    from agent.core.wish import Wish
     from agent.engine.survey import Look
     from agent.planning.problem import NoPlan
     from agent.settings import Settings
@@ -29,20 +30,41 @@ def plan(
     exit_code: bool = typer.Option(
         False, "--exit-code", help="End with 3 when there is something to do."
     ),
-    explain: bool = typer.Option(False, "--explain", help="Print the whole reasoning."),
+    explain: bool = typer.Option(
+        False, "--explain", help="Print the whole reasoning; JSON has it as `explanation`."
+    ),
     on_trigger: bool = typer.Option(
         False, "--on-trigger", help="Plan only when the policy's trigger says so."
+    ),
+    buy_only: bool = typer.Option(
+        False, "--buy-only", help="Sell nothing but what is pegged to the unit of account."
+    ),
+    invest: str | None = typer.Option(
+        None,
+        "--invest",
+        metavar="AMOUNT:ASSET",
+        help="Put money that came to work, such as 5000:USDC; nothing else is sold.",
+    ),
+    raise_: str | None = typer.Option(
+        None,
+        "--raise",
+        metavar="AMOUNT:ASSET",
+        help="Have so much of an asset beyond what the weights say, such as 3000:USDC.",
     ),
 ) -> None:
     """Plan a rebalancing: legs, cost, worst case and reasons."""
     if ctx.invoked_subcommand is not None:
         return
+    from agent.cli.wishes import read_wish
     from agent.planning.problem import NoPlan
 
     context: Context = ctx.obj
     settings = context.settings()
+    wish = read_wish(
+        settings, buy_only=buy_only, invest=invest, raise_=raise_, on_trigger=on_trigger
+    )
     with context.account(settings) as account:
-        seen, found = make(account, asked=not on_trigger)
+        seen, found = make(account, asked=not on_trigger, wish=wish)
         requests = account.requests()
     tell(context, settings, seen, found, explain=explain, requests=requests)
     if isinstance(found, NoPlan):
@@ -61,9 +83,10 @@ def show_file(ctx: typer.Context, file: Path = typer.Argument(..., help="A plan 
     tell(context, settings, None, read(file), explain=True, requests=0)
 
 
-def make(account: Account, *, asked: bool) -> tuple[Look, Plan | NoPlan]:
+def make(account: Account, *, asked: bool, wish: Wish | None = None) -> tuple[Look, Plan | NoPlan]:
     """One look at the wallet and the plan that follows from it, or why there is nothing to do.
 
+    *wish* is what the plan is wanted for, without one what the policy says.
     Raises TokenMismatch, Unavailable, and what a refusal is to the caller: a wallet of which
     something is unknown or missing is not one with nothing to do.
     """
@@ -71,7 +94,7 @@ def make(account: Account, *, asked: bool) -> tuple[Look, Plan | NoPlan]:
     from agent.keeper.begin import planned
 
     check_decimals(account)
-    return planned(account.io, account.state(), asked=asked)
+    return planned(account.io, account.state(), asked=asked, wish=wish)
 
 
 def write(which: Plan, file: Path) -> None:
@@ -119,7 +142,7 @@ def tell(
     requests: int,
 ) -> None:
     """Show a plan, or why there is none."""
-    from agent.cli import output, present
+    from agent.cli import output, present, reasoning
     from agent.planning.problem import NoPlan
 
     if isinstance(found, NoPlan):
@@ -127,6 +150,7 @@ def tell(
             body: dict[str, Any] = {
                 "id": None,
                 "wallet": present.wallet(settings.account, settings.policy.chains[0]),
+                **({} if seen is None else {"wish": present.wish(seen.task.wish)}),
                 "legs": [],
                 "why": list(found.why),
             }
@@ -134,18 +158,21 @@ def tell(
         else:
             output.show("\n".join(found.why))
         return
+    drifts = tuple(drift.sentence for drift in getattr(seen and seen.decision, "drifts", ()))
     if context.json:
         body = present.plan(found, settings.account, dict(settings.policy.asset_of))
-        output.document("plan", {**body, "requests": requests})
+        whole = present.reasoning(found, drifts) if explain else {}
+        output.document("plan", {**body, **whole, "requests": requests})
         return
     output.show(text(found))
     if explain:
-        output.show("\n".join(reasons(found, seen)))
+        output.show("\n".join(reasoning.lines(found, drifts)))
 
 
 def text(which: Plan) -> str:
     """A plan as a person reads it."""
     from agent.cli.output import table
+    from agent.cli.reasoning import bounded
     from agent.core.wording import money, span
 
     rows = [_leg_row(leg) for leg in which.legs]
@@ -155,6 +182,7 @@ def text(which: Plan) -> str:
         f"PLAN {which.id[:4]}   {count}, about {span(_seconds(which.legs))}"
         f"   expected cost {money(which.cost)}",
         table(rows, right=frozenset({6})),
+        *([proven] if (proven := bounded(which)) else []),
         *([others] if others else []),
         f"worst fill allowed −{money(which.worst_case)}"
         f" · gas if every leg reverts {money(which.gas_if_reverted)}",
@@ -192,26 +220,3 @@ def _leg_row(leg: Leg) -> tuple[str, ...]:
         after,
         money(leg.cost),
     )
-
-
-def reasons(which: Plan, seen: Look | None) -> list[str]:
-    """The reasoning behind a plan, line by line."""
-    from agent.core.wording import figure, money, percent
-
-    lines = ["", "PRICES"]
-    lines += [
-        f"  {asset}  {figure(value)}  by {', '.join(sources)}"
-        for asset, value, sources in which.prices
-    ]
-    lines += ["BEFORE AND AFTER"]
-    lines += [
-        f"  {row.asset}  {percent(row.before / 10_000)} → {percent(row.after / 10_000)}   "
-        f"target {row.target_bps / 100:g} %, band {row.low_bps / 100:g}–{row.high_bps / 100:g} %"
-        for row in which.standings
-    ]
-    if seen is not None:
-        lines += [f"  {drift.sentence}" for drift in getattr(seen.decision, "drifts", ())]
-    if which.alternatives:
-        lines += ["ALTERNATIVES"]
-        lines += [f"  {what}: {money(cost)}" for what, cost in which.alternatives]
-    return lines

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from agent.cli import reasoning as explained
 from agent.core.fact import Holding
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg, Plan
 from agent.core.price import Prices
 from agent.core.quote import Rival
+from agent.core.wish import Wish
 from agent.wire.address import (
     ETHER_COIN_TYPE,
     account_name,
@@ -106,9 +108,11 @@ def leg(which: Leg, prices: dict[str, Decimal], asset_of: dict[Token, str]) -> d
 def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str, Any]:
     """A plan as other programs read it."""
     prices = {asset: value for asset, value, _ in which.prices}
+    gap, other = explained.gap(which), explained.cheapest_other(which)
     return {
         "id": which.id,
         "wallet": _owner(which, account),
+        "wish": wish(which.wish, which.reached),
         "blocks": {chain_name(ChainId(chain)): height for chain, height, _ in which.blocks},
         "value": cents(which.value),
         "assets": [
@@ -125,7 +129,8 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
         "legs": [leg(item, prices, asset_of) for item in which.legs],
         "cost": number(which.cost),
         "bound": number(which.bound),
-        "gap": None if which.bound is None else number(which.cost - which.bound),
+        "gap": None if gap is None else number(gap[0]),
+        "gap_ratio": None if gap is None else micros(gap[1]),
         "worst_case": number(which.worst_case),
         "gas_if_reverted": number(which.gas_if_reverted),
         "turnover": number(which.turnover),
@@ -136,8 +141,30 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
             for asset, value, sources in which.prices
         ],
         "why": list(which.why),
-        "alternatives": [{"what": what, "cost": number(cost)} for what, cost in which.alternatives],
+        "missed": number(which.missed),
+        "alternatives": [_other(*each) for each in which.alternatives],
+        "cheapest_alternative": None if other is None else _other(*other),
     }
+
+
+def wish(which: Wish, reached: Decimal | None = None) -> dict[str, Any]:
+    """What a plan serves; of an amount what was asked for and what is reached, in whole tokens."""
+    body: dict[str, Any] = {"kind": which.kind}
+    if which.asset:
+        body |= {"asset": which.asset, "asked": number(which.amount)}
+        body |= {} if reached is None else {"reached": number(reached)}
+    return body
+
+
+def _other(what: str, cost: Decimal) -> dict[str, Any]:
+    """Another way, and what it would have cost."""
+    return {"what": what, "cost": number(cost)}
+
+
+def reasoning(which: Plan, drifts: tuple[str, ...]) -> dict[str, Any]:
+    """All that is said about a plan, for those who explain it in their own place."""
+    sections = explained.sections(which, drifts)
+    return {"explanation": [{"about": each.title, "lines": list(each.lines)} for each in sections]}
 
 
 def _owner(which: Plan, account: Address) -> str:

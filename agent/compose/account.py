@@ -23,6 +23,7 @@ from agent.core.follow import Rules
 from agent.core.money import ChainId
 from agent.core.plan import Leg, Plan
 from agent.core.state import RunState, State
+from agent.core.wanted import again
 from agent.engine.io import ChainRules, Io, Pause, unheard
 from agent.engine.survey import look, make_plan
 from agent.engine.tail import load
@@ -32,6 +33,11 @@ from agent.settings import ChainFacts, Settings
 from agent.signers.env_key import EnvKeySigner
 from agent.wire.clock import SystemClock
 from agent.wire.http import HttpClient
+
+_ONCE = (
+    "part of what was to be invested may be sold by now, so the rest is not planned again: "
+    "look, and ask for what is left"
+)
 
 
 def chain_rules(facts: ChainFacts) -> ChainRules:
@@ -122,15 +128,19 @@ def replanner(io: Io) -> Callable[[RunState], Plan | NoPlan]:
 
     The plan may move what the run's limit leaves, knows of money in flight, and goes to a venue
     or bridge that was refused for its offer only where more stays outside the bands without it.
+    It serves what the run was begun for; an investment that has begun is not planned again.
     """
 
     def replan(run: RunState) -> Plan | NoPlan:
         left = io.policy.limits.max_run_value - run_value(run)
         if not (left > 0):
             return NoPlan(("the run has moved all that max_run_value allows",))
+        wish = again(run)
+        if wish is None:
+            return NoPlan((_ONCE,))
         limits = replace(io.policy.limits, max_run_value=left)
         within = replace(io, policy=replace(io.policy, limits=limits))
-        seen = look(within, load(io.journal, io.account), asked=True)
+        seen = look(within, load(io.journal, io.account), asked=True, wish=wish)
         found = make_plan(_without(within, run.shunned), seen)
         if run.shunned and (isinstance(found, NoPlan) or found.missed > 0):
             trusting = make_plan(within, seen)

@@ -12,12 +12,13 @@ from types import MappingProxyType
 from agent.compose.account import Account, open_account
 from agent.compose.adapters import KeyAccess, PriceDesk, make_oracles, make_venues
 from agent.compose.tokens import check_decimals
-from agent.core.decide import History, decide
+from agent.core.decide import History
 from agent.core.money import WHOLE_BPS, Bps, ChainId
 from agent.core.plan import Plan
 from agent.core.policy import Asset, Policy, Target
 from agent.core.price import Prices
 from agent.core.snapshot import ChainSnapshot, Snapshot
+from agent.core.task import Moment, plainly
 from agent.core.value import value
 from agent.engine.io import Io
 from agent.engine.survey import Look, make_plan
@@ -114,9 +115,15 @@ def _io(account: Account, settings: Settings) -> Io:
 
 def _look(io: Io, snapshot: Snapshot, prices: Prices) -> Look:
     valuation = value(snapshot, prices, io.policy)
-    now = io.clock.now()
-    decision = decide(valuation, io.policy, History(), now, asked=True)
-    return Look(snapshot, prices, valuation, decision, now)
+    moment = Moment(
+        valuation=valuation,
+        policy=io.policy,
+        prices=prices,
+        history=History(),
+        at=io.clock.now(),
+        asked=True,
+    )
+    return Look(snapshot, prices, valuation, moment.decision, moment.at, plainly(moment))
 
 
 def _all_counted(settings: Settings, snapshot: Snapshot, prices: Prices) -> Policy:

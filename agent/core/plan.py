@@ -11,6 +11,7 @@ from typing import Literal
 from agent.core.claims import Claim, first_unpaid
 from agent.core.money import NATIVE, Amount, Token
 from agent.core.rounding import mul_div_down
+from agent.core.wish import Wish
 
 _HELD = ""
 """The supply that is in the wallet before the plan; others go by the leg that delivers them."""
@@ -93,7 +94,8 @@ class Plan:
     (None where no solver ran), `worst_case` the loss when every leg gets only its
     minimum, `gas_if_reverted` the loss when every leg reverts, `turnover` value sold, `missed`
     what stays outside the bands afterwards.
-    `prices` are the agreed values by asset with sources; `blocks` the pinned block
+    `wish` is what it serves, `reached` how much of the wish's asset it moves or sets free, in
+    whole tokens. `prices` are the agreed values by asset with sources; `blocks` the pinned block
     hashes by chain; `expires` is unix seconds.
     """
 
@@ -114,6 +116,8 @@ class Plan:
     why: tuple[str, ...]
     alternatives: tuple[tuple[str, Decimal], ...] = ()
     missed: Decimal = Decimal(0)
+    wish: Wish = Wish()
+    reached: Decimal = Decimal(0)
 
     def leg(self, leg_id: str) -> Leg:
         """The leg of that id; KeyError when there is none."""

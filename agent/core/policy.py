@@ -15,6 +15,7 @@ Role = Literal["spend", "count"]
 TriggerMode = Literal["time", "threshold", "hybrid", "manual"]
 RebalanceTo = Literal["target", "edge", "cheapest"]
 Unlisted = Literal["outside", "refuse"]
+Deposits = Literal["rebalance", "buy-only"]
 
 
 class PolicyError(ValueError):
@@ -99,8 +100,9 @@ class Policy:
 
     `by_asset_on_chain` is keyed by (asset, chain). `gas_reserve` is base units of the
     native coin kept on each chain. `dust` is a value below which nothing is traded.
-    `keep` is base units of whole assets outside the weights, in whole tokens. No plan has a
-    transfer that usually takes longer than `max_wait_seconds`.
+    `keep` is whole tokens of assets that stay outside the weights. No plan has a transfer that
+    usually takes longer than `max_wait_seconds`. `deposits` is what plans do that nobody asks for
+    otherwise; `pegs` are assets that stand for a fixed value in the unit of account.
     """
 
     account: Address
@@ -116,6 +118,8 @@ class Policy:
     keep: Mapping[str, Decimal] = field(default_factory=empty)
     unlisted: Unlisted = "outside"
     max_wait_seconds: int = 3_600
+    deposits: Deposits = "rebalance"
+    pegs: Mapping[str, Decimal] = field(default_factory=empty)
     hash: str = ""
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from agent.core.agree import falling
-from agent.core.decide import Decision, History, Rest, decide
+from agent.core.decide import Decision, History, Rest
 from agent.core.fees import FeeQuote
 from agent.core.frozen import empty
 from agent.core.market import Edge
@@ -18,16 +18,20 @@ from agent.core.plan import Plan
 from agent.core.price import Prices
 from agent.core.snapshot import ChainSnapshot, Snapshot
 from agent.core.state import State
+from agent.core.task import Moment, Task
 from agent.core.transit import in_flight
 from agent.core.value import UNPRICED, Valuation, value
 from agent.core.verdict import Refusal
+from agent.core.wanted import wanted
+from agent.core.wish import Wish, standing
 from agent.engine.asking import asked_edges
 from agent.engine.io import Io
 from agent.errors import StaleHead, Unavailable
 from agent.planning.crossing import crossing_needed
-from agent.planning.greedy import plan
 from agent.planning.needs import Needs, pairs_needed
+from agent.planning.planner import plan
 from agent.planning.problem import NoPlan, Problem
+from agent.planning.serving import permitted, serve
 from agent.ports import Node
 
 T = TypeVar("T")
@@ -38,7 +42,8 @@ class Look:
     """One look at a wallet: what it holds, what that is worth, and what follows.
 
     `idle` says of chains that stand still why nothing can be done there: their balances are
-    those of their last block. `known` are the venues and bridges that have worked for it.
+    those of their last block. `known` are the venues and bridges that have worked for it. `task`
+    is what the planner is asked.
     """
 
     snapshot: Snapshot
@@ -46,6 +51,7 @@ class Look:
     valuation: Valuation
     decision: Decision
     now: int
+    task: Task
     idle: Mapping[ChainId, str] = field(default_factory=empty)
     known: frozenset[str] = frozenset()
 
@@ -87,14 +93,25 @@ def _read(io: Io, state: State) -> tuple[Snapshot, Mapping[ChainId, str]]:
     return Snapshot(io.account, seen, in_flight(state)), MappingProxyType(idle)
 
 
-def look(io: Io, state: State, *, asked: bool = False) -> Look:
-    """Read, value and decide; *asked* is a person's wish to act now."""
+def look(io: Io, state: State, *, asked: bool = False, wish: Wish | None = None) -> Look:
+    """Read, value and decide; *asked* is a person's wish to act now.
+
+    *wish* is what a plan is wanted for; without one it is what the policy says.
+    """
     snapshot, idle = _read(io, state)
     prices = io.prices()
     valuation = value(snapshot, prices, io.policy)
-    now = io.clock.now()
-    decision = decide(valuation, io.policy, history(state), now, asked=asked)
-    return Look(snapshot, prices, valuation, decision, now, idle, state.vias)
+    moment = Moment(
+        valuation=valuation,
+        policy=io.policy,
+        prices=prices,
+        history=history(state),
+        at=io.clock.now(),
+        asked=asked,
+        idle=frozenset(idle),
+    )
+    task, decision = wanted(standing(io.policy) if wish is None else wish, moment)
+    return Look(snapshot, prices, valuation, decision, moment.at, task, idle, state.vias)
 
 
 def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
@@ -109,37 +126,36 @@ def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
             why = f"{rules.native.symbol} has no price, so gas cannot be valued"
             return NoPlan((why,), (Refusal(UNPRICED, why),))
         native_prices[chain] = price.value
-    needs = _needs(io, seen, wrapped)
-    return plan(
-        Problem(
-            valuation=seen.valuation,
-            decision=seen.decision,
-            policy=io.policy,
-            prices=seen.prices,
-            snapshot=seen.snapshot,
-            edges=survey(io, _awake(needs.pairs, seen.idle), needs.sizes),
-            wrapped=wrapped,
-            fees=_fees(io, seen),
-            native_prices=native_prices,
-            now=seen.now,
-            falling=falling(seen.prices, MappingProxyType({})),
-            idle=seen.idle,
-            canary=io.canary,
-            known=seen.known,
-        )
+    needs = _needs(seen, wrapped)
+    problem = Problem(
+        valuation=seen.valuation,
+        decision=seen.decision,
+        policy=io.policy,
+        prices=seen.prices,
+        snapshot=seen.snapshot,
+        edges=survey(io, _awake(needs.pairs, seen.idle), needs.sizes),
+        wrapped=wrapped,
+        fees=_fees(io, seen),
+        native_prices=native_prices,
+        now=seen.now,
+        falling=falling(seen.prices, io.policy.pegs),
+        idle=seen.idle,
+        canary=io.canary,
+        known=seen.known,
     )
+    return serve(seen.task, problem, plan)
 
 
-def _needs(io: Io, seen: Look, wrapped: Mapping[ChainId, Token]) -> Needs:
+def _needs(seen: Look, wrapped: Mapping[ChainId, Token]) -> Needs:
     """All pairs that a plan could use: on one chain, and by way of others."""
-    near = pairs_needed(
-        seen.valuation, seen.decision, io.policy, prices=seen.prices, wrapped=wrapped
-    )
-    far = crossing_needed(seen.valuation, io.policy, prices=seen.prices, wrapped=wrapped)
+    worth, policy = seen.task.valuation, seen.task.policy
+    near = pairs_needed(worth, seen.decision, policy, prices=seen.prices, wrapped=wrapped)
+    far = crossing_needed(worth, policy, prices=seen.prices, wrapped=wrapped)
     sizes = dict(near.sizes)
     for token, raw in far.sizes.items():
         sizes[token] = max(raw, sizes.get(token, 0))
-    return Needs(tuple(dict.fromkeys([*near.pairs, *far.pairs])), sizes)
+    both = Needs(tuple(dict.fromkeys([*near.pairs, *far.pairs])), sizes)
+    return permitted(seen.task, both, wrapped)
 
 
 Pairs = tuple[tuple[Token, Token], ...]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.core.plan import Plan
     from agent.core.snapshot import Snapshot
     from agent.core.state import State
+    from agent.core.wish import Wish
     from agent.engine.io import Io
     from agent.engine.loop import Session
     from agent.engine.recover import Stray
@@ -37,13 +38,16 @@ def new_run() -> str:
     return uuid.uuid4().hex[:8]
 
 
-def planned(io: Io, state: State, *, asked: bool) -> tuple[Look, Plan | NoPlan]:
+def planned(
+    io: Io, state: State, *, asked: bool, wish: Wish | None = None
+) -> tuple[Look, Plan | NoPlan]:
     """One look at the wallet and the plan that follows from it, or why there is nothing to do.
 
+    *wish* is what the plan is wanted for, without one what the policy says.
     Raises Unavailable, and what a refusal is to the caller: a wallet of which something is
     unknown or missing is not one with nothing to do.
     """
-    seen = look(io, state, asked=asked)
+    seen = look(io, state, asked=asked, wish=wish)
     found = make_plan(io, seen)
     if isinstance(found, NoPlan) and found.refusals:
         raise error_of(*found.refusals)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 
 FIXES = {
+    "C104": "ask for less; what is there: rebalancer balances",
     "G403": "send some of that chain's gas coin to the wallet",
     "G404": "send some of these to the wallet, or correct its address and chains in portfolio.toml",
 }
@@ -23,9 +24,13 @@ def error_of(refusal: Refusal, *more: Refusal) -> AgentError:
 
     *more* refusals of the same moment are told too; the first one's code stands for all.
     """
-    from agent.errors import RefusedByGuard, SimulationFailed, Unavailable
+    from agent.errors import RefusedByGuard, SimulationFailed, Unavailable, WrongValue
 
-    kinds: dict[str, type[AgentError]] = {"N": Unavailable, "S": SimulationFailed}
+    kinds: dict[str, type[AgentError]] = {
+        "C": WrongValue,
+        "N": Unavailable,
+        "S": SimulationFailed,
+    }
     kind = kinds.get(refusal.code[:1], RefusedByGuard)
     said = dict.fromkeys(each.why for each in (refusal, *more))
     return kind("; ".join(said), code=refusal.code, fix=FIXES.get(refusal.code, WAIT))

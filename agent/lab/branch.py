@@ -1,14 +1,17 @@
 """One chain as the attendant works on it, through accounts of its own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from agent.errors import SetupFailed
 from agent.lab.accounts import ATTENDANT
 from agent.lab.places import FEED_DECIMALS, PLACES, LabToken, Place
 from agent.lab.puppet import Puppet, tx
 from agent.wire.rpc import Rpc
+
+_NEWEST: Final = ("eth_getBlockByNumber", "latest", False)
 
 
 class Head(NamedTuple):
@@ -30,11 +33,28 @@ class Branch:
     publisher: str
     puppet: Puppet
     halted: bool = field(default=False)
+    _told: tuple[str, dict[tuple[str, str], str]] = field(default=("", {}), init=False)
 
     def head(self) -> Head:
         """The newest block."""
-        block = self.puppet.rpc("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 - RPC's
-        return read_head(block)
+        return read_head(self.puppet.rpc(*_NEWEST))
+
+    def told(self, calls: Sequence[tuple[str, str]]) -> list[str]:
+        """What contracts answer to (address, calldata) as of the newest block.
+
+        A quoter walks its pools for each answer, so those of the newest block are kept.
+        """
+        block = _hash(self.puppet.rpc(*_NEWEST))
+        at, known = self._told
+        if at != block:
+            at, known = self._told = (block, {})
+        fresh = [call for call in dict.fromkeys(calls) if call not in known]
+        asked = [("eth_call", [{"to": to, "data": data}, "latest"]) for to, data in fresh]
+        *found, now = self.puppet.batch([*asked, (_NEWEST[0], _NEWEST[1:])])
+        answers = known | dict(zip(fresh, map(str, found), strict=True))
+        if _hash(now) == block:
+            known.update(answers)
+        return [answers[call] for call in calls]
 
     def mine(self) -> None:
         """Mine a block, and let the next one cost what gas is meant to cost here."""
@@ -68,6 +88,10 @@ def make_branch(chain_id: int, rpc: Rpc, publisher: str) -> Branch:
     place = PLACES[chain_id]
     puppet = Puppet(rpc, ATTENDANT, tip=place.tip)
     return Branch(place=place, publisher=publisher, puppet=puppet)
+
+
+def _hash(block: Any) -> str:
+    return str(block["hash"])
 
 
 def read_head(block: Any) -> Head:

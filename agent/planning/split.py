@@ -27,7 +27,10 @@ _TIGHT = 2e-8
 _AT_ONCE = 4
 """Of pools that are not worth their gas, a part like this is left out at a time."""
 
-_TRIES = 3
+_FEW = 3
+"""Up to so many paths gas counts most, and the search also begins with the single path."""
+
+_TRIES = 4
 """How many single changes are tried before the search ends, the most promising first."""
 
 
@@ -79,9 +82,8 @@ class Splitter:
             network = network.within(inf if found is None else most - found.net, rough.prices)
             whole = network.best(rough.prices)
             if whole is not None:
-                paid = network.bound(network.links(pay_gas=True), whole.bound.prices)
                 found = _searched(network, whole, found)
-                most = max(min(most, paid.value), found.net)
+                most = max(min(most, network.net_bound(whole)), found.net)
         if found is None:
             self._note_unread((arc, inf) for arc in network.arcs)
             return None
@@ -131,13 +133,21 @@ class Splitter:
 
 
 def _searched(network: Network, whole: Found, alone: Found | None) -> Found:
-    """The best of ever fewer pools, and then by single changes of it."""
-    best = _pruned(network, whole)
-    if alone is not None and alone.net > best.net:
-        best = alone
-    while (better := _changed(network, best, whole)) is not None:
-        best = better
+    """The best that single changes lead to: of ever fewer pools, and of the single path.
+
+    The second only where the first used few paths: then gas counts most.
+    """
+    best = _climbed(network, _pruned(network, whole), whole)
+    if alone is not None and (len(best.drawn.paths) <= _FEW or alone.net > best.net):
+        best = max(best, _climbed(network, alone, whole), key=lambda found: found.net)
     return best
+
+
+def _climbed(network: Network, found: Found, whole: Found) -> Found:
+    """Where single changes lead to as long as each brings more."""
+    while (better := _changed(network, found, whole)) is not None:
+        found = better
+    return found
 
 
 def _pruned(network: Network, found: Found) -> Found:
@@ -170,26 +180,45 @@ def _changed(network: Network, best: Found, whole: Found) -> Found | None:
 
 def _promising(
     network: Network, links: Sequence[Link], used: Set[Arc], prices: Mapping[Node, float]
-) -> Iterable[tuple[float, set[Arc]]]:
+) -> list[tuple[float, set[Arc]]]:
     """Pools beyond those used that could bring more than their gas, and how much more.
 
-    Those to or from a hub that is not used yet come together.
+    Of hubs that are not used yet, the best ways over one or two of them.
     """
+    gas = network.order.gas
+    promise = {
+        link: gain(link, prices) - gas.of(link.arc.hop) for link in links if link.arc not in used
+    }
     met = {token for arc in used for token in (arc.hop.token_in, arc.hop.token_out)}
-    more: dict[Address, tuple[float, set[Arc]]] = {}
-    for link in links:
-        hop = link.arc.hop
-        promise = gain(link, prices) - network.order.gas.of(hop)
-        if link.arc not in used and promise > 0.0:
-            new = [token for token in (hop.token_in, hop.token_out) if token not in met]
-            for key in new or [hop.pool.address]:
-                so_far, arcs = more.get(key, (0.0, set[Arc]()))
-                more[key] = so_far + promise, arcs | {link.arc}
-    return more.values()
+    into: dict[Address, Link] = {}
+    out_of: dict[Address, Link] = {}
+    ways: list[tuple[Link | None, ...]] = []
+    for link in sorted(promise, key=lambda link: promise[link]):
+        one, other = link.arc.hop.token_in, link.arc.hop.token_out
+        if one in met and other in met:
+            ways.append((link,))
+        elif one in met:
+            into[other] = link
+        elif other in met:
+            out_of[one] = link
+    ways += [(link, out_of.get(hub)) for hub, link in into.items()]
+    ways += [
+        (into.get(link.arc.hop.token_in), link, out_of.get(link.arc.hop.token_out))
+        for link in promise
+        if link.arc.hop.token_in not in met and link.arc.hop.token_out not in met
+    ]
+    sums = [
+        (sum(promise[link] for link in way), {link.arc for link in way})
+        for way in ([link for link in way if link] for way in ways if None not in way)
+    ]
+    return [(total, arcs) for total, arcs in sums if total > 0.0]
 
 
 def _along(network: Network, arcs: Set[Arc], near: Mapping[Node, float]) -> Found | None:
-    """The best flow along *arcs* only, found from prices that are *near*."""
+    """The best flow along *arcs* only, found from prices that are *near*; each set once."""
     order = network.order
     kept = joined([arc for arc in network.arcs if arc in arcs], order.sell, order.buy)
-    return Network(kept, order).best(near) if kept else None
+    key = frozenset(kept)
+    if key not in network.known:
+        network.known[key] = Network(kept, order).best(near) if kept else None
+    return network.known[key]

@@ -7,8 +7,9 @@ gives more to other hubs than came to it from what is sold, it is two nodes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.core.amm.path import Hop
 from agent.core.amm.v2 import V2Pool
@@ -58,14 +59,19 @@ class Found:
     net: float
     bound: Bound
     links: tuple[Link, ...]
+    apart: frozenset[Address]
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The arcs that lie on a way of three hops from one end of an order to the other."""
+    """The arcs that lie on a way of three hops from one end of an order to the other.
+
+    `known` are the best flows along some of them that were found before.
+    """
 
     arcs: Sequence[Arc]
     order: Order
+    known: dict[frozenset[Arc], Found | None] = field(default_factory=dict)
 
     def first_prices(self, path: Sequence[Arc]) -> dict[Node, float]:
         """Prices to begin with: what the first unit brings, or one more where *path* takes all."""
@@ -125,8 +131,7 @@ class Network:
             links = self.links(pay_gas=False, apart=apart)
             bound = self.bound(links, prices)
             at = bound.prices
-            # What may go anywhere is worth at least what may go to one token only.
-            joined = {hub for hub in apart if at.get((hub, True), 0.0) > at.get((hub, False), 0.0)}
+            joined = _inverted(at, apart)
             parting = set(_overdrawn(bound, self.order)) - parted
             if not joined and not parting:
                 break
@@ -137,7 +142,14 @@ class Network:
         drawn = draw(bound.taken, worth, (self.order.sell, self.order.buy), self.order.amount)
         if drawn is None:
             return None
-        return Found(drawn, self.order.gas.net(drawn), bound, links)
+        return Found(drawn, self.order.gas.net(drawn), bound, links, apart)
+
+    def net_bound(self, found: Found) -> float:
+        """The least bound after gas from the prices of *found*."""
+        links = self.links(pay_gas=True, apart=found.apart)
+        paid = self.bound(links, found.bound.prices)
+        before_gas = found.bound.value
+        return before_gas if _inverted(paid.prices, found.apart) else min(paid.value, before_gas)
 
     def weak(self, found: Found) -> list[tuple[float, frozenset[Arc]]]:
         """Arcs that bring less than the gas of the paths that they make necessary, weakest first.
@@ -151,18 +163,28 @@ class Network:
             for each in found.links
             if each.arc in taken
         }
-        hubs = {arc.hop.token_in for arc in gains}
+        hubs = Counter(arc.hop.token_in for arc in gains)
+        targets = Counter(arc.hop.token_out for arc in gains)
         weak = []
         for arc in gains:
-            kept = joined([each for each in gains if each is not arc], order.sell, order.buy)
-            dropped = frozenset(gains).difference(kept)
-            paths = len(dropped) - len(hubs) + len({each.hop.token_in for each in kept})
+            dropped, paths = frozenset((arc,)), 1
+            if hubs[arc.hop.token_in] == 1 or targets[arc.hop.token_out] == 1:
+                kept = joined(gains.keys() - dropped, order.sell, order.buy)
+                if not kept:
+                    continue
+                dropped = frozenset(gains).difference(kept)
+                paths = len(dropped) - len(hubs) + len({each.hop.token_in for each in kept})
             length = 1 + (arc.hop.token_in != order.sell) + (arc.hop.token_out != order.buy)
             lost = sum(gains[each] for each in gains if each in dropped)
             lost -= order.gas.of(arc.hop) * length * paths
-            if lost < 0 and kept:
+            if lost < 0:
                 weak.append((lost, dropped))
         return sorted(weak, key=lambda pair: pair[0])
+
+
+def _inverted(prices: Mapping[Node, float], apart: frozenset[Address]) -> set[Address]:
+    """Hubs at prices that prove nothing: what may go anywhere is worth no less than the rest."""
+    return {hub for hub in apart if prices.get((hub, True), 0.0) > prices.get((hub, False), 0.0)}
 
 
 def _overdrawn(bound: Bound, order: Order) -> Iterator[Address]:

@@ -42,6 +42,7 @@ _FEE_MODELS: Mapping[str, FeeModel] = {
 }
 _FINALITY: Mapping[str, Finality] = {"finalized": "finalized"}
 _CHECKED: Mapping[str, Checked] = {"live": "live", "document": "document"}
+_CURRENCIES: Mapping[str, str] = {"USD": "USD"}
 _ROLES: Mapping[str, Role] = {"spend": "spend", "count": "count"}
 
 _decimals = kinds.whole(0, 36)
@@ -74,6 +75,17 @@ def read_across_api(root: Value, overlay: Overlay | None) -> str:
     _source(across)
     _checked(across)
     return kinds.https(across.need("api"))
+
+
+def read_pegs(root: Value) -> Mapping[str, str]:
+    """The currency that one whole token of an asset stands for, by asset; raises ConfigError."""
+    table = root.get("pegs")
+    found = {}
+    for asset, row in ({} if table is None else table.table()).items():
+        _source(row)
+        _checked(row)
+        found[asset] = kinds.one_of(_CURRENCIES)(row.need("to"))
+    return MappingProxyType(found)
 
 
 def read_chains(

@@ -94,7 +94,13 @@ PORTFOLIO: Sequence[Key] = (
     ),
     Key("holdings.dust", "money", "What is worth less is never traded.", "5"),
     Key("flows.keep.<asset>", "amount", "Whole tokens of an asset that stay outside the weights."),
-    Key("flows.deposits", '"rebalance"', "What to do with deposits.", "rebalance"),
+    Key(
+        "flows.deposits",
+        '"rebalance" or "buy-only"',
+        "What plans do that nobody asks for otherwise: sell what is too much for what is missing, "
+        "or only buy, with assets that are pegged to the unit of account.",
+        "rebalance",
+    ),
     Key(
         "trigger.mode",
         '"time", "threshold", "hybrid" or "manual"',
@@ -323,6 +329,9 @@ CHAINS: Sequence[Key] = (
     Key(_CHAIN + "code_hashes.<address>", "hash", "Keccak-256 of the runtime code there."),
     Key(_CHAIN + "code_hashes.source", "text", _SOURCED, needed=True),
     Key(_CHAIN + "code_hashes.checked", '"live" or "document"', _CHECKED, needed=True),
+    Key("pegs.<asset>.to", '"USD"', "What one whole token of it stands for.", needed=True),
+    Key("pegs.<asset>.source", "text", _SOURCED, needed=True),
+    Key("pegs.<asset>.checked", '"live" or "document"', _CHECKED, needed=True),
     Key("bridges.across.api", "URL", "Where fees of Across are asked for.", needed=True),
     Key("bridges.across.source", "text", _SOURCED, needed=True),
     Key("bridges.across.checked", '"live" or "document"', _CHECKED, needed=True),

@@ -10,7 +10,7 @@ from agent import resources
 from agent.core.money import ChainId
 from agent.settings import kinds
 from agent.settings.chain_facts import ChainFacts
-from agent.settings.chains_file import chains_root, read_across_api, read_chains
+from agent.settings.chains_file import chains_root, read_across_api, read_chains, read_pegs
 from agent.settings.choices import Choices
 from agent.settings.environment import Environment, Paths, find_paths
 from agent.settings.keys import PORTFOLIO, refuse_unknown_keys
@@ -119,6 +119,7 @@ def _world(
         chains=found,
         across_api=read_across_api(root, says),
         apis=read_apis(root, says),
+        pegs=read_pegs(root),
         local=says is not None,
         generated=frozenset() if says is None else says.generated,
         paths=paths,

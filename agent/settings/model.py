@@ -64,13 +64,14 @@ class World:
 
     `local` means that an overlay is in force: then `chains` has local chains only, and
     only `generated` accounts may sign. `across_api` is where fees of Across are asked for,
-    empty where nobody is to be asked, and `apis` where other providers are, by name. `files` are
-    all files that were read.
+    empty where nobody is to be asked, and `apis` where other providers are, by name. `pegs` are
+    the currencies that assets stand for. `files` are all files that were read.
     """
 
     chains: Mapping[ChainId, ChainFacts]
     across_api: str
     apis: Mapping[str, str]
+    pegs: Mapping[str, str]
     local: bool
     generated: frozenset[Address]
     paths: Paths
@@ -102,7 +103,6 @@ class Settings:
     assets: tuple[Asset, ...]
     confirm: Confirm
     canary_value: Decimal
-    deposits: str
     max_price_age_seconds: int | None
     venues: tuple[str, ...]
     bridges: tuple[str, ...]

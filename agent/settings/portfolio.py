@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 from agent.core.money import Address, Bps, ChainId, raw_down
 from agent.core.policy import (
     Asset,
+    Deposits,
     Limits,
     Policy,
     PolicyError,
@@ -58,6 +60,7 @@ _MODES: Mapping[str, TriggerMode] = {
 }
 _STOPS: Mapping[str, RebalanceTo] = {"target": "target", "edge": "edge", "cheapest": "cheapest"}
 _UNLISTED: Mapping[str, Unlisted] = {"outside": "outside", "refuse": "refuse"}
+_DEPOSITS: Mapping[str, Deposits] = {"rebalance": "rebalance", "buy-only": "buy-only"}
 _CONFIRM: Mapping[str, ConfirmMode] = {"always": "always", "over": "over", "never": "never"}
 
 
@@ -75,7 +78,7 @@ def read_portfolio(file: Path, root: Value, choose: Choices, world: World) -> Se
         portfolio=file,
         name=choose("name", kinds.text),
         base=choose("base", kinds.one_of({"USD": "USD"})),
-        policy=_policy(root, choose, account, chains, assets),
+        policy=_policy(root, choose, account, chains, assets, pegs=_pegs(world)),
         signer=choose("wallet.signer", signer_spec),
         env_key_max_value=choose("wallet.env_key_max_value", kinds.decimal),
         assets=tuple(assets.values()),
@@ -84,7 +87,6 @@ def read_portfolio(file: Path, root: Value, choose: Choices, world: World) -> Se
             over=choose("confirm.over", kinds.decimal),
         ),
         canary_value=choose("canary.value", kinds.decimal),
-        deposits=choose("flows.deposits", _deposits),
         max_price_age_seconds=choose("limits.max_price_age", _price_age),
         venues=choose("venues.allow", kinds.names(VENUES, "venue")),
         bridges=choose("bridges.allow", kinds.names(BRIDGES, "bridge")),
@@ -102,8 +104,11 @@ def _policy(
     account: Address,
     chains: tuple[ChainFacts, ...],
     assets: Mapping[str, Asset],
+    *,
+    pegs: Mapping[str, Decimal],
 ) -> Policy:
     targets = read_targets(root, assets, choose)
+    own_pegs = {asset: worth for asset, worth in pegs.items() if asset in targets}
     names = {facts.caip2: facts.chain for facts in chains}
     try:
         return Policy(
@@ -120,6 +125,8 @@ def _policy(
             keep=_keep(root, targets, choose),
             unlisted=choose("holdings.unlisted", kinds.one_of(_UNLISTED)),
             max_wait_seconds=choose("bridges.max_wait", kinds.duration_seconds),
+            deposits=choose("flows.deposits", partial(_deposits, cash=own_pegs)),
+            pegs=MappingProxyType(own_pegs),
         )
     except PolicyError as error:
         # Every rule of a policy is checked above with its line; this one is not known yet.
@@ -253,12 +260,21 @@ def _below(root: Value, table: str, key: str) -> Mapping[str, Value]:
     return {} if found is None else found.table()
 
 
-def _deposits(value: Value) -> str:
-    given = kinds.text(value)
-    # The other two words would be ignored, which is worse than not being there.
-    if given in ("buy-only", "ignore"):
-        raise value.wrong(f'"{given}" is not available yet; "rebalance" is')
-    return kinds.one_of({"rebalance": "rebalance"})(value)
+def _pegs(world: World) -> Mapping[str, Decimal]:
+    """What assets stand for in the unit of account, which is the US dollar for every portfolio."""
+    return {asset: Decimal(1) for asset, to in world.pegs.items() if to == "USD"}
+
+
+def _deposits(value: Value, *, cash: Mapping[str, Decimal]) -> Deposits:
+    # It would be ignored, which is worse than not being there.
+    if kinds.text(value) == "ignore":
+        raise value.wrong(
+            '"ignore" is not available; `flows.keep` leaves an amount of an asset alone'
+        )
+    found = kinds.one_of(_DEPOSITS)(value)
+    if found == "buy-only" and not cash:
+        raise value.wrong("no asset of the targets is pegged to the unit of account: buy with what")
+    return found
 
 
 def _price_age(value: Value) -> int | None:
@@ -281,7 +297,6 @@ def _hashed(settings: Settings) -> Policy:
         "bridges": settings.bridges,
         "canary_value": settings.canary_value,
         "confirm": settings.confirm,
-        "deposits": settings.deposits,
         "env_key_max_value": settings.env_key_max_value,
         "max_price_age_seconds": settings.max_price_age_seconds,
         "venues": settings.venues,

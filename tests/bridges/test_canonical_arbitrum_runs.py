@@ -56,6 +56,7 @@ def test_withdrawal_waits_for_the_period_and_is_claimed(rollup: Rollup) -> None:
 def test_deposit_that_is_not_taken_in_says_who_holds_it(rollup: Rollup) -> None:
     rollup.worlds.tell(ME, "sequence", "never")
     run = ArbitrumRun(rollup)
+    run.clock.least_seconds = 120
     waited = run.begin(rollup.leg(inward=True), budget=4_000)
     assert isinstance(waited, Wait)
     wanted = (

@@ -71,8 +71,8 @@ def test_process_that_is_killed_while_it_waits_is_succeeded(run: ProviderRun) ->
 
 def test_deposit_that_nobody_delivers_comes_back(run: ProviderRun) -> None:
     run.worlds.relay("never")
-    wanted = crossing(run)
-    ended = run.go(wanted, budget=20_000)
+    run.clock.least_seconds = 300
+    ended = run.go(crossing(run), budget=20_000)
     assert isinstance(ended, Finished), ended
     assert "aborted" == ended.outcome, ended.why
     (returned,) = run.of(f.Refunded)

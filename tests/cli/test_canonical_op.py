@@ -13,6 +13,7 @@ from cli_fixtures import TIMEOUT_SECONDS, Ended, passed_on
 
 from agent.bridges._op_stack import bridge_data
 from agent.compose.local import LocalWallet, local_wallet
+from agent.lab.overlay import write_overlay
 from agent.lab.providers import _op_contracts as there
 
 ETHER = 10**18
@@ -29,7 +30,13 @@ def wallet(lab_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         # Ethereum is dear here, and a claim reserves much gas, of which it uses a third.
         limits = '[limits]\nmax_fee_per_tx = "50"\n'
         opened.portfolio.write_text(text.replace("[limits]\n", limits))
+        hasten(opened)
         yield opened
+
+
+def hasten(wallet: LocalWallet) -> None:
+    """One confirmation is enough, where a test is not of how many there are."""
+    write_overlay(wallet.worlds, wallet.overlay, [wallet.address], confirmations=1)
 
 
 def command(wallet: LocalWallet, cache: Path, *words: str) -> Ended:

@@ -21,24 +21,76 @@ DEMO_SECONDS = 240.0
 """Far more than the demo takes: this only ends one that hangs."""
 
 
-def command(*arguments: str, home: Path, cache: Path, environ: dict[str, str] | None = None):
-    done = subprocess.run(
+def command(
+    *arguments: str, home: Path, cache: Path, environ: dict[str, str] | None = None
+) -> Ended:
+    return ended(begin(*arguments, home=home, cache=cache, environ=environ))
+
+
+def begin(
+    *arguments: str, home: Path, cache: Path, environ: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, "-m", "agent", *arguments],
         env={**passed_on(home, cache), **(environ or {})},
         cwd=home,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=DEMO_SECONDS,
-        check=False,
     )
-    return Ended(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def ended(child: subprocess.Popen[str]) -> Ended:
+    try:
+        out, err = child.communicate(timeout=DEMO_SECONDS)
+    finally:
+        child.kill()
+    return Ended(code=child.returncode, stdout=out, stderr=err)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A demo that left its chains."""
+
+    told: Ended
+    home: Path
+    cache: Path
+    variables: dict[str, str]
+    pids: tuple[int, ...]
 
 
 @pytest.fixture(scope="module")
-def told(lab_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """The demo of three chains, for programs."""
-    return command("demo", "--json", home=tmp_path_factory.mktemp("demo"), cache=lab_cache)
+def demos(
+    lab_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Ended, Kept]]:
+    """Two demos side by side: of three chains for programs, and of two that it leaves.
+
+    Those are ended by what the demo says ends them.
+    """
+    home = tmp_path_factory.mktemp("kept")
+    keeping = begin("demo", "--chains", "2", "--keep", home=home, cache=lab_cache)
+    told = command("demo", "--json", home=tmp_path_factory.mktemp("demo"), cache=lab_cache)
+    left = ended(keeping)
+    exports = (line.strip() for line in left.stdout.splitlines())
+    pairs = (line.removeprefix("export ").split("=", 1) for line in exports if "export " in line)
+    found = re.search(r"end them with: kill ([\d ]+)", left.stdout)
+    pids = tuple(int(pid) for pid in found[1].split()) if found else ()
+    variables = {name: shlex.split(value)[0] for name, value in pairs}
+    yield told, Kept(told=left, home=home, cache=lab_cache, variables=variables, pids=pids)
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    shutil.rmtree(variables["REBALANCER_HOME"])
+
+
+@pytest.fixture
+def told(demos: tuple[Ended, Kept]) -> Ended:
+    return demos[0]
+
+
+@pytest.fixture
+def kept(demos: tuple[Ended, Kept]) -> Kept:
+    return demos[1]
 
 
 def test_last_line_is_the_result_of_a_run_that_is_done(told: Ended) -> None:
@@ -99,33 +151,6 @@ def test_next_best_offer_is_taken_in_place_of_the_forged_one(told: Ended) -> Non
     rivals = {each["via"]: each for each in taken["rivals"]}
     assert "refused" == rivals["kyberswap"]["answer"]
     assert int(rivals["kyberswap"]["net"]) > int(taken["net"]) >= int(rivals["velora"]["net"])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kept:
-    """A demo that left its chains."""
-
-    told: Ended
-    home: Path
-    cache: Path
-    variables: dict[str, str]
-    pids: tuple[int, ...]
-
-
-@pytest.fixture(scope="module")
-def kept(lab_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
-    """A demo of two chains that goes on; ended by what the demo says ends it."""
-    home = tmp_path_factory.mktemp("kept")
-    told = command("demo", "--chains", "2", "--keep", home=home, cache=lab_cache)
-    exports = (line.strip() for line in told.stdout.splitlines())
-    pairs = (line.removeprefix("export ").split("=", 1) for line in exports if "export " in line)
-    found = re.search(r"end them with: kill ([\d ]+)", told.stdout)
-    pids = tuple(int(pid) for pid in found[1].split()) if found else ()
-    variables = {name: shlex.split(value)[0] for name, value in pairs}
-    yield Kept(told=told, home=home, cache=lab_cache, variables=variables, pids=pids)
-    for pid in pids:
-        os.kill(pid, signal.SIGTERM)
-    shutil.rmtree(variables["REBALANCER_HOME"])
 
 
 def test_every_command_that_the_demo_prints_works_on_what_it_leaves(kept: Kept) -> None:

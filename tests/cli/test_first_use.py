@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from cli.test_canonical_op import command
+from cli.test_canonical_op import command, hasten
 
 from agent.compose.local import LocalWallet, local_wallet
 from agent.core.fact import Reserved
@@ -24,6 +24,7 @@ def wallet(lab_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with local_wallet(lab_cache, home, chains=(1, 8453, 42161)) as opened:
         text = opened.portfolio.read_text() + f'\n[canary]\nvalue = "{CANARY}"\n'
         opened.portfolio.write_text(text)
+        hasten(opened)
         yield opened
 
 

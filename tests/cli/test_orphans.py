@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli.test_canonical_op import command
+from cli.test_canonical_op import command, hasten
 
 from agent.bridges._burn_message import DEPOSIT, STANDARD, word
 from agent.bridges._op_stack import bridge_data
@@ -21,7 +21,7 @@ from agent.lab.puppet import Puppet, Tx, tx
 ETHER = 10**18
 ETHEREUM, BASE, ARBITRUM = 1, 8453, 42161
 BURNT, DEPOSITED = 1_000 * 10**6, 500 * 10**6
-LIFE_SECONDS = 30
+LIFE_SECONDS = 20
 """From an Across deposit to its deadline: long enough to be found before it is paid back."""
 
 
@@ -36,6 +36,7 @@ def wallet(lab_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         # Ethereum is dear here, and a claim reserves much gas, of which it uses a third.
         text = text.replace("[limits]\n", '[limits]\nmax_fee_per_tx = "50"\n')
         opened.portfolio.write_text(text)
+        hasten(opened)
         yield opened
 
 

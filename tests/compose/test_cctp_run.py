@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from compose.test_simulate_equals_run import Turning, fees
+from compose.test_simulate_equals_run import fees
+from provider_runs import WorldsClock
 from three_chains import FUNDS, PASSWORD, new_key, settings_of, write_files
 
 from agent.bridges._burn_message import DEPOSIT, STANDARD, word
@@ -43,7 +44,7 @@ def signing(chains: Worlds, tmp_path: Path, patience: str) -> Iterator[Account]:
     portfolio, allowed = tmp_path / "portfolio.toml", f'allow = ["cctp"]\nmax_wait = "{patience}"'
     portfolio.write_text(portfolio.read_text().replace('allow = ["across"]', allowed))
     opened = open_account(settings_of(tmp_path), KeyAccess(ask=lambda: PASSWORD))
-    yield replace(opened, io=replace(opened.io, clock=Turning(chains)))
+    yield replace(opened, io=replace(opened.io, clock=WorldsClock(chains)))
     opened.close()
 
 

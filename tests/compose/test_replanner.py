@@ -28,6 +28,7 @@ from agent.core import fact as f
 from agent.core.budget import run_value
 from agent.core.plan import Sell
 from agent.core.state import RunState
+from agent.core.wish import Wish
 from agent.engine.io import Io
 from agent.engine.survey import read
 from agent.errors import NoRoute
@@ -44,7 +45,7 @@ def worlds(way: str = "claim") -> tuple[World, Io]:
     other.rates = {pair: rate * 999 / 1000 for pair, rate in world.venue.rates.items()}
     for chain, node in world.chains.items():
         node.contracts[OTHER] = other
-        for token in (WETH_A, USDC_A, USDC_B):
+        for token in (WETH_A, USDC_A, USDC_B, WBTC_B):
             if token.chain == chain:
                 node.ledger.mint(token.address, OTHER, 10**30)
     io = world.io()
@@ -114,6 +115,8 @@ def test_the_only_way_is_tried_again() -> None:
 def test_who_was_refused_is_asked_again_where_more_stays_outside_without_it() -> None:
     world, io = worlds()
     # The other one has no bitcoin, whose band needs some.
+    other = io.venues["other"]
+    other.rates = {pair: rate for pair, rate in other.rates.items() if WBTC_B.address not in pair}
     world.venue.rates |= {(WETH_B.address, WBTC_B.address): Fraction(5 * 10**8, 10**20)}
     with started(world, ONE_SWAP) as held:
         run = replace(held.state.runs["r1"], shunned=frozenset({"venue"}))
@@ -147,3 +150,20 @@ def test_money_in_flight_is_part_of_what_is_planned_on() -> None:
     # Counting the money in flight the wallet has too many dollars, without it too few.
     assert isinstance(found, NoPlan)
     assert ["USDC stays"] == [why[:10] for why in found.why if "USDC" in why and "above" in why]
+
+
+def test_what_is_left_is_planned_for_what_the_run_was_begun_for() -> None:
+    world, io = worlds()
+    raised, money = Wish("raise", "USDC", Decimal(3000)), Wish("invest", "ETH", Decimal(2))
+    with started(world, replace(ONE_SWAP, wish=money), **fields(io)) as held:
+        begun = held.state.runs["r1"]
+        found = replanner(io)(replace(begun, plan=ONE_SWAP))
+        other = replace(begun.started, plan=replace(ONE_SWAP, wish=raised))
+        again = replanner(io)(replace(begun, started=other))
+        held.advance(600)
+        late = replanner(io)(held.state.runs["r1"])
+    assert not isinstance(found, NoPlan)
+    assert not isinstance(again, NoPlan)
+    assert (money, raised) == (found.wish, again.wish)
+    assert isinstance(late, NoPlan)
+    assert late.why[0].startswith("part of what was to be invested may be sold by now")

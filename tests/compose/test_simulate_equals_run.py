@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from provider_runs import WorldsClock
 from three_chains import FUNDS, PASSWORD, new_key, settings_of, write_files
 
 from agent.compose import Account, open_account, rehearse
@@ -22,22 +22,6 @@ from agent.engine.survey import look, make_plan, read
 from agent.lab.worlds import Worlds
 
 
-class Turning:
-    """This machine's time; while anybody waits, blocks are mined and the relayer looks."""
-
-    def __init__(self, worlds: Worlds) -> None:
-        self._worlds = worlds
-
-    def now(self) -> int:
-        return int(time.time())
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(min(seconds, 0.3))
-        for world in self._worlds.values():
-            world.rpc.call("evm_mine")
-        self._worlds.turn()
-
-
 @pytest.fixture
 def signing(chains: Worlds, tmp_path: Path) -> Iterator[Account]:
     """A wallet on three chains with its key."""
@@ -47,7 +31,7 @@ def signing(chains: Worlds, tmp_path: Path) -> Iterator[Account]:
         chains, tmp_path, address, "keystore:demo", max_head_age_seconds=3600, confirmations=1
     )
     opened = open_account(settings_of(tmp_path), KeyAccess(ask=lambda: PASSWORD))
-    yield replace(opened, io=replace(opened.io, clock=Turning(chains)))
+    yield replace(opened, io=replace(opened.io, clock=WorldsClock(chains)))
     opened.close()
 
 

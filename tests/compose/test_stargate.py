@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from compose.test_simulate_equals_run import Turning, fees
+from compose.test_simulate_equals_run import fees
+from provider_runs import WorldsClock
 from three_chains import FUNDS, PASSWORD, new_key, settings_of, write_files
 
 from agent.compose import Account, open_account, rehearse
@@ -31,7 +32,7 @@ def signing(chains: Worlds, tmp_path: Path) -> Iterator[Account]:
     file = tmp_path / "portfolio.toml"
     file.write_text(file.read_text().replace('allow = ["across"]', 'allow = ["stargate"]'))
     opened = open_account(settings_of(tmp_path), KeyAccess(ask=lambda: PASSWORD))
-    yield replace(opened, io=replace(opened.io, clock=Turning(chains)))
+    yield replace(opened, io=replace(opened.io, clock=WorldsClock(chains)))
     opened.close()
 
 

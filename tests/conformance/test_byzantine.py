@@ -14,6 +14,9 @@ from agent.compose.providers import provider_names
 from agent.core import guard
 from agent.lab.worlds import Worlds
 
+# A sweep over what other tests cover line by line: measured, it would take three times as long.
+pytestmark = pytest.mark.no_cover
+
 EVERY = 127
 """A prime: no word and no change of a word is left out every time."""
 

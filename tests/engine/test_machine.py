@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from crash_rig import Crash, Fuse, Fused
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -51,6 +52,9 @@ from agent.engine.loop import Finished, Session, Wait, session
 from agent.errors import Fenced, RunOpen, WrongValue
 from agent.ports import Sent
 from agent.sim.transaction import PaperTx
+
+# A sweep over what other tests cover line by line: measured, it would take three times as long.
+pytestmark = pytest.mark.no_cover
 
 SMALL = ETHER // 20
 LEAST = 145 * 10**6

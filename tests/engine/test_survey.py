@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from paper_world import (
@@ -21,6 +22,7 @@ from agent.core import fact as f
 from agent.core.decide import History, Rebalance, Rest
 from agent.core.plan import Plan
 from agent.core.state import State
+from agent.core.wish import BUY_ONLY, REBALANCE, Wish
 from agent.engine.loop import session
 from agent.engine.survey import history, look, make_plan, read, survey
 from agent.planning.problem import NoPlan
@@ -64,6 +66,34 @@ def test_gas_that_cannot_be_valued_is_a_refusal_to_plan():
     assert isinstance(found, NoPlan)
     assert ("ETH has no price, so gas cannot be valued",) == found.why
     assert ["G202"] == [no.code for no in found.refusals]
+
+
+def test_what_has_lost_its_peg_is_not_bought():
+    world, known = World(), prices()
+    dear = world.io()
+    fallen = replace(known.by_asset["USDC"], low=Decimal("0.97"))
+    seen = replace(
+        look(dear, State(), asked=True),
+        prices=replace(known, by_asset={**known.by_asset, "USDC": fallen}),
+    )
+    pegged = replace(dear, policy=replace(dear.policy, pegs={"USDC": Decimal(1)}))
+    free, held = make_plan(dear, seen), make_plan(pegged, seen)
+    assert "USDC" in {leg.buy.symbol for leg in free.legs}
+    bought = () if isinstance(held, NoPlan) else held.legs
+    assert "USDC" not in {leg.buy.symbol for leg in bought if leg.kind == "swap"}
+    assert "below its peg of 1.0000: it is not bought while it falls" in " ".join(held.why)
+
+
+def test_what_plans_serve_is_what_a_person_asks_for_or_the_policy_says():
+    io = World().io()
+    only = replace(io, policy=replace(io.policy, deposits="buy-only", pegs={"USDC": Decimal(1)}))
+    raised = Wish("raise", "USDC", Decimal(500))
+    for own, asked, wish in ((io, None, REBALANCE), (only, None, BUY_ONLY), (only, raised, raised)):
+        seen = look(own, State(), asked=True, wish=asked)
+        assert wish == seen.task.wish
+    made = make_plan(only, seen)
+    assert isinstance(made, Plan)
+    assert (raised, Decimal(500)) == (made.wish, made.reached)
 
 
 def test_the_next_decision_knows_how_the_last_run_ended():

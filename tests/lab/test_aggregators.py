@@ -1,6 +1,9 @@
 """Every aggregator's stand-in gives what its server quoted, to the caller alone, or reverts."""
 
 from dataclasses import replace
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from lab.aggregators import ASKED, ROUTERS, Wish, expected_call
@@ -10,6 +13,7 @@ from lab.trading import Call, allow, ask, fund, held, trade
 from agent.errors import SetupFailed
 from agent.lab import providers
 from agent.lab.abi import call_bytes
+from agent.lab.branch import make_branch
 from agent.lab.providers import odos, zerox
 from agent.lab.providers._executor import EXECUTOR
 from agent.lab.providers._mischief import FAILURES, FORGERIES, ROBBER
@@ -132,6 +136,27 @@ def test_failure_spoils_the_next_answer_and_no_more(chains: Worlds, name: str, h
         spoiled = fault
     assert honest != spoiled
     assert honest == ASKED[name](chains, wish)
+
+
+def test_what_contracts_said_is_kept_until_the_next_block(
+    chains: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = chains[1]
+    branch = make_branch(1, world.rpc, world.saved.publisher)
+    asked: list[str] = []
+    honest = branch.puppet.batch
+
+    def batch(calls: Any) -> Any:
+        asked.extend(method for method, _ in calls)
+        return honest(calls)
+
+    monkeypatch.setattr(branch, "puppet", SimpleNamespace(rpc=branch.puppet.rpc, batch=batch))
+    call = (world.place.feeds["ETH"].address, call_bytes("latestAnswer()"))
+    assert 2 * branch.told([call]) == branch.told([call, call])
+    assert 1 == asked.count("eth_call")
+    chains.set_price("WETH", Decimal(1234))
+    assert [f"0x{1234 * 10**8:064x}"] == branch.told([call])
+    assert 2 == asked.count("eth_call")
 
 
 def test_odos_keeps_what_exceeds_its_quote(chains: Worlds) -> None:

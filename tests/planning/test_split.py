@@ -14,21 +14,14 @@ import pytest
 from amm_pools import v2_pool, v3_pool
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from split_markets import BUY, HUBS, SELL, Market, exact_bound, market, paths, real_output
+from split_markets import BUY, HUBS, SELL, Market, exact_bound, gas_of, market, paths, real_output
 
 from agent.core.amm.path import Hop, Pool, quote_path
 from agent.core.amm.split import Split, quote_split
 from agent.core.amm.v3 import V3Pool
 from agent.core.money import Address
 from agent.planning.split import Choice, GasCost, Order, Splitter
-from agent.venues._paths import (
-    RATE_UNIT,
-    TICK_GAS,
-    V2_HOP_GAS,
-    V3_HOP_GAS,
-    V4_HOP_GAS,
-    Search,
-)
+from agent.venues._paths import RATE_UNIT, Search
 from agent.venues._split import Filler, split_gas
 
 FREE = GasCost(v2_hop=0.0, v3_hop=0.0, v4_hop=0.0, tick=0.0)
@@ -38,12 +31,6 @@ seeds = st.integers(0, 10**9)
 
 def order(amount: int, gas: GasCost = FREE) -> Order:
     return Order(sell=SELL, buy=BUY, amount=amount, gas=gas)
-
-
-def gas_of(rate: float) -> GasCost:
-    unit = rate / RATE_UNIT
-    hops = {"v2_hop": V2_HOP_GAS, "v3_hop": V3_HOP_GAS, "v4_hop": V4_HOP_GAS}
-    return GasCost(**{kind: gas * unit for kind, gas in hops.items()}, tick=TICK_GAS * unit)
 
 
 def at(pool: Pool, number: int, one: Address, other: Address) -> Pool:
@@ -107,7 +94,8 @@ def test_split_brings_what_its_prices_prove_to_be_the_most(seed: int) -> None:
     real = real_output(choice.paths)
     assert drawn.amount == sum(amount for _, amount in choice.paths)
     assert real <= proven <= choice.bound
-    assert choice.bound <= float(proven) * (1 + 1e-9)
+    # The ends of pools, which rounding could miss, are counted generously.
+    assert choice.bound <= float(proven) * (1 + 1e-6)
     # A pair that is met twice keeps the fee of the first swap: no proof is close to that.
     if not meets_a_pair_twice(choice):
         assert float((proven - real) / proven) <= 1e-7
@@ -185,6 +173,27 @@ def test_choice_of_pools_is_as_good_as_that_of_all_choices(seed: int) -> None:
         assert choice.net >= best * (1 - 1e-9)
 
 
+@settings(max_examples=40, deadline=None)
+@given(seeds, st.integers(1, 2000))
+def test_a_few_base_units_are_filled_as_a_single_path_would(seed: int, amount: int) -> None:
+    drawn = market(seed)
+    search = Search(drawn.pools, HUBS)
+    found, route = Filler(search).best(SELL, BUY, amount), search.best(SELL, BUY, amount)
+    if route is None:
+        assert found is None or found.split.amount_out > 0
+    else:
+        assert found is not None
+        assert found.split.amount_out >= route.amount_out
+        assert amount == found.split.amount_in
+
+
+def test_nothing_is_filled_with_nothing() -> None:
+    search = Search(market(1).pools, HUBS)
+    filler = Filler(search)
+    assert (None, None) == (filler.best(SELL, BUY, 0), filler.best(SELL, SELL, 10**18))
+    assert filler.unknown is search.unknown
+
+
 def test_swap_in_one_pool_is_one_path_and_its_bound_is_what_it_brings() -> None:
     pool = at(v2_pool(10**24, 2 * 10**24), 100, SELL, BUY)
     choice = chosen(keyed(pool), 10**21)
@@ -249,9 +258,12 @@ def test_path_through_a_shared_pool_is_quoted_as_earlier_ones_left_it() -> None:
     assert 0 <= choice.bound - split.amount_out <= 1e-11 * choice.bound
 
 
-def test_pair_is_met_once_where_a_v3_pool_can_be_met_twice() -> None:
-    first = [at(v2_pool(10**21, 10**21), 100, SELL, X), at(wide(), 101, SELL, X)]
-    last = [at(v2_pool(10**21, 10**21), 102, X, BUY), at(wide(), 103, X, BUY)]
+@pytest.mark.parametrize(
+    ("depth", "after"), [(5 * 10**20, 2 * 10**21), (2 * 10**21, 5 * 10**20), (10**22, 10**22)]
+)
+def test_pair_is_met_once_where_a_v3_pool_can_be_met_twice(depth: int, after: int) -> None:
+    first = [at(v2_pool(10**21, 10**21), 100, SELL, X), at(wide(depth), 101, SELL, X)]
+    last = [at(v2_pool(3 * 10**20, 3 * 10**20), 102, X, BUY), at(wide(after), 103, X, BUY)]
     choice = chosen(keyed(*first, *last), 10**20)
     assert 3 == len(choice.paths)
     assert not meets_a_pair_twice(choice)

@@ -434,3 +434,14 @@ def test_a_file_without_bridges_asks_nobody_for_fees(folder):
         REAL[: REAL.index("[bridges.across]")] + REAL[REAL.index('[chains."eip155:1"]') :]
     )
     assert load_chains_only(chains=Path("c.toml"), environ={}).across_api == ""
+
+
+def test_what_stands_for_a_dollar_is_a_fact_with_its_source(folder, say):
+    known = load_chains_only(environ={})
+    assert {"USDC": "USD", "USDT": "USD", "DAI": "USD"} == known.pegs
+    line = REAL[: REAL.index('to = "USD"')].count("\n") + 1
+    said = say(REAL.replace('to = "USD"', 'to = "EUR"', 1))
+    assert f'C104 c.toml:{line}: pegs.USDC.to: "EUR" is not possible; known here: USD' == said
+    none = re.sub(r"^\[pegs\.\w+\]\n(.+\n)+", "", REAL, flags=re.MULTILINE)
+    Path("c.toml").write_text(none)
+    assert {} == load_chains_only(chains=Path("c.toml"), environ={}).pegs

@@ -44,6 +44,7 @@ def test_example_of_the_contract_comes_to_this_policy(load_text):
         dust=Decimal(5),
         keep={"USDC": Decimal(3000)},
         unlisted="outside",
+        pegs={"USDC": Decimal(1)},
         hash=settings.policy.hash,
     )
     assert expected == settings.policy
@@ -56,7 +57,8 @@ def test_example_of_the_contract_comes_to_these_settings(load_text):
     assert settings.signer == SignerSpec(kind="keystore", name="main")
     assert settings.confirm == Confirm(mode="always", over=Decimal(1000))
     assert settings.canary_value == Decimal(50)
-    assert settings.deposits == "rebalance"
+    assert settings.policy.deposits == "rebalance"
+    assert settings.policy.pegs == {"USDC": Decimal(1)}
     assert settings.max_price_age_seconds is None
     assert settings.venues == ("router", "cow", "kyberswap", "velora", "zerox", "oneinch")
     assert settings.bridges == ("cctp", "across")
@@ -198,3 +200,8 @@ def test_an_offer_to_relayers_stands_where_the_owner_makes_one(load_text, minima
     assert expected == settings.across
     told = settings.origin["bridges.across.relayer_fee_bps"]
     assert ("not set" if "bps" not in said else said[18:19]) == told.value
+
+
+def test_plans_may_only_buy_where_something_is_pegged_to_the_unit_of_account(load_text, minimal):
+    settings = load_text(minimal + '[flows]\ndeposits = "buy-only"\n')
+    assert ("buy-only", {"USDC": Decimal(1)}) == (settings.policy.deposits, settings.policy.pegs)

@@ -371,8 +371,13 @@ IN_MINIMAL = [
     ),
     (
         "[targets]",
-        '[flows]\ndeposits = "buy-only"\n[targets]',
-        'C104 portfolio.toml:8: flows.deposits: "buy-only" is not available yet; "rebalance" is',
+        '[flows]\ndeposits = "ignore"\n[targets]',
+        'C104 portfolio.toml:8: flows.deposits: "ignore" is not available; `flows.keep` leaves an amount of an asset alone',
+    ),
+    (
+        '[targets]\nETH  = { weight = "0.60", band = "0.05" }\nUSDC = { weight = "0.40", band = "0.05" }\n',
+        '[targets]\nETH = { weight = "1", band = "0.05" }\n[flows]\ndeposits = "buy-only"\n',
+        "C104 portfolio.toml:10: flows.deposits: no asset of the targets is pegged to the unit of account: buy with what",
     ),
     (
         "[targets]",

@@ -331,6 +331,7 @@ def flipped(data: str) -> Iterator[str]:
             yield "0x" + (honest_bytes[:index] + changed + honest_bytes[index + 1 :]).hex()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kind", HONEST)
 def test_every_mutant_of_every_word_is_refused_or_means_no_worse(kind: str) -> None:
     p = honest(kind)
@@ -357,6 +358,7 @@ def assert_no_worse(said: Meaning | Refusal) -> None:
     assert DEADLINE <= said.deadline <= NOW + 300
 
 
+@pytest.mark.no_cover
 @settings(max_examples=300)
 @given(
     kind=st.sampled_from(sorted(HONEST)),

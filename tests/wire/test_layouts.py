@@ -242,3 +242,10 @@ def test_function_that_is_paid_one_to_one_guarantees_what_is_sent_less_its_fee()
         meant(layout, 2, value=9).value,
         meant(layout, 2, value=9).min_out,
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [((0, -1, 0), "address"), ((0, 2, 1), "uint24"), ((1,), "bytes")]
+)
+def test_type_of_a_field_is_found_through_arrays(path: tuple[int, ...], kind: str) -> None:
+    assert kind == Layout(signature="f((address,uint24)[],bytes)").type_at(path)

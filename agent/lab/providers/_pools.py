@@ -203,16 +203,12 @@ def _best_split(branch: Branch, single: Sequence[Part], amount: int) -> tuple[Pa
 def _quote(branch: Branch, asked: Sequence[tuple[Path, int, int]]) -> list[Part]:
     quoter = branch.place.exchanges.quoter_v2
     calls = [
-        {
-            "to": quoter,
-            "data": call_bytes("quoteExactInput(bytes,uint256)", path.packed(branch.place), amount),
-        }
+        (quoter, call_bytes("quoteExactInput(bytes,uint256)", path.packed(branch.place), amount))
         for path, _, amount in asked
     ]
-    found = branch.puppet.batch([("eth_call", [call, "latest"]) for call in calls])
     parts = []
-    for (path, share, amount), raw in zip(asked, found, strict=True):
-        out, roots, _, gas = answer("(uint256,uint160[],uint32[],uint256)", str(raw))
+    for (path, share, amount), raw in zip(asked, branch.told(calls), strict=True):
+        out, roots, _, gas = answer("(uint256,uint160[],uint32[],uint256)", raw)
         # A pool that was emptied did not take all of the amount.
         bought = 0 if EMPTIED.intersection(roots) else int(out)
         parts.append(Part(share=share, path=path, amount=amount, out=bought, gas=int(gas)))

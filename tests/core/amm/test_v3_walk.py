@@ -7,6 +7,7 @@ overflow; the product passes over gaps, shares its steps by direction and never 
 
 from __future__ import annotations
 
+import pytest
 from amm_pools import amounts, unhurried, v3_pools
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,9 @@ from agent.core.amm.tick_price import (
     tick_at_sqrt_ratio,
 )
 from agent.core.amm.v3 import V3Pool, quote_exact_in, quote_exact_out
+
+# A sweep over what other tests cover line by line: measured, it would take three times as long.
+pytestmark = pytest.mark.no_cover
 
 
 class RevertError(Exception):

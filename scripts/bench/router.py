@@ -1,0 +1,363 @@
+"""How good the built-in router's quotes and splits are, and how fast.
+
+    python scripts/bench/router.py [--json] [--quotes N] [--sets N] [--seed N]
+
+Quotes of single paths are compared with those of the contracts on a local chain, as
+scripts/bench/quotes.py does. Then swaps over seeded random pools (the law is in the result) are
+divided by the router and held against what prices prove to be the most, recomputed with sixty
+digits: before gas, where all amounts are free, and after it, where each pool is a yes or a no.
+Side by side: the best single path, and parts of 5 % over at most seven paths that share no pool,
+which is how Uniswap's order router searches by default (here with our quotes and our gas). Ends
+with 1 if a quote differs or a bound is beaten.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from agent.core.amm.path import Hop
+from agent.core.amm.split import Split, quote_split
+from agent.core.amm.v2 import V2Pool
+from agent.lab.world import open_world
+from agent.planning.split import Choice, Order, Splitter
+from agent.venues._paths import BASE_GAS, RATE_UNIT, Search
+from agent.venues._split import Filler, split_gas
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+from quoter_duel import Duel
+from split_markets import (
+    BUY,
+    HUBS,
+    LAW,
+    SELL,
+    Market,
+    exact_bound,
+    gas_of,
+    market,
+    paths,
+    real_output,
+)
+
+SPEED_SAMPLE = 400
+PARTS = 20
+MOST_PATHS = 7
+CANDIDATES = 25
+"""Paths that the grid looks at, by what they bring for one part and for all parts."""
+
+ASKED = {"gap_bp": 0.001, "units_per_path": 1, "quote_us": 50, "split_ms": 5}
+
+Path_ = tuple[Hop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one swap over one set of pools came to; losses in bp of the bought amount."""
+
+    seed: int
+    pools: int
+    paths: int
+    pairs_met_twice: int
+    milliseconds: float  # of the processor, which other programs may share
+    wall_milliseconds: float
+    gap_bp: float  # of the continuous problem along the chosen pools, before any rounding
+    free_gap_bp: float  # the same over all pools, as if gas cost nothing
+    free_pairs_met_twice: int
+    units_per_path: float  # bound less whole units out, by the number of paths
+    rounding_units_per_path: float  # of these, what the contracts' rounding took
+    rounding_coarse_units_per_path: float  # the same in units of the path's coarsest token
+    net_loss_single_bp: float | None  # against the bound after gas; None where no path takes all
+    net_loss_grid_bp: float | None
+    net_loss_bp: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--quotes", type=int, default=5000, help="single paths to quote")
+    parser.add_argument("--sets", type=int, default=500, help="sets of pools that take a swap")
+    parser.add_argument("--seed", type=int, default=1, help="which quotes, and the first set")
+    chosen = parser.parse_args()
+    quotes = quoted(chosen.quotes, chosen.seed)
+    rows: list[Row] = []
+    skipped = 0
+    while len(rows) < chosen.sets:
+        row = split_row(chosen.seed + len(rows) + skipped)
+        rows += [row] if row else []
+        skipped += row is None
+    result = document(quotes, rows, skipped=skipped, seed=chosen.seed)
+    if chosen.json:
+        print(json.dumps(result, indent=1))
+    else:
+        print_table(result)
+    return 0 if result["passed"] else 1
+
+
+def quoted(count: int, seed: int) -> dict[str, Any]:
+    """Single paths against QuoterV2 and Router02 on a local chain."""
+    with open_world(platformdirs.user_cache_path("rebalancer")) as world:
+        duel = Duel(world, seed)
+        score = duel.run(count)
+        speed = duel.speed(SPEED_SAMPLE)
+    return {
+        "count": score.kinds.total(),
+        "kinds": dict(score.kinds.most_common()),
+        "outcomes": dict(score.outcomes.most_common()),
+        "mismatches": len(score.mismatches),
+        "mismatch_examples": score.mismatches[:10],
+        "median_us": asdict(speed),
+    }
+
+
+def split_row(seed: int) -> Row | None:
+    """One swap; None where all pools together do not take it."""
+    drawn = market(seed)
+    search = Search(drawn.pools, HUBS)
+    started, busy = time.perf_counter(), time.process_time()
+    filling = Filler(search).best(SELL, BUY, drawn.amount, drawn.gas_rate)
+    milliseconds = (time.process_time() - busy) * 1000
+    wall_milliseconds = (time.perf_counter() - started) * 1000
+    route = search.best(SELL, BUY, drawn.amount, drawn.gas_rate)
+    order = Order(sell=SELL, buy=BUY, amount=drawn.amount, gas=gas_of(drawn.gas_rate))
+    choice = Splitter(drawn.pools, HUBS).best(order, () if route is None else route.hops)
+    free_order = Order(sell=SELL, buy=BUY, amount=drawn.amount, gas=gas_of(0))
+    free = Splitter(drawn.pools, HUBS).best(free_order, ())
+    if filling is None or choice is None or free is None:
+        return None
+    assert filling.net_bound is not None
+    proven = exact_bound(_hops(choice.paths), choice.prices, drawn.amount)
+    real = real_output(choice.paths)
+    free_real = float(real_output(free.paths))
+    split = quote_split(choice.paths)
+    assert isinstance(split, Split)
+    assert real <= proven
+    out, count = split.amount_out, len(choice.paths)
+    bound = filling.net_bound
+
+    def loss(net: int | None) -> float | None:
+        return None if net is None else (bound - net) / filling.split.amount_out * 10_000
+
+    ours = loss(filling.net(drawn.gas_rate)[0])
+    assert ours is not None
+    return Row(
+        seed=seed,
+        pools=drawn.count,
+        paths=count,
+        pairs_met_twice=_pairs_met_twice(choice.paths),
+        milliseconds=milliseconds,
+        wall_milliseconds=wall_milliseconds,
+        gap_bp=float((proven - real) / proven * 10_000),
+        free_gap_bp=(free.net_bound - free_real) / free.net_bound * 10_000,
+        free_pairs_met_twice=_pairs_met_twice(free.paths),
+        units_per_path=float(proven - out) / count,
+        rounding_units_per_path=float(real - out) / count,
+        rounding_coarse_units_per_path=float(real - out)
+        / sum(_coarsest(choice, hops) for hops, _ in choice.paths),
+        net_loss_single_bp=loss(None if route is None else route.net(drawn.gas_rate)[0]),
+        net_loss_grid_bp=loss(grid_net(drawn)),
+        net_loss_bp=ours,
+    )
+
+
+def grid_net(drawn: Market) -> int | None:
+    """The most after gas by parts of 5 % along paths that share no pool; None if there is none.
+
+    Largest part first; each next path is the best for its part that shares no pool with those
+    before it; the first may also be the second best.
+    """
+    quotes = _grid_quotes(drawn)
+    found = [
+        _completed(quotes, PARTS - part, part, [first])
+        for part in quotes
+        for first in quotes[part][:2]
+    ]
+    base = BASE_GAS * drawn.gas_rate // RATE_UNIT
+    return max((net - base for net in found if net is not None), default=None)
+
+
+def _completed(
+    quotes: dict[int, list[tuple[int, Path_]]],
+    left: int,
+    most: int,
+    chosen: list[tuple[int, Path_]],
+) -> int | None:
+    if left == 0:
+        return sum(net for net, _ in chosen)
+    if len(chosen) == MOST_PATHS:
+        return None
+    met = {hop.pool.address for _, hops in chosen for hop in hops}
+    best = None
+    for part in range(min(left, most), 0, -1):
+        for net, hops in quotes.get(part, ()):
+            if all(hop.pool.address not in met for hop in hops):
+                found = _completed(quotes, left - part, part, [*chosen, (net, hops)])
+                best = found if best is None or (found is not None and found > best) else best
+                break
+    return best
+
+
+def _grid_quotes(drawn: Market) -> dict[int, list[tuple[int, Path_]]]:
+    """By parts, what candidates bring after the gas of their hops, the best first."""
+    every = list(paths(drawn))
+    candidates: dict[Path_, None] = {}
+    for part in (1, PARTS):
+        ranked = sorted(_nets(drawn, every, part), key=lambda pair: -pair[0])
+        candidates |= dict.fromkeys(hops for _, hops in ranked[:CANDIDATES])
+    quotes = {part: list(_nets(drawn, candidates, part)) for part in range(1, PARTS + 1)}
+    return {part: sorted(some, key=lambda pair: -pair[0]) for part, some in quotes.items() if some}
+
+
+def _nets(
+    drawn: Market, some: Sequence[Path_] | dict[Path_, None], part: int
+) -> Iterator[tuple[int, Path_]]:
+    amount = drawn.amount * part // PARTS if part < PARTS else drawn.amount
+    for hops in some:
+        split = quote_split([(hops, amount)])
+        if isinstance(split, Split):
+            gas = split_gas(split) - BASE_GAS
+            yield split.amount_out - gas * drawn.gas_rate // RATE_UNIT, hops
+
+
+def _hops(some: Sequence[tuple[Path_, int]]) -> list[Hop]:
+    return [hop for hops, _ in some for hop in hops]
+
+
+def _coarsest(choice: Choice, hops: Path_) -> float:
+    """What the dearest unit of a token on the path is worth in units of what is bought."""
+    worth = {token: price for (token, _), price in choice.prices.items()}
+    return max([1.0, *(worth[hop.token_in] for hop in hops)])
+
+
+def _pairs_met_twice(some: Sequence[tuple[Path_, int]]) -> int:
+    pairs = [hop.pool.address for hop in _hops(some) if isinstance(hop.pool, V2Pool)]
+    return len(pairs) - len(set(pairs))
+
+
+def document(
+    quotes: dict[str, Any], rows: Sequence[Row], *, skipped: int, seed: int
+) -> dict[str, Any]:
+    """The machine-readable result."""
+    once = [row for row in rows if not row.pairs_met_twice]
+    free_once = [row for row in rows if not row.free_pairs_met_twice]
+    split_ms = spread([row.milliseconds for row in rows])
+    gap = spread([row.gap_bp for row in rows])
+    beaten = [row.seed for row in rows if row.gap_bp < 0 or row.net_loss_bp < 0]
+    met = {
+        "no quote differs": quotes["mismatches"] == 0,
+        "median gap before rounding": gap["median"] <= ASKED["gap_bp"],
+        "every gap before rounding": gap["most"] <= ASKED["gap_bp"],
+        "every gap where no v2 pair is met twice": all(
+            row.gap_bp <= ASKED["gap_bp"] for row in once
+        ),
+        "median units per path after rounding": spread([row.units_per_path for row in rows])[
+            "median"
+        ]
+        <= ASKED["units_per_path"],
+        "median quote": quotes["median_us"]["ours"] <= ASKED["quote_us"],
+        "median split": split_ms["median"] <= ASKED["split_ms"],
+    }
+    return {
+        "benchmark": "router",
+        "python": platform.python_version(),
+        "seed": seed,
+        "asked": ASKED,
+        "quotes": quotes,
+        "splits": {
+            "law": LAW,
+            "sets": len(rows),
+            "sets_that_cannot_take_the_amount": skipped,
+            "pools": spread([row.pools for row in rows]),
+            "paths": spread([row.paths for row in rows]),
+            "milliseconds_of_the_processor": split_ms,
+            "milliseconds_of_the_clock": spread([row.wall_milliseconds for row in rows]),
+            "gap_bp_along_the_chosen_pools": gap,
+            "sets_above_asked_gap": sum(row.gap_bp > ASKED["gap_bp"] for row in rows),
+            "sets_where_a_v2_pair_is_met_twice": len(rows) - len(once),
+            "gap_bp_where_none_is": spread([row.gap_bp for row in once]),
+            "gap_bp_over_all_pools_if_gas_were_free": spread([row.free_gap_bp for row in rows]),
+            "the_same_where_no_v2_pair_is_met_twice": spread(
+                [row.free_gap_bp for row in free_once]
+            ),
+            "units_per_path_after_rounding": spread([row.units_per_path for row in rows]),
+            "the_same_where_no_pair_is_met_twice": spread([row.units_per_path for row in once]),
+            "of_these_rounding_by_the_contracts": spread(
+                [row.rounding_units_per_path for row in rows]
+            ),
+            "rounding_in_units_of_each_paths_coarsest_token": spread(
+                [row.rounding_coarse_units_per_path for row in rows]
+            ),
+            "sets_within_asked_units": sum(
+                row.units_per_path <= ASKED["units_per_path"] for row in rows
+            ),
+            "loss_bp_against_the_bound_after_gas": compared(rows),
+        },
+        "smart_order_router": "not run: its search is imitated with our quotes and our gas",
+        "bounds_beaten": beaten,
+        "met": met,
+        "passed": not beaten and quotes["mismatches"] == 0,
+    }
+
+
+def compared(rows: Sequence[Row]) -> dict[str, Any]:
+    """Losses side by side, over the sets that some single path can take alone."""
+    whole = [
+        (row.net_loss_single_bp, row.net_loss_grid_bp, row.net_loss_bp)
+        for row in rows
+        if row.net_loss_single_bp is not None and row.net_loss_grid_bp is not None
+    ]
+    single, grid, ours = zip(*whole, strict=True) if whole else ((), (), ())
+    return {
+        "sets": len(whole),
+        "single_path": spread(single),
+        "grid_of_5_percent": spread(grid),
+        "ours": spread(ours),
+        "ours_is_worse_than_the_grid_in": sum(
+            mine > theirs + 1e-9 for mine, theirs in zip(ours, grid, strict=True)
+        ),
+        "ours_is_better_than_the_grid_in": sum(
+            mine < theirs - 1e-9 for mine, theirs in zip(ours, grid, strict=True)
+        ),
+        "gained_over_the_grid_bp": spread([g - o for g, o in zip(grid, ours, strict=True)]),
+        "ours_where_no_single_path_takes_all": spread(
+            [row.net_loss_bp for row in rows if row.net_loss_single_bp is None]
+        ),
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median, ninth decile, mean and the most."""
+    if not values:
+        return {}
+    ordered = sorted(values)
+    return {
+        "median": ordered[len(ordered) // 2],
+        "p90": ordered[len(ordered) * 9 // 10],
+        "mean": sum(ordered) / len(ordered),
+        "most": ordered[-1],
+    }
+
+
+def print_table(result: dict[str, Any]) -> None:
+    quotes, splits = result["quotes"], result["splits"]
+    each = quotes["median_us"]["ours"]
+    print(f"{quotes['count']} quotes, {quotes['mismatches']} differ, {each:.0f} µs each")
+    print(f"{splits['sets']} sets of pools; median, p90, most:")
+    losses = splits["loss_bp_against_the_bound_after_gas"]
+    for name, some in (*splits.items(), *losses.items()):
+        if isinstance(some, dict) and "median" in some:
+            print(
+                f"  {name:<50} {some['median']:>12.4g} {some['p90']:>12.4g} {some['most']:>12.4g}"
+            )
+    for name, is_met in result["met"].items():
+        print(f"{'met' if is_met else 'MISSED':>8}  {name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
