@@ -116,6 +116,8 @@ def main(arguments: list[str]) -> int:
         install_project(checkout)
         install_npm_if_absent(checkout)
         prepare_lab(checkout)
+        if level == "dev":
+            prepare_tests(checkout)
     except SetupError as stop:
         print(f"set-up stopped: {stop}", file=sys.stderr)
         return 1
@@ -215,6 +217,19 @@ def prepare_lab(checkout: Checkout) -> None:
     )
     checkout.stamp("world", output.splitlines()[-1])
     checkout.stamp("lab", key)
+
+
+def prepare_tests(checkout: Checkout) -> None:
+    """Fetch what only tests put on local chains, so that none of them waits for the network."""
+    key = checkout.stamps["lab"]  # made of the same files, for the same user
+    if checkout.is_stamped("tests", key):
+        return
+    say("fetching what only tests need (50 MB, some seconds)")
+    checkout.run(
+        [str(checkout.python), "-I", "scripts/prepare_lab.py", "--tests"],
+        failure="what only tests need could not be fetched",
+    )
+    checkout.stamp("tests", key)
 
 
 if __name__ == "__main__":

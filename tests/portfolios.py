@@ -11,11 +11,13 @@ from agent.core.decide import History, decide
 from agent.core.fees import FeeQuote
 from agent.core.market import Edge
 from agent.core.money import NATIVE, Address, Bps, ChainId, Token
+from agent.core.plan import Plan
 from agent.core.policy import Asset, Instance, Limits, Policy, Target, Trigger
 from agent.core.price import Price, Prices
 from agent.core.snapshot import Block, ChainSnapshot, Snapshot
 from agent.core.value import value
-from agent.planning.problem import Problem
+from agent.planning.planner import planned_by
+from agent.planning.problem import NoPlan, Problem
 
 CHAIN, OTHER, THIRD = ChainId(1), ChainId(8453), ChainId(42161)
 WALLET = Address("0x" + "d3" * 20)
@@ -296,3 +298,8 @@ def problem(held=None, **changed) -> Problem:
         "now": NOW,
     }
     return Problem(**{**usual, **changed})
+
+
+def greedy_plan(asked: Problem) -> Plan | NoPlan:
+    """The plan without a solver."""
+    return planned_by(None, asked)

@@ -244,7 +244,9 @@ class Duel:
             self.score.extensions += 1
             pool = self.pools[why.pool]
             assert isinstance(pool, V3Pool)
-            self.pools[why.pool] = extended(self.read, pool, why.word, self._at)
+            (place,) = [each for each in self._places if each.address == why.pool]
+            assert isinstance(place, V3Place)
+            self.pools[why.pool] = extended(self.read, place, pool, why.word, self._at)
 
     def _contracts(self, cases: Sequence[Case]) -> list[list[Said]]:
         """What the contracts say hop by hop; a list that is too short ends in a revert."""

@@ -19,7 +19,7 @@ from agent.lab.puppet import Puppet, Tx
 from agent.lab.world import World
 from agent.ports import AdapterIo
 from agent.venues import router
-from agent.wire import erc20
+from agent.wire import erc20, permit2
 from agent.wire.clock import SystemClock
 
 CHAIN = ChainId(mainnet.CHAIN_ID)
@@ -59,6 +59,7 @@ def options(
     hubs: tuple[str, ...] = SYMBOLS,
     has_v2: bool = True,
     code_hash: str = "",
+    v4: router.V4Options | None = None,
 ) -> router.Options:
     """The local chain's Uniswap, as much of it as a test wants to be seen."""
     chain = router.ChainOptions(
@@ -69,6 +70,7 @@ def options(
         hubs=tuple(Address(TOKENS[symbol].address) for symbol in hubs),
         fee_tiers=tiers,
         code_hash=code_hash,
+        v4=v4,
     )
     return router.Options(chains={CHAIN: chain}, max_slippage_bps=Bps(50))
 
@@ -116,6 +118,8 @@ class Trader:
             self._send(
                 erc20.approve(CHAIN, right.amount.token.address, right.spender, right.amount.raw)
             )
+        if quote.permit is not None:
+            self._send(permit2.approve(CHAIN, quote.permit))
         assert isinstance(quote.payload, Call)
         before = self.holdings()
         self._send(quote.payload)

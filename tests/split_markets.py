@@ -21,7 +21,7 @@ from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
 from agent.core.money import Address
 from agent.planning.split import GasCost
-from agent.venues._paths import RATE_UNIT, TICK_GAS, V2_HOP_GAS, V3_HOP_GAS
+from agent.venues._paths import RATE_UNIT, TICK_GAS, V2_HOP_GAS, V3_HOP_GAS, V4_HOP_GAS
 
 TOKENS = [Address(f"0x{number:040x}") for number in (11, 12, 13, 14, 15)]
 SELL, BUY, *HUBS = TOKENS
@@ -107,7 +107,8 @@ def _pools(rng: random.Random, worth: Sequence[float]) -> dict[tuple[Address, Ad
 
 def gas_of(rate: float) -> GasCost:
     unit = rate / RATE_UNIT
-    return GasCost(v2_hop=V2_HOP_GAS * unit, v3_hop=V3_HOP_GAS * unit, tick=TICK_GAS * unit)
+    hops = {"v2_hop": V2_HOP_GAS, "v3_hop": V3_HOP_GAS, "v4_hop": V4_HOP_GAS}
+    return GasCost(**{kind: gas * unit for kind, gas in hops.items()}, tick=TICK_GAS * unit)
 
 
 def paths(market: Market) -> Iterator[tuple[Hop, ...]]:

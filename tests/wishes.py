@@ -12,7 +12,7 @@ from agent.core.plan import Plan
 from agent.core.task import Moment
 from agent.core.wanted import wanted
 from agent.core.wish import Wish
-from agent.planning.greedy import plan
+from agent.planning.planner import plan
 from agent.planning.problem import NoPlan, Problem
 from agent.planning.serving import serve
 

@@ -142,7 +142,7 @@ def plan_of(account: Account, snapshot: Snapshot, found: tuple[Grant, ...]) -> P
 
     from agent.core.fees import money
     from agent.core.plan import Leg, Plan, Sell
-    from agent.planning.greedy import fingerprint
+    from agent.planning.draft import fingerprint
 
     io = account.io
     now = io.clock.now()

@@ -87,6 +87,11 @@ def addresses(facts: ChainFacts) -> Named:
         found[facts.uniswap.v3_factory] = ("Uniswap V3 factory", place)
         found[facts.uniswap.swap_router_02] = ("SwapRouter02", place)
         found[facts.uniswap.quoter_v2] = ("QuoterV2", place)
+    if facts.uniswap_v4 is not None and not facts.loopback:  # local chains have it where asked
+        place = facts.uniswap_v4.place
+        found[facts.uniswap_v4.state_view] = ("Uniswap V4 StateView", place)
+        found[facts.uniswap_v4.universal_router] = ("UniversalRouter", place)
+        found[facts.uniswap_v4.permit2] = ("Permit2", place)
     if facts.sequencer is not None:
         found[facts.sequencer.feed] = ("sequencer feed", facts.sequencer.place)
     return found

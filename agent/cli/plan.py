@@ -30,7 +30,9 @@ def plan(
     exit_code: bool = typer.Option(
         False, "--exit-code", help="End with 3 when there is something to do."
     ),
-    explain: bool = typer.Option(False, "--explain", help="Print the whole reasoning."),
+    explain: bool = typer.Option(
+        False, "--explain", help="Print the whole reasoning; JSON has it as `explanation`."
+    ),
     on_trigger: bool = typer.Option(
         False, "--on-trigger", help="Plan only when the policy's trigger says so."
     ),
@@ -140,7 +142,7 @@ def tell(
     requests: int,
 ) -> None:
     """Show a plan, or why there is none."""
-    from agent.cli import output, present
+    from agent.cli import output, present, reasoning
     from agent.planning.problem import NoPlan
 
     if isinstance(found, NoPlan):
@@ -156,18 +158,21 @@ def tell(
         else:
             output.show("\n".join(found.why))
         return
+    drifts = tuple(drift.sentence for drift in getattr(seen and seen.decision, "drifts", ()))
     if context.json:
         body = present.plan(found, settings.account, dict(settings.policy.asset_of))
-        output.document("plan", {**body, "requests": requests})
+        whole = present.reasoning(found, drifts) if explain else {}
+        output.document("plan", {**body, **whole, "requests": requests})
         return
     output.show(text(found))
     if explain:
-        output.show("\n".join(reasons(found, seen)))
+        output.show("\n".join(reasoning.lines(found, drifts)))
 
 
 def text(which: Plan) -> str:
     """A plan as a person reads it."""
     from agent.cli.output import table
+    from agent.cli.reasoning import bounded
     from agent.core.wording import money, span
 
     rows = [_leg_row(leg) for leg in which.legs]
@@ -177,6 +182,7 @@ def text(which: Plan) -> str:
         f"PLAN {which.id[:4]}   {count}, about {span(_seconds(which.legs))}"
         f"   expected cost {money(which.cost)}",
         table(rows, right=frozenset({6})),
+        *([proven] if (proven := bounded(which)) else []),
         *([others] if others else []),
         f"worst fill allowed −{money(which.worst_case)}"
         f" · gas if every leg reverts {money(which.gas_if_reverted)}",
@@ -214,26 +220,3 @@ def _leg_row(leg: Leg) -> tuple[str, ...]:
         after,
         money(leg.cost),
     )
-
-
-def reasons(which: Plan, seen: Look | None) -> list[str]:
-    """The reasoning behind a plan, line by line."""
-    from agent.core.wording import figure, money, percent
-
-    lines = ["", "PRICES"]
-    lines += [
-        f"  {asset}  {figure(value)}  by {', '.join(sources)}"
-        for asset, value, sources in which.prices
-    ]
-    lines += ["BEFORE AND AFTER"]
-    lines += [
-        f"  {row.asset}  {percent(row.before / 10_000)} → {percent(row.after / 10_000)}   "
-        f"target {row.target_bps / 100:g} %, band {row.low_bps / 100:g}–{row.high_bps / 100:g} %"
-        for row in which.standings
-    ]
-    if seen is not None:
-        lines += [f"  {drift.sentence}" for drift in getattr(seen.decision, "drifts", ())]
-    if which.alternatives:
-        lines += ["ALTERNATIVES"]
-        lines += [f"  {what}: {money(cost)}" for what, cost in which.alternatives]
-    return lines

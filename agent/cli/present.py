@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from agent.cli import reasoning as explained
 from agent.core.fact import Holding
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg, Plan
@@ -107,6 +108,7 @@ def leg(which: Leg, prices: dict[str, Decimal], asset_of: dict[Token, str]) -> d
 def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str, Any]:
     """A plan as other programs read it."""
     prices = {asset: value for asset, value, _ in which.prices}
+    gap, other = explained.gap(which), explained.cheapest_other(which)
     return {
         "id": which.id,
         "wallet": _owner(which, account),
@@ -127,7 +129,8 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
         "legs": [leg(item, prices, asset_of) for item in which.legs],
         "cost": number(which.cost),
         "bound": number(which.bound),
-        "gap": None if which.bound is None else number(which.cost - which.bound),
+        "gap": None if gap is None else number(gap[0]),
+        "gap_ratio": None if gap is None else micros(gap[1]),
         "worst_case": number(which.worst_case),
         "gas_if_reverted": number(which.gas_if_reverted),
         "turnover": number(which.turnover),
@@ -138,7 +141,9 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
             for asset, value, sources in which.prices
         ],
         "why": list(which.why),
-        "alternatives": [{"what": what, "cost": number(cost)} for what, cost in which.alternatives],
+        "missed": number(which.missed),
+        "alternatives": [_other(*each) for each in which.alternatives],
+        "cheapest_alternative": None if other is None else _other(*other),
     }
 
 
@@ -149,6 +154,17 @@ def wish(which: Wish, reached: Decimal | None = None) -> dict[str, Any]:
         body |= {"asset": which.asset, "asked": number(which.amount)}
         body |= {} if reached is None else {"reached": number(reached)}
     return body
+
+
+def _other(what: str, cost: Decimal) -> dict[str, Any]:
+    """Another way, and what it would have cost."""
+    return {"what": what, "cost": number(cost)}
+
+
+def reasoning(which: Plan, drifts: tuple[str, ...]) -> dict[str, Any]:
+    """All that is said about a plan, for those who explain it in their own place."""
+    sections = explained.sections(which, drifts)
+    return {"explanation": [{"about": each.title, "lines": list(each.lines)} for each in sections]}
 
 
 def _owner(which: Plan, account: Address) -> str:

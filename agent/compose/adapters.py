@@ -172,12 +172,25 @@ def _router(settings: Settings, io: AdapterIo) -> Venue:
             hubs=tuple(token.address for token in facts.uniswap.hub_tokens),
             fee_tiers=facts.uniswap.v3_fee_tiers,
             code_hash=facts.code_hashes.get(facts.uniswap.swap_router_02, ""),
+            v4=_v4(facts),
         )
         for chain, facts in settings.chains.items()
         if facts.uniswap is not None
     }
     slippage = settings.policy.limits.max_slippage_bps
     return router.make(router.Options(chains=chains, max_slippage_bps=slippage), io)
+
+
+def _v4(facts: ChainFacts) -> router.V4Options | None:
+    if facts.uniswap_v4 is None:
+        return None
+    return router.V4Options(
+        state_view=facts.uniswap_v4.state_view,
+        universal_router=facts.uniswap_v4.universal_router,
+        permit2=facts.uniswap_v4.permit2,
+        fee_tiers=facts.uniswap_v4.fee_tiers,
+        code_hashes=facts.code_hashes,
+    )
 
 
 def _wrap(settings: Settings, io: AdapterIo) -> Venue:

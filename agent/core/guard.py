@@ -53,18 +53,28 @@ def target_allowed(p: Proposal) -> tuple[Refusal, ...]:
 
 
 def allowance_exact(p: Proposal) -> tuple[Refusal, ...]:
-    """Approvals grant a listed spender exactly what the leg sells, of the token it sells."""
+    """Approvals grant a listed spender exactly what the leg sells, of the token it sells.
+
+    Of Permit2, which must be listed itself, it is the call that names the token, and an end.
+    """
     refusals = []
     for draft, m in p.approvals:
         if isinstance(m, Refusal):
             continue
         wanted = 0 if draft.purpose == "approve_zero" else p.sell_raw
-        if m.spender not in p.targets or m.target != p.leg.sell.token.address:
-            refusals.append(Refusal("G103", f"{m.spender} must not spend {m.target}"))
+        token, is_listed = (m.target, True) if m.sell is None else (m.sell, m.target in p.targets)
+        if m.spender not in p.targets or not is_listed or token != p.leg.sell.token.address:
+            refusals.append(Refusal("G103", f"{m.spender} must not spend {token}"))
         elif m.amount_in != wanted or m.value:
             why = f"an allowance of {m.amount_in} base units, {wanted} are needed"
             refusals.append(Refusal("G103", why))
+        elif m.sell is not None and not _is_near(m.deadline, p.chain_time):
+            refusals.append(Refusal("G103", f"a permit until {m.deadline} lasts too long or ended"))
     return tuple(refusals)
+
+
+def _is_near(end: int | None, now: int) -> bool:
+    return end is not None and 0 < end - now <= MAX_DEADLINE_SECONDS
 
 
 def code_pinned(p: Proposal) -> tuple[Refusal, ...]:

@@ -63,7 +63,15 @@ class Layout:
     one after the other, by their types: paths lead on into them, the last field being the rest.
 
     `sweeps` says that the function sells nothing and pays out all that the contract itself holds
-    of what is bought: the last call of several that share one minimum.
+    of what is bought: the last call of several that share one minimum. `takes` says that it only
+    fetches what is sold from the wallet into the contract, for the calls behind it.
+
+    Of a program of commands, `commands` points to bytes that name by `by_command`, one by one, what
+    the items of `inner` are; an item has no selector, the signature of its layout has a name of
+    ours. `encoded` names bytes that are fields of these types, encoded as arguments are: paths lead
+    on into them. `own` is the amount that means all that the contract itself holds, `whole` says
+    that nothing else is sold; with a `sell` in `places`, `target_is` means that token and not the
+    contract called.
     """
 
     signature: str
@@ -103,6 +111,12 @@ class Layout:
     tag: int = 0
     packed: tuple[tuple[Path, tuple[str, ...]], ...] = ()
     sweeps: bool = False
+    takes: bool = False
+    commands: Path | None = None
+    by_command: Mapping[int, Layout] = field(default_factory=empty)
+    encoded: tuple[tuple[Path, tuple[str, ...]], ...] = ()
+    own: int = 0
+    whole: bool = False
 
     @property
     def name(self) -> str:
@@ -119,7 +133,7 @@ class Layout:
         return _arguments(self.signature)
 
     def type_at(self, path: Path) -> str:
-        """The canonical type at *path*, which leads through structs, arrays and `packed`.
+        """The canonical type at *path*, which leads through structs, arrays and inner fields.
 
         >>> Layout(signature="f((address,uint24),bytes[])").type_at((0, 1))
         'uint24'
@@ -127,14 +141,17 @@ class Layout:
         'bytes'
         >>> Layout(signature="f((address,uint24)[])").type_at((0, -1, 0))
         'address'
+        >>> Layout(signature="f(bytes[])", encoded=(((0, 1), ("bool",)),)).type_at((0, 1, 0))
+        'bool'
         """
-        kind, inside = self.signature, dict(self.packed)
+        kind, inside = self.signature, {at: (*kinds, "bytes") for at, kinds in self.packed}
+        inside |= dict(self.encoded)
         for depth, index in enumerate(path):
             fields = inside.get(path[:depth])
             if kind.endswith("[]"):
                 kind = kind[:-2]
             else:
-                kind = _arguments(kind)[index] if fields is None else (*fields, "bytes")[index]
+                kind = _arguments(kind)[index] if fields is None else fields[index]
         return kind
 
 

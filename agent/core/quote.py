@@ -27,6 +27,19 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
+class Permit:
+    """The right of `spender` to what the wallet lets `keeper` (Permit2) move: exactly `amount`.
+
+    It ends at `until` (unix seconds), and with the keeper's own allowance.
+    """
+
+    keeper: Address
+    spender: Address
+    amount: Amount
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class TypedMessage:
     """An EIP-712 message of a kind from a closed list; `content` is canonical JSON."""
 
@@ -42,7 +55,8 @@ class Quote:
 
     Amounts are base units; `expires` is unix seconds of chain time; `gas` is gas units
     for the call alone; `route` names the hops for people. `fee` is what a bridge wants in the gas
-    coin on top (base units), sent along as value.
+    coin on top (base units), sent along as value. With a `permit` its keeper has the allowance,
+    and the spender takes the money from there.
     """
 
     via: str
@@ -56,6 +70,7 @@ class Quote:
     gas: int
     route: str = ""
     fee: int = 0
+    permit: Permit | None = None
 
 
 Answered = Literal["offered", "none", "limited", "down", "refused"]
@@ -89,7 +104,8 @@ class Meaning:
     its wrapped coins stand for the gas coin (`Layout`). `fee` is wei of the value that pay for a
     message. `unread` says that it carries bytes that nobody decoded, `undated` that the function
     knows no deadline, `lasting` that an undelivered transfer stays claimable for ever. `sweeps`
-    says that it pays out what the contract itself holds (`Layout`).
+    says that it pays out what the contract itself holds, `takes` that it fetches what is sold
+    (`Layout`).
     """
 
     target: Address
@@ -112,4 +128,5 @@ class Meaning:
     undated: bool = False
     lasting: bool = False
     sweeps: bool = False
+    takes: bool = False
     inner: tuple[Meaning, ...] = ()

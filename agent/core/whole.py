@@ -66,7 +66,8 @@ def _swept(meaning: Meaning) -> Meaning | Refusal:
     Every share sells a named amount of the first one's token and leaves what is bought in the
     router; the amounts add up. A call that sells the router's own balance continues its own share
     at once, in a token that is neither sold nor bought: all there is of that came from the call
-    before it, so that it takes nothing of another share.
+    before it, so that it takes nothing of another share. Where a share begins by taking its amount
+    into the router, that of the next call did too.
     """
     *shares, sweep = meaning.inner
     fault = _unshared(meaning.target, shares, sweep)
@@ -92,15 +93,18 @@ def _unshared(router: Address, shares: Sequence[Meaning], sweep: Meaning) -> str
         return f"{sweep.name} pays out what nothing before it has bought"
     sold, bought = shares[0].sell, sweep.buy
     held = bought  # what the router holds after the call before: of a whole share, what it bought
+    others = {sold, bought}  # of which the router may hold what is another share's
+    kept = others
     for part in shares:
         if not _is_plain(part, router):
             return f"{part.name} is no share of what {sweep.name} pays out"
         begins = part.amount_in != 0
-        if begins and not (held == bought and part.sell == sold):
+        if begins and not (held == bought and part.sell == sold and part.takes == shares[0].takes):
             return f"{part.name} begins a share of another swap, or before the last one has ended"
-        if not begins and not (held == part.sell and part.sell not in {sold, bought}):
+        if not begins and not (held == part.sell and part.sell not in kept):
             return f"{part.name} would sell what is not its share's own"
-        held = part.buy
+        held = part.sell if part.takes else part.buy
+        kept = set() if part.takes else others
     return "" if held == bought else f"{sweep.name} leaves what {shares[-1].name} has bought"
 
 
@@ -110,7 +114,7 @@ def _is_plain(part: Meaning, router: Address) -> bool:
         part.target == part.recipient == router
         and part.sell is not None
         and part.amount_in is not None
-        and part.buy not in {None, part.sell}
+        and (part.buy is None if part.takes else part.buy not in {None, part.sell})
         and part.to_chain is None
         and not (part.inner or part.unread)
     )

@@ -24,7 +24,7 @@ from agent.engine.auction import NO_OFFER, Offer, offers, places
 from agent.engine.io import Io, Later
 from agent.errors import BadReply, Unavailable
 from agent.ports import BlockTag, Bridge, Node, Venue
-from agent.wire import calldata, erc20
+from agent.wire import calldata, erc20, permit2
 
 SIMULATION_GAS = 1_500_000
 """Gas limit of each call in the first simulation, which finds out what it needs: a three-hop
@@ -290,6 +290,12 @@ def _drafts(
         if granted != allowance.amount.raw:
             drafts.append(_approval("approve", chain, allowance, allowance.amount.raw))
         revoke = _approval("revoke", chain, allowance, 0)
+    if quote.permit is not None:
+        # Granted anew each time, since it ends; taken back with the allowance that it lives on.
+        granting = permit2.approve(chain, quote.permit)
+        drafts.append(
+            Draft(purpose="approve", chain=chain, payload=granting, gas_limit=SIMULATION_GAS)
+        )
     act = Draft(
         purpose=_PURPOSES[leg.kind] if isinstance(quote.payload, Call) else "order",
         chain=chain,

@@ -16,7 +16,7 @@ from agent.engine.loop import Session
 from agent.engine.survey import read
 from agent.engine.track import PATIENCE_SECONDS, receipt_of
 from agent.errors import Unavailable
-from agent.planning.greedy import fingerprint
+from agent.planning.draft import fingerprint
 from agent.ports import Act, Delivered, Gone, Returned, Track, Transfer, Waiting
 
 PLAN_SECONDS = 600

@@ -28,8 +28,8 @@ from agent.engine.asking import asked_edges
 from agent.engine.io import Io
 from agent.errors import StaleHead, Unavailable
 from agent.planning.crossing import crossing_needed
-from agent.planning.greedy import plan
 from agent.planning.needs import Needs, pairs_needed
+from agent.planning.planner import plan
 from agent.planning.problem import NoPlan, Problem
 from agent.planning.serving import permitted, serve
 from agent.ports import Node

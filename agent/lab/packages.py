@@ -42,9 +42,12 @@ def node_binary(cache: Path) -> Path:
     return folder / NODE_BINARY
 
 
-def artifacts(cache: Path) -> dict[str, Artifact]:
-    """All third-party contracts by name, fetched if needed and checked; raises SetupFailed."""
-    pins = contract_pins()
+def artifacts(cache: Path, wanted: Iterable[Pin] | None = None) -> dict[str, Artifact]:
+    """The contracts of *wanted* packages by name, fetched if needed and checked.
+
+    Without *wanted* those of the saved chains. Raises SetupFailed.
+    """
+    pins = contract_pins() if wanted is None else tuple(wanted)
     fetch_packages(cache, pins)
     return {
         name: parse_artifact(

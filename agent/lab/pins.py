@@ -44,8 +44,13 @@ class Pin:
 
 
 def contract_pins() -> tuple[Pin, ...]:
-    """All packages that compiled contracts are taken from."""
-    return tuple(_pin(table, table["artifacts"]) for table in _pins()["contracts"])
+    """All packages that the compiled contracts of the saved chains are taken from."""
+    return _contracts("contracts")
+
+
+def uniswap_v4_pins() -> tuple[Pin, ...]:
+    """The packages of Uniswap v4, which are fetched only where somebody asks for it."""
+    return _contracts("uniswap_v4")
 
 
 def node_pin() -> Pin:
@@ -69,6 +74,10 @@ def vyper_version() -> str:
 @functools.cache
 def _pins() -> dict[str, Any]:
     return tomllib.loads(_FILE.read_text(encoding="utf-8"))
+
+
+def _contracts(group: str) -> tuple[Pin, ...]:
+    return tuple(_pin(table, table["artifacts"]) for table in _pins()[group])
 
 
 def _pin(table: dict[str, Any], members: Mapping[str, str]) -> Pin:

@@ -134,6 +134,11 @@ def without_bridges(place: Board) -> Board:
     return _with_ways(place, tuple(way for way in place.ways if not way.is_bridge))
 
 
+def without(place: Board, via: str) -> Board:
+    """The same board where one venue or bridge has no part in anything."""
+    return _with_ways(place, tuple(way for way in place.ways if way.edge.via != via))
+
+
 def _with_ways(lookup: Board, ways: tuple[Way, ...]) -> Board:
     into: dict[Token, tuple[Way, ...]] = {}
     for way in ways:

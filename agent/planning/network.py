@@ -19,7 +19,8 @@ class Arc:
     be sold. `fixed` is paid once when the arc is used, by the node `payer` (-1: by nobody whose
     value counts); less than `least` is not sold. Of what it brings the part `sure` counts for the
     lower limits of ranges. `via` names the bridge where it leads to another chain, else ''.
-    `pools` are numbers of pools: arcs that share one use up each other's ladders.
+    `pools` are numbers of pools: arcs that share one use up each other's ladders. What is not a
+    `trade` (a wrap) counts neither as turnover nor as a leg.
     """
 
     tail: int
@@ -31,6 +32,7 @@ class Arc:
     sure: float = 1.0
     via: str = ""
     pools: frozenset[int] = frozenset()
+    trade: bool = True
 
     @property
     def most(self) -> float:
@@ -55,8 +57,8 @@ class Range:
 class Network:
     """Values by node that count (`start`), of which `free` may be sold, and what may be done.
 
-    `max_turnover` limits all that is sold, `max_in_flight` what is sold to other chains,
-    `max_legs` the number of arcs used.
+    `max_turnover` limits all that trades sell, `max_in_flight` what is sold to other chains,
+    `max_legs` the number of trades.
     """
 
     start: tuple[float, ...]
@@ -74,7 +76,9 @@ class Flow:
 
     `cost` is value lost by the ladders and fixed costs; `bound` a proven lower bound of what any
     flow costs that misses the ranges by no more than `missed` (value, beyond what they tolerate).
-    `rounds` is how often the solver was asked; `braked` says that its time ran out.
+    `rounds` is how often the solver was asked; `braked` says that its time ran out. `floor` is
+    the part of the bound that the `prices` of what the arcs share prove by themselves, without
+    the solver (`agent.planning.certify`); both are empty where ranges cannot be reached.
     """
 
     sold: tuple[float, ...]
@@ -83,6 +87,8 @@ class Flow:
     missed: float
     rounds: int = 0
     braked: bool = False
+    floor: float = -inf
+    prices: tuple[float, ...] = ()
 
     @property
     def gap(self) -> float:

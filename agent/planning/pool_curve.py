@@ -17,6 +17,7 @@ from agent.core.amm.tick_map import WORD_BITS, TickMap
 from agent.core.amm.tick_price import MAX_TICK, MIN_TICK, sqrt_ratio_at_tick
 from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
+from agent.core.amm.v4 import V4Pool
 
 _Q96 = float(1 << 96)
 AT_THE_END = 1e-9
@@ -131,10 +132,12 @@ class Curve:
         return True
 
 
-def pool_curve(pool: V2Pool | V3Pool, *, zero_for_one: bool) -> Curve:
+def pool_curve(pool: V2Pool | V3Pool | V4Pool, *, zero_for_one: bool) -> Curve:
     """The curve of one pool in one direction, as far as its ticks are known."""
     if isinstance(pool, V2Pool):
         return Curve(_v2_pieces(pool, zero_for_one=zero_for_one))
+    if isinstance(pool, V4Pool):
+        pool = pool.facing(zero_for_one=zero_for_one)
     known = pool.tick_map
     word = known.lowest_word - 1 if zero_for_one else known.highest_word + 1
     end = _known_end(known, falling=zero_for_one)

@@ -12,7 +12,7 @@ from agent.core.raising import reached
 from agent.core.task import Task, asset_of
 from agent.core.wish import Wish
 from agent.core.wording import figure, percent_of_bps
-from agent.planning.greedy import fingerprint
+from agent.planning.draft import fingerprint
 from agent.planning.needs import Needs
 from agent.planning.problem import NoPlan, Problem
 

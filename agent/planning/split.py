@@ -96,7 +96,7 @@ class Splitter:
             sell=hops[0].token_in,
             buy=hops[-1].token_out,
             amount=amount,
-            gas=GasCost(v2_hop=0.0, v3_hop=0.0, tick=0.0),
+            gas=GasCost(v2_hop=0.0, v3_hop=0.0, v4_hop=0.0, tick=0.0),
         )
         path = [self._arc(hop) for hop in hops]
         network = Network(path, order)

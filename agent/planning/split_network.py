@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.core.amm.path import Hop
+from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
 from agent.core.money import Address
 from agent.planning.split_paths import Drawn, draw
@@ -24,11 +25,14 @@ class GasCost:
 
     v2_hop: float
     v3_hop: float
+    v4_hop: float
     tick: float
 
     def of(self, hop: Hop) -> float:
         """What this hop costs before it crosses ticks."""
-        return self.v3_hop if isinstance(hop.pool, V3Pool) else self.v2_hop
+        if isinstance(hop.pool, V2Pool):
+            return self.v2_hop
+        return self.v3_hop if isinstance(hop.pool, V3Pool) else self.v4_hop
 
     def net(self, drawn: Drawn) -> float:
         """What paths bring after the gas of their hops and ticks."""

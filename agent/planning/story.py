@@ -43,15 +43,16 @@ def _moved(seen: Outlook, move: Move) -> Decimal:
 
 def _abroad(route: Route, value: Decimal) -> str:
     """What goes over a bridge, and as what."""
-    (bridge,) = route.bridges
+    bridges = route.bridges
+    bridge, vias = bridges[0], ", then ".join(way.edge.via for way in bridges)
     asset, bought = route.sell[0], route.buy[0]
     source, goal = chain_name(route.sell[1]), chain_name(route.buy[1])
     if asset == bought == bridge.sell[0]:
-        return f"{money(value)} of {asset} goes from {source} to {goal} by {bridge.edge.via}"
+        return f"{money(value)} of {asset} goes from {source} to {goal} by {vias}"
     carried = f" as {bridge.sell[0]}" if bridge.sell[0] not in {asset, bought} else ""
     return (
         f"{asset} on {source} funds {money(value)} of {bought} on {goal}, "
-        f"bridged{carried} by {bridge.edge.via}"
+        f"bridged{carried} by {vias}"
     )
 
 

@@ -87,6 +87,23 @@ class Uniswap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UniswapV4:
+    """The contracts that the built-in router needs for pools of V4.
+
+    `universal_router` must be of a version 2.0: later ones take other fields. `fee_tiers` are
+    pairs of a fee in hundredths of a bp and a tick spacing; pools of others are not looked for.
+    """
+
+    state_view: Address
+    universal_router: Address
+    permit2: Address
+    fee_tiers: tuple[tuple[int, int], ...]
+    place: str
+    source: str
+    checked: Checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Across:
     """The contract of the bridge Across: deposits are made there, and fills paid out."""
 
@@ -150,6 +167,7 @@ class ChainFacts:
     listings: tuple[TokenFacts, ...]
     feeds: Mapping[str, Feed]
     uniswap: Uniswap | None
+    uniswap_v4: UniswapV4 | None
     across: Across | None
     sequencer: Sequencer | None
     providers: Mapping[str, Provider]

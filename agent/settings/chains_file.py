@@ -20,6 +20,7 @@ from agent.settings.chain_facts import (
     Sequencer,
     TokenFacts,
     Uniswap,
+    UniswapV4,
 )
 from agent.settings.environment import Environment
 from agent.settings.keys import CHAINS, refuse_unknown_keys
@@ -112,6 +113,7 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
     listings = _listings(table, chain)
     by_symbol = {listing.token.symbol: listing.token for listing in listings[1:]}
     uniswap, across = table.get("uniswap"), table.get("across")
+    uniswap_v4 = table.get("uniswap_v4")
     sequencer = table.get("sequencer")
     return ChainFacts(
         chain=chain,
@@ -132,6 +134,7 @@ def _chain(table: Value, chain: ChainId, rpc: tuple[str, ...]) -> ChainFacts:
         listings=listings,
         feeds=_feeds(table, listings),
         uniswap=None if uniswap is None else _uniswap(uniswap, by_symbol),
+        uniswap_v4=None if uniswap_v4 is None else _uniswap_v4(uniswap_v4),
         across=None if across is None else _across(across),
         sequencer=None if sequencer is None else _sequencer(sequencer),
         providers=read_providers(table),
@@ -232,6 +235,18 @@ def _uniswap(row: Value, by_symbol: Mapping[str, Token]) -> Uniswap:
         quoter_v2=kinds.checksummed(row.need("quoter_v2")),
         v3_fee_tiers=tuple(_fee_tier(item) for item in row.need("v3_fee_tiers").items()),
         hub_tokens=tuple(by_symbol[symbol] for symbol in hubs),
+        place=_named_place(row),
+        source=_source(row),
+        checked=_checked(row),
+    )
+
+
+def _uniswap_v4(row: Value) -> UniswapV4:
+    return UniswapV4(
+        state_view=kinds.checksummed(row.need("state_view")),
+        universal_router=kinds.checksummed(row.need("universal_router")),
+        permit2=kinds.checksummed(row.need("permit2")),
+        fee_tiers=tuple(_fee_tier(item) for item in row.need("fee_tiers").items()),
         place=_named_place(row),
         source=_source(row),
         checked=_checked(row),

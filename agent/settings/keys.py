@@ -187,6 +187,15 @@ _SOURCED = "Where the fact comes from, in words that let another person find it.
 _CHECKED = "`live`: read from the chain itself; `document`: taken from its publisher's document."
 _CHAIN = "chains.<chain>."
 
+
+def _sourced(table: str) -> tuple[Key, Key]:
+    """Where the facts of a table come from, and how they were checked."""
+    return (
+        Key(f"{table}.source", "text", _SOURCED, needed=True),
+        Key(f"{table}.checked", '"live" or "document"', _CHECKED, needed=True),
+    )
+
+
 CHAINS: Sequence[Key] = (
     Key("schema", "1", "Version of this format.", needed=True),
     Key(_CHAIN + "name", "text", "Its usual name.", needed=True),
@@ -237,8 +246,7 @@ CHAINS: Sequence[Key] = (
         "Nodes in order of preference; `${NAME:-URL}` takes a variable.",
         needed=True,
     ),
-    Key(_CHAIN + "source", "text", _SOURCED, needed=True),
-    Key(_CHAIN + "checked", '"live" or "document"', _CHECKED, needed=True),
+    *_sourced(_CHAIN.removesuffix(".")),
     Key(_CHAIN + "tokens.<token>.address", "address", "The contract.", needed=True),
     Key(_CHAIN + "tokens.<token>.decimals", "0 to 36", "Must agree with the chain.", needed=True),
     Key(_CHAIN + "tokens.<token>.asset", "asset", "The asset that it is a form of.", needed=True),
@@ -253,8 +261,7 @@ CHAINS: Sequence[Key] = (
         "text",
         "The symbol that the contract has, where it is another than ours.",
     ),
-    Key(_CHAIN + "tokens.<token>.source", "text", _SOURCED, needed=True),
-    Key(_CHAIN + "tokens.<token>.checked", '"live" or "document"', _CHECKED, needed=True),
+    *_sourced(_CHAIN + "tokens.<token>"),
     Key(_CHAIN + "feeds.<asset>.address", "address", "The feed's proxy contract.", needed=True),
     Key(
         _CHAIN + "feeds.<asset>.heartbeat_seconds",
@@ -276,8 +283,7 @@ CHAINS: Sequence[Key] = (
         "Of a token that only counts, in place of an asset: its function without arguments that "
         "says, in 18 decimals, how many of what the feed prices it stands for.",
     ),
-    Key(_CHAIN + "feeds.<asset>.source", "text", _SOURCED, needed=True),
-    Key(_CHAIN + "feeds.<asset>.checked", '"live" or "document"', _CHECKED, needed=True),
+    *_sourced(_CHAIN + "feeds.<asset>"),
     Key(_CHAIN + "uniswap.v2_factory", "address", "Factory of the V2 pairs.", needed=True),
     Key(_CHAIN + "uniswap.v3_factory", "address", "Factory of the V3 pools.", needed=True),
     Key(_CHAIN + "uniswap.swap_router_02", "address", "SwapRouter02.", needed=True),
@@ -289,44 +295,41 @@ CHAINS: Sequence[Key] = (
         needed=True,
     ),
     Key(_CHAIN + "uniswap.hub_tokens", "symbols", "Tokens that routes go through.", needed=True),
-    Key(_CHAIN + "uniswap.source", "text", _SOURCED, needed=True),
-    Key(_CHAIN + "uniswap.checked", '"live" or "document"', _CHECKED, needed=True),
-    Key(_CHAIN + "across.spoke_pool", "address", "Across's SpokePool.", needed=True),
-    Key(_CHAIN + "across.source", "text", _SOURCED, needed=True),
-    Key(_CHAIN + "across.checked", '"live" or "document"', _CHECKED, needed=True),
+    *_sourced(_CHAIN + "uniswap"),
+    Key(_CHAIN + "uniswap_v4.state_view", "address", "StateView of V4.", needed=True),
+    Key(_CHAIN + "uniswap_v4.universal_router", "address", "Of version 2.0 alone.", needed=True),
+    Key(_CHAIN + "uniswap_v4.permit2", "address", "Permit2.", needed=True),
     Key(
-        _CHAIN + "sequencer.feed",
-        "address",
-        "The feed that tells whether the rollup's sequencer is up.",
+        _CHAIN + "uniswap_v4.fee_tiers",
+        "pairs of numbers",
+        "Fees of V4 pools that are looked for, in hundredths of a bp, each with its tick spacing.",
         needed=True,
     ),
+    *_sourced(_CHAIN + "uniswap_v4"),
+    Key(_CHAIN + "across.spoke_pool", "address", "Across's SpokePool.", needed=True),
+    *_sourced(_CHAIN + "across"),
+    Key(_CHAIN + "sequencer.feed", "address", "Tells whether its sequencer is up.", needed=True),
     Key(
         _CHAIN + "sequencer.grace_seconds",
         "0 to 86400",
         "So long after an outage prices do not count yet.",
         needed=True,
     ),
-    Key(_CHAIN + "sequencer.source", "text", _SOURCED, needed=True),
-    Key(_CHAIN + "sequencer.checked", '"live" or "document"', _CHECKED, needed=True),
+    *_sourced(_CHAIN + "sequencer"),
     Key(
         _CHAIN + "providers.<provider>.<fact>",
         "address, number, text or table",
         "What the adapter of a venue or bridge must know of it here.",
     ),
-    Key(_CHAIN + "providers.<provider>.source", "text", _SOURCED, needed=True),
-    Key(_CHAIN + "providers.<provider>.checked", '"live" or "document"', _CHECKED, needed=True),
+    *_sourced(_CHAIN + "providers.<provider>"),
     Key(_CHAIN + "code_hashes.<address>", "hash", "Keccak-256 of the runtime code there."),
-    Key(_CHAIN + "code_hashes.source", "text", _SOURCED, needed=True),
-    Key(_CHAIN + "code_hashes.checked", '"live" or "document"', _CHECKED, needed=True),
+    *_sourced(_CHAIN + "code_hashes"),
     Key("pegs.<asset>.to", '"USD"', "What one whole token of it stands for.", needed=True),
-    Key("pegs.<asset>.source", "text", _SOURCED, needed=True),
-    Key("pegs.<asset>.checked", '"live" or "document"', _CHECKED, needed=True),
+    *_sourced("pegs.<asset>"),
     Key("bridges.across.api", "URL", "Where fees of Across are asked for.", needed=True),
-    Key("bridges.across.source", "text", _SOURCED, needed=True),
-    Key("bridges.across.checked", '"live" or "document"', _CHECKED, needed=True),
+    *_sourced("bridges.across"),
     Key("providers.<provider>.api", "URL", "Where its server is asked.", needed=True),
-    Key("providers.<provider>.source", "text", _SOURCED, needed=True),
-    Key("providers.<provider>.checked", '"live" or "document"', _CHECKED, needed=True),
+    *_sourced("providers.<provider>"),
 )
 
 OVERLAY: Sequence[Key] = (

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from agent.core.amm.path import Pool
-from agent.core.amm.v3 import V3Pool
+from agent.core.amm.v2 import V2Pool
 from agent.core.fees import FeeQuote
 from agent.core.money import Address
 from agent.core.snapshot import Block
 from agent.ports import Node
 from agent.venues._discovery import Factories, Pair, pair, places
-from agent.venues._pools import Place, extended, read_pools
+from agent.venues._pools import Place, V2Place, extended, read_pools
 
 SPAN_TICKS = 2_000
 """Ticks that are read to each side of a price, about a fifth of it: a path that moves a pool
@@ -72,11 +72,17 @@ class Book:
     def further(self, page: Page, unknown: Mapping[Address, int]) -> Page:
         """The same pools, with those of *unknown* read on from the bitmap words it names."""
         read, at = self._node.read, page.block.number
+        found = {
+            place.address: place
+            for _, places in self._places.values()
+            for place in places
+            if not isinstance(place, V2Place)
+        }
 
         def grown(pool: Pool) -> Pool:
-            if isinstance(pool, V3Pool) and pool.address in unknown:
-                return extended(read, pool, unknown[pool.address], at)
-            return pool
+            if pool.address not in unknown or isinstance(pool, V2Pool):
+                return pool
+            return extended(read, found[pool.address], pool, unknown[pool.address], at)
 
         return replace(page, pools={key: tuple(map(grown, had)) for key, had in page.pools.items()})
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.core.amm.v4 import GAS_COIN, V4Key
 from agent.core.money import Address
-from agent.venues._pools import Place, V2Place, V3Place
+from agent.venues._pools import Place, V2Place, V3Place, V4Place
+from agent.wire.abi import encode
 from agent.wire.keccak import keccak256
 
 V2_INIT_CODE_HASH = bytes.fromhex(
@@ -29,13 +31,32 @@ Pair = tuple[Address, Address]
 """Two tokens in the order of their addresses, as pools keep them."""
 
 
+_KEY_TYPES = ("address", "address", "uint24", "int24", "address")
+
+
+@dataclass(frozen=True, slots=True)
+class V4View:
+    """Who tells of V4's pools, the fees and tick spacings that are looked for, the wrapped coin.
+
+    Anybody may make a pool with any fee; those of no usual one are not found.
+    """
+
+    state_view: Address
+    tiers: Sequence[tuple[int, int]]
+    wrapped: Address
+
+
 @dataclass(frozen=True, slots=True)
 class Factories:
-    """The factories of a chain and the fee tiers that V3's has: (fee, tick spacing)."""
+    """The factories of a chain and the fee tiers that V3's has: (fee, tick spacing).
+
+    `v4` is None where V4 is not used.
+    """
 
     v2: Address
     v3: Address
     tiers: Sequence[tuple[int, int]]
+    v4: V4View | None = None
 
 
 def pair(one: Address, other: Address) -> Pair:
@@ -59,16 +80,56 @@ def places(factories: Factories, tokens: Pair) -> tuple[Place, ...]:
         address=_created(factories.v2, packed, V2_INIT_CODE_HASH), token0=token0, token1=token1
     )
     words = _bytes(token0).rjust(32, b"\0") + _bytes(token1).rjust(32, b"\0")
-    return ours, *(
-        V3Place(
-            address=_created(factories.v3, words + fee.to_bytes(32, "big"), V3_INIT_CODE_HASH),
-            token0=token0,
-            token1=token1,
-            fee=fee,
-            tick_spacing=spacing,
-        )
-        for fee, spacing in factories.tiers
+    return (
+        ours,
+        *(
+            V3Place(
+                address=_created(factories.v3, words + fee.to_bytes(32, "big"), V3_INIT_CODE_HASH),
+                token0=token0,
+                token1=token1,
+                fee=fee,
+                tick_spacing=spacing,
+            )
+            for fee, spacing in factories.tiers
+        ),
+        *(() if factories.v4 is None else _v4_places(factories.v4, tokens)),
     )
+
+
+def v4_place(state_view: Address, key: V4Key, wrapped: Address) -> V4Place:
+    """Where a pool of V4 is, with the *wrapped* coin in the place of the gas coin.
+
+    >>> weth, usdc = ("0x" + code for code in (
+    ...     "c02aaa39b223fe8d0a0e5c4f27ead9083c756cc2", "a0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"))
+    >>> key = V4Key(currency0=GAS_COIN, currency1=usdc, fee=500, tick_spacing=10)
+    >>> v4_place("0x" + "1a" * 20, key, weth).id[:18]
+    '0x21c67e77068de979'
+    """
+    fields = (key.currency0, key.currency1, key.fee, key.tick_spacing, key.hooks)
+    return V4Place(
+        state_view=state_view,
+        id="0x" + keccak256(encode(_KEY_TYPES, fields)).hex(),
+        key=key,
+        token0=wrapped if key.currency0 == GAS_COIN else key.currency0,
+        token1=key.currency1,
+    )
+
+
+def _v4_places(view: V4View, tokens: Pair) -> list[V4Place]:
+    """The pools of all tiers between two tokens, and with the gas coin for its wrapper."""
+    pairs = [tokens]
+    if view.wrapped in tokens:
+        (other,) = (token for token in tokens if token != view.wrapped)
+        pairs.append((GAS_COIN, other))
+    return [
+        v4_place(
+            view.state_view,
+            V4Key(currency0=one, currency1=two, fee=fee, tick_spacing=spacing),
+            view.wrapped,
+        )
+        for one, two in pairs
+        for fee, spacing in view.tiers
+    ]
 
 
 def _created(creator: Address, salted: bytes, init_code_hash: bytes) -> Address:

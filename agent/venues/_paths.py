@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from heapq import merge
 from itertools import count, islice
 
-from agent.core.amm import v2, v3
+from agent.core.amm import v2, v3, v4
 from agent.core.amm.outcome import OutOfKnownLiquidity, Swapped
 from agent.core.amm.path import MAX_HOPS, Hop, Pool
-from agent.core.amm.v3 import V3Pool
+from agent.core.amm.v2 import V2Pool
+from agent.core.amm.v4 import V4Pool
+from agent.core.fees import ENVELOPE_BYTES
 from agent.core.money import Address
 from agent.core.rounding import mul_div_down
 from agent.venues._discovery import Pair, pair
@@ -19,7 +21,7 @@ BASE_GAS = 50_000
 """Gas of a swap before its first hop: the transaction, the router, the token transfers; a token
 that the wallet does not hold yet costs 17 100 more, one that it sells to the last unit less."""
 
-V3_HOP_GAS, V2_HOP_GAS, TICK_GAS = 72_000, 72_000, 30_000
+V3_HOP_GAS, V2_HOP_GAS, V4_HOP_GAS, TICK_GAS = 72_000, 72_000, 80_000, 30_000
 """Gas of a hop and of each initialised tick that it crosses. Measured with SwapRouter02 on the
 three local chains (docs/fees.md): V3 110 000 to 139 000 for one hop, 185 000 to 211 000 for two,
 253 000 to 270 000 for three; V2 98 000 to 107 000 for one, 150 000 where its counters are zero as
@@ -30,8 +32,25 @@ SHARING_GAS = 12_000
 the router, which pays it out at the end. Measured likewise: V3 with V3, or with V2, 2 000 to 16 000
 more than their hops by the figures above; three of one hop 5 000 to 14 000."""
 
+UNIVERSAL_GAS, TAKING_GAS = 37_000, 30_000
+"""Gas of a swap through the UniversalRouter beyond that of its hops, and of fetching each share's
+money. Measured on the local chain with pools of V4: 210 000 to 216 000 for one hop, 391 000 for
+three, 606 000 for four shares, 1.6 million for eight; where many hops are V4's, up to a quarter
+less than this says."""
+
+PERMIT_GAS, PERMIT_BYTES = 50_000, ENVELOPE_BYTES + 132
+"""What a permit costs that the UniversalRouter needs beside the allowance: a transaction that
+writes one slot of Permit2 (47 602 measured); a selector and four words."""
+
 RATE_UNIT = 10**18
 """Gas is worth little: rates are base units for so many units of gas."""
+
+
+def hop_gas(pool: Pool) -> int:
+    """Gas of a hop through a pool of this kind before it crosses ticks."""
+    if isinstance(pool, V2Pool):
+        return V2_HOP_GAS
+    return V4_HOP_GAS if isinstance(pool, V4Pool) else V3_HOP_GAS
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +145,15 @@ class Search:
 
     def _pays(self, pool: Pool, amount: int, *, zero_for_one: bool) -> tuple[int, int] | None:
         """What a pool pays for *amount*, and its gas; None for nothing, or a part of the swap."""
-        if not isinstance(pool, V3Pool):
+        if isinstance(pool, V2Pool):
             paid = v2.amount_out(pool, amount, zero_for_one=zero_for_one)
-            return (paid, V2_HOP_GAS) if isinstance(paid, int) else None
-        swapped = v3.quote_exact_in(pool, amount, zero_for_one=zero_for_one)
+            return (paid, hop_gas(pool)) if isinstance(paid, int) else None
+        if isinstance(pool, V4Pool):
+            swapped = v4.quote_exact_in(pool, amount, zero_for_one=zero_for_one)
+        else:
+            swapped = v3.quote_exact_in(pool, amount, zero_for_one=zero_for_one)
         if isinstance(swapped, Swapped) and swapped.amount_out > 0:
-            return swapped.amount_out, V3_HOP_GAS + swapped.ticks_crossed * TICK_GAS
+            return swapped.amount_out, hop_gas(pool) + swapped.ticks_crossed * TICK_GAS
         if isinstance(swapped, OutOfKnownLiquidity):
             self.unknown[pool.address] = swapped.word
         return None

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
+from typing import NamedTuple
 
 from agent.core.amm.path import Pool
 from agent.core.amm.tick_map import WORD_BITS, TickMap, first_word, last_word, word_of
 from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
+from agent.core.amm.v4 import V4Key, V4Pool
 from agent.core.money import Address
 from agent.ports import BlockTag, Read
 from agent.wire.abi import AbiError, decode, functions
@@ -58,7 +60,39 @@ class V3Place:
             raise ValueError(f"tick spacing {self.tick_spacing} is not positive")
 
 
-Place = V2Place | V3Place
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V4Place:
+    """Who tells of a pool, and what it is known by; `token0` may be the wrapped coin for the coin.
+
+    `id` has 32 bytes.
+    """
+
+    state_view: Address
+    id: str
+    key: V4Key
+    token0: Address
+    token1: Address
+
+    @property
+    def address(self) -> Address:
+        """What tells the pool from all others: as much of its id as an address has."""
+        return Address(self.id[:42])
+
+    @property
+    def fee(self) -> int:
+        """The fee of its liquidity providers, in hundredths of a basis point."""
+        return self.key.fee
+
+    @property
+    def tick_spacing(self) -> int:
+        """Ticks between the ends of positions."""
+        return self.key.tick_spacing
+
+
+Ticked = V3Place | V4Place
+"""Of a pool with ticks."""
+
+Place = V2Place | Ticked
 """What is known of a pool before its state is read; none of it ever changes."""
 
 
@@ -90,24 +124,24 @@ def read_pools(
     onto ticks that were not known then.
     """
     pools = Pools({}, {}, set())
-    heads: dict[V3Place, tuple[int, int, int]] = {}
+    heads: dict[Ticked, _Head] = {}
     calls = [_states(place) for place in places]
     read = _remembering(read, [call for place in places for call in _likely(before, place)])
     for place, answers in zip(places, _read_groups(read, calls, at), strict=True):
-        if answers[0] == b"":  # as calls to addresses without code answer
+        if _is_nowhere(place, answers[0]):
             pools.nowhere.add(place.address)
         try:
             if isinstance(place, V2Place):
                 pools.found[place.address] = _v2_pool(place, answers)
             else:
-                heads[place] = _head(answers)
+                heads[place] = _head(place, answers)
         except ValueError as fault:
             pools.missing[place.address] = str(fault)
-    around = {place: _around(tick, place, span_ticks) for place, (_, tick, _) in heads.items()}
-    maps = _read_maps(read, [(p.address, p.tick_spacing, words) for p, words in around.items()], at)
+    around = {place: _around(head.tick, place, span_ticks) for place, head in heads.items()}
+    maps = _read_maps(read, list(around.items()), at)
     for (place, head), tick_map in zip(heads.items(), maps, strict=True):
         try:
-            pools.found[place.address] = _v3_pool(place, head, tick_map)
+            pools.found[place.address] = _ticked_pool(place, head, _sound(tick_map))
         except ValueError as fault:
             pools.missing[place.address] = str(fault)
     return pools
@@ -116,11 +150,11 @@ def read_pools(
 def _likely(before: Mapping[Address, Pool], place: Place) -> list[Read]:
     """What is asked of a pool after its state if nothing much has changed."""
     known = before.get(place.address)
-    if not isinstance(known, V3Pool):
+    if known is None or isinstance(known, V2Pool) or isinstance(place, V2Place):
         return []
-    words = range(known.tick_map.lowest_word, known.tick_map.highest_word + 1)
-    ticks = [tick for tick, _ in known.tick_map.ticks]
-    return [*_bitmaps(place.address, words), *_ticks(place.address, ticks)]
+    tick_map = _curve(known).tick_map
+    words = range(tick_map.lowest_word, tick_map.highest_word + 1)
+    return [*_bitmaps(place, words), *_ticks(place, [tick for tick, _ in tick_map.ticks])]
 
 
 def _remembering(read: Reads, likely: Sequence[Read]) -> Reads:
@@ -137,13 +171,16 @@ def _remembering(read: Reads, likely: Sequence[Read]) -> Reads:
     return reads
 
 
-def extended(read: Reads, pool: V3Pool, word: int, at: int) -> V3Pool:
-    """Return *pool* with its ticks known up to bitmap word *word* and as far again beyond it.
+def extended(
+    read: Reads, place: Ticked, pool: V3Pool | V4Pool, word: int, at: int
+) -> V3Pool | V4Pool:
+    """Return the *pool* at *place*, its ticks known up to bitmap word *word* and as far beyond it.
 
     Two requests; *at* must be the block that the pool was read at. Raises ValueError when the
     pool answers nonsense, or when the word is known already.
     """
-    known = pool.tick_map
+    curve = _curve(pool)
+    known = curve.tick_map
     reach = known.highest_word - known.lowest_word + 1
     if known.lowest_word <= word <= known.highest_word:
         raise ValueError(f"word {word} is known already")
@@ -153,13 +190,20 @@ def extended(read: Reads, pool: V3Pool, word: int, at: int) -> V3Pool:
     else:
         highest = min(max(last_word(known.spacing), word), word + reach)
         words = range(known.highest_word + 1, highest + 1)
-    (found,) = _read_maps(read, [(pool.address, known.spacing, words)], at)
-    return replace(pool, tick_map=known.with_words(_sound(found)))
+    (found,) = _read_maps(read, [(place, words)], at)
+    curve = replace(curve, tick_map=known.with_words(_sound(found)))
+    return replace(pool, curve=curve) if isinstance(pool, V4Pool) else curve
+
+
+def _curve(pool: V3Pool | V4Pool) -> V3Pool:
+    return pool.curve if isinstance(pool, V4Pool) else pool
 
 
 def _states(place: Place) -> list[Read]:
     if isinstance(place, V2Place):
         return [_call(place.address, "uniswap_v2_pair", "getReserves()")]
+    if isinstance(place, V4Place):
+        return [_view(place, "getSlot0(bytes32)"), _view(place, "getLiquidity(bytes32)")]
     return [
         _call(place.address, "uniswap_v3_pool", "slot0()"),
         _call(place.address, "uniswap_v3_pool", "liquidity()"),
@@ -179,65 +223,87 @@ def _v2_pool(place: V2Place, answers: Sequence[bytes | None]) -> V2Pool:
     )
 
 
-def _head(answers: Sequence[bytes | None]) -> tuple[int, int, int]:
+class _Head(NamedTuple):
+    """What is read of a pool before its ticks; without a part for the protocol in v3."""
+
+    sqrt_price_x96: int
+    tick: int
+    liquidity: int
+    protocol_fee: int = 0
+
+
+def _is_nowhere(place: Place, answer: bytes | None) -> bool:
+    """Whether nothing is there: no code answers so, and in v4 a pool that was never made."""
+    return answer == b"" or (isinstance(place, V4Place) and answer is not None and not any(answer))
+
+
+def _head(place: Ticked, answers: Sequence[bytes | None]) -> _Head:
     # Forks append other things to slot0; price and tick come first with all of them.
-    sqrt_price_x96, tick = _values(("uint160", "int24"), answers[0], "slot0")
+    is_v4 = isinstance(place, V4Place)
+    types = ("uint160", "int24", "uint24", "uint24") if is_v4 else ("uint160", "int24")
+    sqrt_price_x96, tick, *fees = _values(types, answers[0], "slot0")
     (liquidity,) = _values(("uint128",), answers[1], "liquidity")
     if sqrt_price_x96 == 0:
         raise ValueError("the pool has no price yet")
-    return sqrt_price_x96, tick, liquidity
+    if fees and fees[1] != place.fee:
+        raise ValueError(f"the pool takes a fee of {fees[1]}, not that of its key")
+    return _Head(sqrt_price_x96, tick, liquidity, *fees[:1])
 
 
-def _v3_pool(place: V3Place, head: tuple[int, int, int], tick_map: TickMap | str) -> V3Pool:
-    sqrt_price_x96, tick, liquidity = head
-    return V3Pool(
+def _ticked_pool(place: Ticked, head: _Head, tick_map: TickMap) -> V3Pool | V4Pool:
+    curve = V3Pool(
         address=place.address,
         token0=place.token0,
         token1=place.token1,
         fee=place.fee,
-        sqrt_price_x96=sqrt_price_x96,
-        tick=tick,
-        liquidity=liquidity,
-        tick_map=_sound(tick_map),
+        sqrt_price_x96=head.sqrt_price_x96,
+        tick=head.tick,
+        liquidity=head.liquidity,
+        tick_map=tick_map,
     )
+    if isinstance(place, V3Place):
+        return curve
+    return V4Pool(key=place.key, curve=curve, protocol_fee=head.protocol_fee)
 
 
-def _around(tick: int, place: V3Place, span_ticks: int) -> range:
+def _around(tick: int, place: Ticked, span_ticks: int) -> range:
     spacing = place.tick_spacing
     lowest = max(first_word(spacing), word_of(tick - span_ticks, spacing))
     highest = min(last_word(spacing), word_of(tick + span_ticks + spacing, spacing))
     return range(lowest, highest + 1)
 
 
-def _read_maps(
-    read: Reads, wanted: Sequence[tuple[Address, int, range]], at: int
-) -> list[TickMap | str]:
-    """Read (pool, spacing, words) each; what went wrong stands in the place of a map."""
-    asked = [_bitmaps(address, words) for address, _, words in wanted]
+def _read_maps(read: Reads, wanted: Sequence[tuple[Ticked, range]], at: int) -> list[TickMap | str]:
+    """Read these words of each pool; what went wrong stands in the place of a map."""
+    asked = [_bitmaps(place, words) for place, words in wanted]
     bitmaps = _read_groups(read, asked, at)
     ticks: list[list[int] | str] = []
-    for (_, spacing, words), answers in zip(wanted, bitmaps, strict=True):
+    for (place, words), answers in zip(wanted, bitmaps, strict=True):
         try:
-            ticks.append(list(_initialised(answers, spacing, words)))
+            ticks.append(list(_initialised(answers, place.tick_spacing, words)))
         except ValueError as fault:
             ticks.append(str(fault))
     asked = [
-        _ticks(address, found) if isinstance(found, list) else []
-        for (address, _, _), found in zip(wanted, ticks, strict=True)
+        _ticks(place, found) if isinstance(found, list) else []
+        for (place, _), found in zip(wanted, ticks, strict=True)
     ]
     nets = _read_groups(read, asked, at)
     return [
-        _tick_map(spacing, words, found, answers)
-        for (_, spacing, words), found, answers in zip(wanted, ticks, nets, strict=True)
+        _tick_map(place.tick_spacing, words, found, answers)
+        for (place, words), found, answers in zip(wanted, ticks, nets, strict=True)
     ]
 
 
-def _bitmaps(address: Address, words: Iterable[int]) -> list[Read]:
-    return [_call(address, "uniswap_v3_pool", "tickBitmap(int16)", word) for word in words]
+def _bitmaps(place: Ticked, words: Iterable[int]) -> list[Read]:
+    if isinstance(place, V4Place):
+        return [_view(place, "getTickBitmap(bytes32,int16)", word) for word in words]
+    return [_call(place.address, "uniswap_v3_pool", "tickBitmap(int16)", word) for word in words]
 
 
-def _ticks(address: Address, ticks: Iterable[int]) -> list[Read]:
-    return [_call(address, "uniswap_v3_pool", "ticks(int24)", tick) for tick in ticks]
+def _ticks(place: Ticked, ticks: Iterable[int]) -> list[Read]:
+    if isinstance(place, V4Place):
+        return [_view(place, "getTickLiquidity(bytes32,int24)", tick) for tick in ticks]
+    return [_call(place.address, "uniswap_v3_pool", "ticks(int24)", tick) for tick in ticks]
 
 
 def _initialised(answers: Sequence[bytes | None], spacing: int, words: range) -> Iterable[int]:
@@ -283,7 +349,12 @@ def _read_groups(
     return [answers[start:end] for start, end in pairwise(starts)]
 
 
-def _call(address: Address, contract: str, signature: str, *values: int) -> Read:
+def _view(place: V4Place, signature: str, *values: int) -> Read:
+    which = bytes.fromhex(place.id[2:])
+    return _call(place.state_view, "uniswap_v4_state_view", signature, which, *values)
+
+
+def _call(address: Address, contract: str, signature: str, *values: int | bytes) -> Read:
     return Read(address, functions(contract)[signature].encode(*values))
 
 

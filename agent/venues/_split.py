@@ -6,21 +6,28 @@ from dataclasses import dataclass, replace
 
 from agent.core.amm.path import Hop
 from agent.core.amm.split import Share, Split, quote_split
-from agent.core.amm.v3 import V3Pool
+from agent.core.amm.v4 import V4Pool
 from agent.core.money import Address
 from agent.core.rounding import mul_div_down
 from agent.planning.split import Choice, GasCost, Order, Splitter
 from agent.venues._paths import (
     BASE_GAS,
+    PERMIT_BYTES,
+    PERMIT_GAS,
     RATE_UNIT,
     SHARING_GAS,
+    TAKING_GAS,
     TICK_GAS,
+    UNIVERSAL_GAS,
     V2_HOP_GAS,
     V3_HOP_GAS,
+    V4_HOP_GAS,
     Route,
     Search,
+    hop_gas,
 )
 from agent.venues._swap_calls import call_bytes
+from agent.venues._universal_calls import universal_bytes
 
 HOP_BYTES = 128
 """The least that a hop adds to the bytes of a call: a third of a share of three V3 hops."""
@@ -42,11 +49,31 @@ class Filling:
     gas: int
     net_bound: int | None = None
 
+    @property
+    def is_universal(self) -> bool:
+        """Whether it needs the router that knows V4, and a permit for it."""
+        return uses_v4(self.split)
+
+    @property
+    def call_bytes(self) -> int:
+        """How long the call is."""
+        hops = [share.hops for share in self.split.shares]
+        return universal_bytes(hops) if self.is_universal else call_bytes(hops)
+
     def net(self, gas_rate: int, byte_rate: int = 0) -> tuple[int, int]:
-        """What is left after gas and the bytes of the call, and then the less gas the better."""
-        size = call_bytes([share.hops for share in self.split.shares])
-        cost = (self.gas * gas_rate + size * byte_rate) // RATE_UNIT
-        return self.split.amount_out - cost, -self.gas
+        """What is left after gas and the bytes of the call, and then the less gas the better.
+
+        The permit that a pool of V4 needs is counted too; the allowance that all need is not.
+        """
+        gas, size = self.gas, self.call_bytes
+        if self.is_universal:
+            gas, size = gas + PERMIT_GAS, size + PERMIT_BYTES
+        return self.split.amount_out - (gas * gas_rate + size * byte_rate) // RATE_UNIT, -gas
+
+
+def uses_v4(split: Split) -> bool:
+    """Whether a pool of V4 is among those of the split."""
+    return any(isinstance(hop.pool, V4Pool) for share in split.shares for hop in share.hops)
 
 
 class Filler:
@@ -76,7 +103,7 @@ class Filler:
             return None
         route = self._search.best(sell, buy, amount, gas_rate)
         if route is not None and self._promises_too_little(route, amount, gas_rate):
-            return Filling(self._alone(route, amount), route.gas)
+            return self._filling_alone(route, amount)
         hops = () if route is None else route.hops
         order = Order(sell=sell, buy=buy, amount=amount, gas=_cost(gas_rate, byte_rate))
         choice = self._splitter.best(order, hops)
@@ -84,7 +111,7 @@ class Filler:
         found = None if choice is None else _filling(choice, most)
         if route is None:
             return found
-        alone = Filling(self._alone(route, amount), route.gas, most)
+        alone = self._filling_alone(route, amount, most)
         pays = found is not None and found.net(gas_rate, byte_rate) > alone.net(gas_rate, byte_rate)
         return found if pays else alone
 
@@ -101,7 +128,11 @@ class Filler:
         if sell == buy or amount <= 0:
             return None
         route = self._search.best(sell, buy, amount, gas_rate)
-        return None if route is None else Filling(self._alone(route, amount), route.gas)
+        return None if route is None else self._filling_alone(route, amount)
+
+    def _filling_alone(self, route: Route, amount: int, net_bound: int | None = None) -> Filling:
+        split = self._alone(route, amount)
+        return Filling(split, split_gas(split), net_bound)
 
     def _alone(self, route: Route, amount: int) -> Split:
         """The path by itself, with what it could bring at most."""
@@ -118,19 +149,24 @@ class Filler:
 def split_gas(split: Split) -> int:
     """Gas of a split in one transaction."""
     gas = BASE_GAS + (SHARING_GAS if len(split.shares) > 1 else 0)
+    if uses_v4(split):
+        gas = BASE_GAS + UNIVERSAL_GAS + TAKING_GAS * len(split.shares)
     for share in split.shares:
         gas += sum(_hop_gas(hop) for hop in share.hops) + share.ticks_crossed * TICK_GAS
     return gas
 
 
 def _hop_gas(hop: Hop) -> int:
-    return V3_HOP_GAS if isinstance(hop.pool, V3Pool) else V2_HOP_GAS
+    return hop_gas(hop.pool)
 
 
 def _cost(gas_rate: int, byte_rate: int) -> GasCost:
     unit, call = gas_rate / RATE_UNIT, HOP_BYTES * byte_rate / RATE_UNIT
     return GasCost(
-        v2_hop=V2_HOP_GAS * unit + call, v3_hop=V3_HOP_GAS * unit + call, tick=TICK_GAS * unit
+        v2_hop=V2_HOP_GAS * unit + call,
+        v3_hop=V3_HOP_GAS * unit + call,
+        v4_hop=V4_HOP_GAS * unit + call,
+        tick=TICK_GAS * unit,
     )
 
 

@@ -81,7 +81,9 @@ def swap_call(shares: Sequence[Share], *, min_out: int, to: Address, deadline: i
     call pays it out if it is *min_out* in all. Raises ValueError for shares that are not of one
     swap, or that would sell another one's money.
     """
-    _must_be_one_swap(shares)
+    must_be_one_swap(
+        shares, {group[0].token_in for share in shares for group in _groups(share.hops)[1:]}
+    )
     alone = len(shares) == 1
     calls = []
     for share in shares:
@@ -110,16 +112,15 @@ def call_bytes(shares: Sequence[Sequence[Hop]]) -> int:
     return _SELECTOR_BYTES + 3 * _WORD + sum(2 * _WORD + _padded(size) for size in inner)
 
 
-def _must_be_one_swap(shares: Sequence[Share]) -> None:
+def must_be_one_swap(shares: Sequence[Share], handed_on: set[Address]) -> None:
     """Raise ValueError unless each share sells and buys the same, and its own money only.
 
-    A call of amount 0 sells all that the router holds of a token. That is the share's own unless
+    Of what is *handed_on* a call sells all that the router holds. That is the share's own unless
     it is the token bought, of which the router holds what the shares before have brought.
     """
     ends = {(share.hops[0].token_in, share.hops[-1].token_out) for share in shares}
     if not (len(ends) == 1 and all(share.amount_in > 0 for share in shares)):
         raise ValueError("shares of one swap sell something of one token, for one other token")
-    handed_on = {group[0].token_in for share in shares for group in _groups(share.hops)[1:]}
     if handed_on & {token for both in ends for token in both}:
         raise ValueError("a share would sell what the router holds of another one")
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from agent.core.amm.path import Pool
 from agent.core.amm.split import Share, Split
+from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
+from agent.core.amm.v4 import V4Pool
 from agent.core.fees import ENVELOPE_BYTES, FeeQuote
 from agent.core.layout import Layout
 from agent.core.market import Edge
 from agent.core.money import Address, Amount, Bps, ChainId, Token
 from agent.core.plan import Leg
-from agent.core.quote import Allowance, Call, Quote
+from agent.core.quote import Allowance, Call, Permit, Quote
 from agent.core.rounding import mul_div_down
 from agent.errors import NoRoute
 from agent.ports import AdapterIo
 from agent.venues._book import Book
-from agent.venues._discovery import Factories
-from agent.venues._paths import RATE_UNIT, Search
+from agent.venues._discovery import Factories, Pair, V4View
+from agent.venues._paths import PERMIT_BYTES, PERMIT_GAS, RATE_UNIT, Search
 from agent.venues._split import Filler, Filling
-from agent.venues._swap_calls import LAYOUTS, call_bytes, swap_call
+from agent.venues._swap_calls import LAYOUTS, swap_call
+from agent.venues._universal_calls import universal_call, universal_layouts
 
 LADDER_STEPS = 8
 """Points of an indicative ladder, each twice the one before: fine enough where price impact
@@ -53,11 +57,26 @@ Rates = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class V4Options:
+    """V4 on one chain: who tells of its pools, which router swaps there, who lends it the money.
+
+    `fee_tiers` are what pools are looked for by; `code_hashes` what the code of the two others must
+    hash to, by address, where it is pinned.
+    """
+
+    state_view: Address
+    universal_router: Address
+    permit2: Address
+    fee_tiers: tuple[tuple[int, int], ...]
+    code_hashes: Mapping[Address, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainOptions:
     """Uniswap's contracts on one chain; `hubs` are tokens that paths may lead through.
 
     `fee_tiers` are (fee in hundredths of a bip, tick spacing); `code_hash` is what the
-    router's code must hash to, '' where it is not pinned.
+    router's code must hash to, '' where it is not pinned. Without `v4` no pools of V4 are used.
     """
 
     v2_factory: Address
@@ -67,6 +86,7 @@ class ChainOptions:
     hubs: tuple[Address, ...]
     fee_tiers: tuple[tuple[int, int], ...]
     code_hash: str = ""
+    v4: V4Options | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +114,24 @@ class Router:
 
     @property
     def layouts(self) -> Mapping[str, Layout]:
-        """The functions of SwapRouter02 that it uses."""
-        return LAYOUTS
+        """The functions of SwapRouter02 and of the UniversalRouter that it uses."""
+        wrapped = {
+            (chain, options.v4.universal_router): options.wrapped
+            for chain, options in self._options.chains.items()
+            if options.v4 is not None
+        }
+        return {**LAYOUTS, **universal_layouts(wrapped)} if wrapped else LAYOUTS
 
     def targets(self, chain: ChainId) -> Mapping[Address, str]:
-        """SwapRouter02, both called and spending."""
+        """SwapRouter02, both called and spending; for V4 the UniversalRouter, and Permit2."""
         options = self._options.chains.get(chain)
-        return {} if options is None else {options.swap_router: options.code_hash}
+        if options is None:
+            return {}
+        found = {options.swap_router: options.code_hash}
+        if options.v4 is not None:
+            for each in (options.v4.universal_router, options.v4.permit2):
+                found[each] = options.v4.code_hashes.get(each, "")
+        return found
 
     def survey(
         self, chain: ChainId, pairs: Sequence[tuple[Token, Token]], sizes: Mapping[Token, int]
@@ -112,13 +143,12 @@ class Router:
         hubs = self._options.chains[chain].hubs
         tokens = {token.address for both in wanted for token in both}
         page = self._book(chain).page({*hubs, *tokens})
-        search = Search(page.pools, hubs)
-        filler = Filler(search)
-        rates = {buy: self._rates(search, page.fees, buy) for _, buy in wanted}
+        desk = Desk(page.pools, hubs)
+        rates = {buy: self._rates(desk.search, page.fees, buy) for _, buy in wanted}
         return tuple(
             edge
             for sell, buy in wanted
-            for edge in _edges(filler, sell, buy, sizes[sell], rates[buy])
+            for edge in _edges(desk, sell, buy, sizes[sell], rates[buy])
         )
 
     def quote(self, leg: Leg, sell_raw: int, account: Address, min_out: int, now: int) -> Quote:
@@ -136,19 +166,30 @@ class Router:
         slippage = self._options.max_slippage_bps
         minimum = max(min_out, split.amount_out * (10_000 - slippage) // 10_000)
         deadline = now + self._options.deadline_seconds
-        payload = swap_call(split.shares, min_out=minimum, to=account, deadline=deadline)
         sold = Amount(sell, sell_raw)
+        target = spender = options.swap_router
+        permit: Permit | None = None
+        encode = swap_call
+        if filling.is_universal and options.v4 is not None:
+            target, spender, encode = (
+                options.v4.universal_router,
+                options.v4.permit2,
+                universal_call,
+            )
+            permit = Permit(spender, target, sold, deadline)
+        payload = encode(split.shares, min_out=minimum, to=account, deadline=deadline)
         return Quote(
             via=self.name,
             sell=sold,
             buy=buy,
             amount_out=split.amount_out,
             min_amount_out=minimum,
-            allowances=(Allowance(options.swap_router, sold),),
-            payload=Call(sell.chain, options.swap_router, 0, payload),
+            allowances=(Allowance(spender, sold),),
+            payload=Call(sell.chain, target, 0, payload),
             expires=deadline,
             gas=filling.gas,
             route=describe(split),
+            permit=permit,
         )
 
     def _filling(self, sell: Token, buy: Token, sell_raw: int) -> Filling:
@@ -161,14 +202,14 @@ class Router:
         hubs = self._options.chains[sell.chain].hubs
         page, extensions = book.page({sell.address, buy.address, *hubs}), 0
         while True:
-            search = Search(page.pools, hubs)
-            rates = self._rates(search, page.fees, buy)
-            filling = _best(Filler(search), sell, buy, sell_raw, rates)
+            desk = Desk(page.pools, hubs)
+            rates = self._rates(desk.search, page.fees, buy)
+            filling = desk.best(sell, buy, sell_raw, rates)
             if filling is not None:
                 return filling
-            if not search.unknown or extensions == _EXTENSIONS:
+            if not desk.search.unknown or extensions == _EXTENSIONS:
                 raise _no_route(sell, buy)
-            page, extensions = book.further(page, search.unknown), extensions + 1
+            page, extensions = book.further(page, desk.search.unknown), extensions + 1
 
     def _rates(self, search: Search, fees: FeeQuote, buy: Token) -> Rates | None:
         """What RATE_UNIT of gas and of bytes are worth in *buy*, by the pools themselves."""
@@ -185,18 +226,20 @@ class Router:
     def _book(self, chain: ChainId) -> Book:
         if chain not in self._books:
             options = self._options.chains[chain]
-            factories = Factories(options.v2_factory, options.v3_factory, options.fee_tiers)
+            v4 = options.v4
+            view = None if v4 is None else V4View(v4.state_view, v4.fee_tiers, options.wrapped)
+            tiers = options.fee_tiers
+            factories = Factories(options.v2_factory, options.v3_factory, tiers, view)
             self._books[chain] = Book(self._io.nodes[chain], factories)
         return self._books[chain]
 
 
-def _edges(
-    filler: Filler, sell: Token, buy: Token, size: int, rates: Rates | None
-) -> Iterator[Edge]:
+def _edges(desk: Desk, sell: Token, buy: Token, size: int, rates: Rates | None) -> Iterator[Edge]:
     """The best single paths, and beside them the best of all where several paths bring more.
 
-    Those cost more gas, which an edge has once for all of its sizes.
+    Those cost more gas, which an edge has once for all of its sizes; so do pools of V4.
     """
+    filler = desk.plain
     amounts = [size >> step for step in range(LADDER_STEPS - 1, -1, -1)]
     ways = sell.address, buy.address
     alone = [filler.alone(*ways, amount, *(rates or ())[:1]) for amount in amounts]
@@ -211,6 +254,14 @@ def _edges(
         best[place] = found
     if best != alone:
         yield from _edge(sell, buy, amounts, best)
+    universal = list(best)
+    for place in range(LADDER_STEPS - 1, -1, -1):
+        found = desk.best(sell, buy, amounts[place], rates) if desk.has_v4 else None
+        if found is None or not found.is_universal:
+            break
+        universal[place] = found
+    if universal != best:
+        yield from _edge(sell, buy, amounts, universal)
 
 
 def _edge(
@@ -226,17 +277,19 @@ def _edge(
         return
     whole = fillings[-1]
     shares = [share.hops for each in fillings for share in each.split.shares]
-    size_of_call = call_bytes([share.hops for share in whole.split.shares])
+    gas, size_of_calls = APPROVAL_GAS, APPROVAL_BYTES + ENVELOPE_BYTES + whole.call_bytes
+    if whole.is_universal:
+        gas, size_of_calls = gas + PERMIT_GAS, size_of_calls + PERMIT_BYTES
     yield Edge(
         via=Router.name,
         sell=sell,
         buy=buy,
         ladder=tuple(ladder),
-        gas=whole.gas + APPROVAL_GAS,
+        gas=whole.gas + gas,
         seconds=SWAP_SECONDS,
         pools=frozenset(hop.pool.address for hops in shares for hop in hops),
         detail=describe(whole.split),
-        data_bytes=APPROVAL_BYTES + ENVELOPE_BYTES + size_of_call,
+        data_bytes=size_of_calls,
     )
 
 
@@ -254,7 +307,11 @@ def describe(split: Split) -> str:
 
 def _path(share: Share) -> str:
     return " > ".join(
-        f"V3 {hop.pool.fee / 10_000:g} %" if isinstance(hop.pool, V3Pool) else "V2"
+        "V2"
+        if isinstance(hop.pool, V2Pool)
+        else f"V3 {hop.pool.fee / 10_000:g} %"
+        if isinstance(hop.pool, V3Pool)
+        else f"V4 {hop.pool.key.fee / 10_000:g} %"
         for hop in share.hops
     )
 
@@ -269,10 +326,40 @@ def _percent(part: int, whole: int) -> str:
     return f"{tenths / 10:.1f}" if tenths < 20 else f"{(200 * part + whole) // (2 * whole)}"
 
 
+class Desk:
+    """Finds the best filling over the pools of one page: with those of V4, or `plain`, without any.
+
+    One pool of V4 makes the whole swap another router's, which costs a permit more.
+    """
+
+    def __init__(self, pools: Mapping[Pair, tuple[Pool, ...]], hubs: Sequence[Address]) -> None:
+        self.search = Search(pools, hubs)
+        others = {
+            pair: tuple(pool for pool in found if not isinstance(pool, V4Pool))
+            for pair, found in pools.items()
+        }
+        self.plain = Filler(self.search if others == pools else Search(others, hubs))
+        self._all = self.plain if others == pools else Filler(self.search)
+
+    @property
+    def has_v4(self) -> bool:
+        """Whether there are pools of V4 at all."""
+        return self._all is not self.plain
+
+    def best(self, sell: Token, buy: Token, amount: int, rates: Rates | None) -> Filling | None:
+        """The best filling after gas; a single path where nobody knows what gas is worth."""
+        found = _best(self._all, sell, buy, amount, rates)
+        if found is None or not found.is_universal:
+            return found
+        other = _best(self.plain, sell, buy, amount, rates)
+        if other is None or found.net(*(rates or (0, 0))) > other.net(*(rates or (0, 0))):
+            return found
+        return replace(other, net_bound=found.net_bound)
+
+
 def _best(
     filler: Filler, sell: Token, buy: Token, amount: int, rates: Rates | None
 ) -> Filling | None:
-    """The best filling after gas; a single path where nobody knows what gas is worth."""
     if rates is None:
         found = filler.alone(sell.address, buy.address, amount)
         return found or filler.best(sell.address, buy.address, amount)

@@ -15,6 +15,7 @@ from agent.wire.abi import AbiError, decode, encode
 from agent.wire.erc20 import APPROVE
 from agent.wire.keccak import selector
 from agent.wire.order import order_meaning
+from agent.wire.permit2 import APPROVE as PERMIT2_APPROVE
 
 __all__ = ["APPROVAL", "MAX_BYTES", "MAX_DEPTH", "by_selector", "meaning", "order_meaning"]
 
@@ -41,6 +42,7 @@ _NOWHERE = Place()
 """A contract that implies nothing."""
 
 APPROVAL = Layout(signature=APPROVE, spender=(0,), amount_in=(1,))
+PERMIT = Layout(signature=PERMIT2_APPROVE, sell=(0,), spender=(1,), amount_in=(2,), deadline=(3,))
 
 
 def by_selector(*layouts: Layout) -> Mapping[str, Layout]:
@@ -48,11 +50,11 @@ def by_selector(*layouts: Layout) -> Mapping[str, Layout]:
     return {selector(layout.signature): layout for layout in layouts}
 
 
-_OWN = by_selector(APPROVAL)
+_OWN = by_selector(APPROVAL, PERMIT)
 
 
 def meaning(call: Call, layouts: Mapping[str, Layout], *, account: Address) -> Meaning | Refusal:
-    """What *call* does when *account* sends it, by *layouts* and ERC-20's `approve`.
+    """What *call* does when *account* sends it, by *layouts*, ERC-20's and Permit2's `approve`.
 
     A refusal (G101) when a selector is unknown or the bytes are not exactly what their decoded
     fields encode to; G111 when a nested call is none of *layouts* or nested too deep.
@@ -82,8 +84,14 @@ class _Reader:
         if layout is None:
             code, what = ("G101", "call") if depth == 1 else ("G111", "nested call")
             return Refusal(code, f"the {what} to {self.to} has the unknown selector {four}")
+        return self._read_as(layout, four, bytes.fromhex(calldata[10:]), value, depth)
+
+    def _read_as(
+        self, layout: Layout, four: str, body: bytes, value: int, depth: int
+    ) -> Meaning | Refusal:
+        """What bytes mean that are known to be the arguments of *layout*."""
         try:
-            values = _exact(layout, bytes.fromhex(calldata[10:]))
+            values = _exact(layout, body)
             inner = self._inner(values, layout, value, depth)
             if isinstance(inner, Refusal):
                 return inner
@@ -103,7 +111,7 @@ class _Reader:
         place = layout.places.get((self.chain, self.to), _NOWHERE)
         to_chain = _far_chain(values, layout, place)
         sell, buy = self._tokens(values, layout, place, to_chain)
-        amount_in = _at(values, layout.amount_in)
+        amount_in = _amount(values, layout)
         fee = value if layout.value_is_fee else _at(values, layout.fee) or 0
         return Meaning(
             target=self.to,
@@ -126,6 +134,7 @@ class _Reader:
             undated=layout.undated,
             lasting=layout.lasting,
             sweeps=layout.sweeps,
+            takes=layout.takes,
             inner=inner,
         )
 
@@ -139,6 +148,8 @@ class _Reader:
             raise AbiError("it nests no calls")
         if depth >= MAX_DEPTH:
             return Refusal("G111", f"calls on {self.to} are nested deeper than {MAX_DEPTH}")
+        if layout.commands is not None:
+            return self._program(layout, _at(values, layout.commands), calls, depth)
         reader, sent = self, 0
         if layout.passes is not None:
             # The whole call goes on to another contract, with what was sent along.
@@ -147,6 +158,23 @@ class _Reader:
         found = []
         for item in calls:
             nested = reader.read("0x" + item.hex(), value=sent, depth=depth + 1)
+            if isinstance(nested, Refusal):
+                return nested
+            found.append(nested)
+        return tuple(found)
+
+    def _program(
+        self, layout: Layout, commands: bytes, calls: tuple[bytes, ...], depth: int
+    ) -> tuple[Meaning, ...] | Refusal:
+        """What the items of a program mean, each by the command at its place."""
+        if len(commands) != len(calls):
+            raise AbiError("it has another number of commands than of their inputs")
+        found = []
+        for command, item in zip(commands, calls, strict=True):
+            known = layout.by_command.get(command)
+            if known is None:
+                return Refusal("G111", f"the unknown command 0x{command:02x} on {self.to}")
+            nested = self._read_as(known, f"0x{command:02x}", item, 0, depth + 1)
             if isinstance(nested, Refusal):
                 return nested
             found.append(nested)
@@ -165,7 +193,8 @@ class _Reader:
         self, values: tuple[Any, ...], layout: Layout, place: Place, to_chain: ChainId | None
     ) -> tuple[Address | None, Address | None]:
         if layout.target_is:
-            return (self.to, NATIVE) if layout.target_is == "sell" else (NATIVE, self.to)
+            token = self.to if place.sell is None else place.sell
+            return (token, NATIVE) if layout.target_is == "sell" else (NATIVE, token)
         if layout.hops is None:
             sell, buy = _address(_at(values, layout.sell)), _address(_at(values, layout.buy))
         else:
@@ -190,6 +219,8 @@ def _exact(layout: Layout, body: bytes) -> tuple[Any, ...]:
         raise AbiError("it carries bytes that no field explains")
     for path, kinds in layout.packed:
         values = _put(values, path, _apart(_at(values, path), kinds))
+    for path, kinds in layout.encoded:
+        values = _put(values, path, _decoded(_at(values, path), kinds))
     if not all(_is_empty(values, layout, path) for path in layout.zeros):
         raise AbiError("a field that must be empty is not")
     if any(_word(_at(values, one)) != _word(_at(values, other)) for one, other in layout.equal):
@@ -218,6 +249,24 @@ def _apart(packed: bytes, kinds: tuple[str, ...]) -> tuple[Any, ...]:
             raise AbiError("it ends inside a field")
         found.append(int.from_bytes(field, "big") if kind.startswith("uint") else field)
     return (*found, packed)
+
+
+def _decoded(body: bytes, kinds: tuple[str, ...]) -> tuple[Any, ...]:
+    """The fields of bytes that are nothing but what these encode to."""
+    fields = decode(kinds, body)
+    if encode(kinds, fields) != body:
+        raise AbiError("it carries bytes that no field explains")
+    return fields
+
+
+def _amount(values: tuple[Any, ...], layout: Layout) -> int | None:
+    """What is sold, 0 for all that the contract itself holds; then no number may be 0 itself."""
+    if layout.whole:
+        return 0
+    said: int | None = _at(values, layout.amount_in)
+    if layout.own and said == 0:
+        raise AbiError("an amount is nothing at all")
+    return 0 if layout.own and said == layout.own else said
 
 
 def _size(kind: str) -> int:

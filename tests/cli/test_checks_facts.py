@@ -189,3 +189,17 @@ def test_feed_of_what_counts_is_no_contract_that_every_wallet_depends_on() -> No
     feed = ethereum.feeds["wstETH"].address
     assert feed not in checks_facts.addresses(ethereum)
     assert {feed} == set(checks_facts.counted_addresses(ethereum))
+
+
+def test_contracts_of_v4_are_checked_where_the_chain_is_no_local_one() -> None:
+    v4 = BASE.uniswap_v4
+    assert v4 is not None
+    named = {v4.state_view: "Uniswap V4 StateView", v4.permit2: "Permit2"}
+    named[v4.universal_router] = "UniversalRouter"
+    place = 'chains."eip155:8453".uniswap_v4'
+    found = checks_facts.addresses(BASE)
+    assert named == {
+        address: what for address, (what, where) in found.items() if where.endswith(place)
+    }
+    here = checks_facts.addresses(replace(BASE, rpc=("http://127.0.0.1:8545",)))
+    assert named.keys() == found.keys() - here.keys()

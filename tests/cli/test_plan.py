@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,47 @@ from agent.compose.rehearsal import Rehearsal
 
 PLAN = f"""\
 PLAN PLAN   2 legs, about 48 s   expected cost 11.42
-  1  Ethereum  swap  1.3351 WETH → 4,002.84 USDC  router V3 0.05 %    5.12
-  2  Ethereum  swap  1.3344 WETH → 0.0667 WBTC    router V3 0.05 %    6.29
-worst fill allowed −51.41 · gas if every leg reverts 1.03
+  1  Ethereum  swap  1.3345 WETH → 0.0667 WBTC    router V3 0.05 %    6.29
+  2  Ethereum  swap  1.3355 WETH → 4,004.02 USDC  router V3 0.05 %    5.12
+cost 11.42 · no plan can cost less than 11.42 (solver bound, rechecked in integers) · gap 0.0 %
+worst fill allowed −51.42 · gas if every leg reverts 1.03
 why: {WHY}
-why: ETH funds 4,005.24 of USDC and 4,003.34 of WBTC
+why: ETH funds 4,003.37 of WBTC and 4,006.42 of USDC
 why: doing nothing costs nothing now and leaves ETH 4,010.57 above, USDC 6.20 below and \
 WBTC 805.13 below the band
+"""
+
+REASONS = f"""
+WHY NOW
+  {WHY}
+WHAT IS DONE
+  1: swap on Ethereum by router, V3 0.05 %: 1.3345 WETH for about 0.0667 WBTC, at least \
+0.0663 WBTC; it costs 6.29, of which 0.52 are fees of the network
+  2: swap on Ethereum by router, V3 0.05 %: 1.3355 WETH for about 4,004.02 USDC, at least \
+3,984.00 USDC; it costs 5.12, of which 0.52 are fees of the network
+WHY THESE LEGS
+  ETH funds 4,003.37 of WBTC and 4,006.42 of USDC
+WHAT IT COSTS
+  8,009.79 of 79,980.79 is traded, which costs 11.42: 14.3 bps of what is traded, 1.4 bps of \
+the whole
+  fees of the network take 1.03; what prices move against the trades and what venues and bridges \
+keep is 10.39
+COULD IT BE CHEAPER
+  no plan that does as much can cost less than 11.42: a solver has proven it for these prices and \
+offers, and this plan was computed again in whole base units; 0.00 could be saved at most, 0.0 % \
+of its cost
+WHAT ELSE COULD BE DONE
+  no other way was found that does as much
+  doing nothing costs nothing now and leaves ETH 4,010.57 above, USDC 6.20 below and \
+WBTC 805.13 below the band
+IF IT GOES BADLY
+  51.42 is lost when every leg brings only its least: what brings less is not done at all
+  1.03 is lost when every leg fails: fees are paid all the same
+BEFORE AND AFTER
+  ETH  60.0 % → 50.0 %   target 50 %, band 45–55 %
+  USDC  25.0 % → 30.0 %   target 30 %, band 25–35 %
+  WBTC  15.0 % → 20.0 %   target 20 %, band 16–24 %
+PRICES
 """
 
 BALANCED = {"ETH": 10 * 10**18, "WETH": 333 * 10**16, "WBTC": 26_680_000, "USDC": 24_010 * 10**6}
@@ -40,9 +75,16 @@ def test_a_plan_is_told_to_people(command: Command, wallet: CliWallet) -> None:
 
 def test_explain_adds_prices_and_what_changes(command: Command) -> None:
     told = unnamed(command("plan", "--explain").stdout)
-    assert told.startswith(PLAN)
-    assert "  ETH  3,000.00  by chainlink, pool\n" in told
-    assert "  ETH  60.0 % → 50.0 %   target 50 %, band 45–55 %\n" in told
+    assert PLAN + REASONS == told[: len(PLAN + REASONS)]
+    assert "  ETH  3,000.00  by chainlink, pool\n" in told[len(PLAN + REASONS) :]
+
+
+def test_explain_tells_programs_the_same(command: Command) -> None:
+    told = command("plan", "--explain", "--json").document
+    shown = command("plan", "--explain").stdout.replace("Ethereum", "eip155:1")
+    lines = [line for each in told["explanation"] for line in (each["about"], *each["lines"])]
+    assert lines == [line.strip() for line in shown[shown.index("\n\n") + 2 :].splitlines()]
+    assert "explanation" not in command("plan", "--json").document
 
 
 def test_a_plan_is_told_to_programs_as_the_contract_says(
@@ -51,7 +93,7 @@ def test_a_plan_is_told_to_programs_as_the_contract_says(
     told = command("plan", "--json").document
     keys = (
         "schema kind id wallet blocks value assets legs cost bound gap worst_case turnover "
-        "expires policy_hash why alternatives"
+        "expires policy_hash why alternatives gap_ratio missed cheapest_alternative"
     )
     assert set(keys.split()) <= set(told)
     leg = told["legs"][0]
@@ -61,7 +103,11 @@ def test_a_plan_is_told_to_programs_as_the_contract_says(
     assert {"token", "amount", "min_amount", "decimals", "value"} <= set(leg["buy"])
     assert ("plan", 1, "79980.79") == tuple(told[key] for key in ("kind", "schema", "value"))
     # The last digits depend on what gas costs in this block.
-    assert ("8008.58", "11.41") == (told["turnover"][:7], told["cost"][:5])
+    assert ("8009.79", "11.41") == (told["turnover"][:7], told["cost"][:5])
+    assert (Decimal(told["cost"]) - Decimal(told["bound"])) == Decimal(told["gap"]) < 1
+    assert ("0.000000", [], None) == tuple(
+        told[key] for key in ("missed", "alternatives", "cheapest_alternative")
+    )
     assert {"eip155:1": wallet.world.head()[0]} == told["blocks"]
     assert ["ETH", "USDC", "WBTC"] == [row["asset"] for row in told["assets"]]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["expires"])
@@ -109,8 +155,8 @@ def test_a_simulation_is_told_to_people(command: Command, wallet: CliWallet) -> 
     told = command("simulate")
     wanted = """\
 SIMULATE   1 fork, whole sequence; nothing signed
-  1  ✓  swap  expected 4,002.84 USDC  simulated 4,002.84 USDC  gas N
-  2  ✓  swap  expected 0.0667 WBTC    simulated 0.0667 WBTC    gas N
+  1  ✓  swap  expected 0.0667 WBTC    simulated 0.0667 WBTC    gas N
+  2  ✓  swap  expected 4,004.02 USDC  simulated 4,004.02 USDC  gas N
   simulated balances match the plan: 4 of 4 · allowances left: 0
 """
     shown = plain(told.stdout, wallet).splitlines(keepends=True)
@@ -134,7 +180,7 @@ def test_a_simulation_of_a_file_is_told_to_programs(command: Command, wallet: Cl
         set(leg) for leg in told["legs"]
     ]
     after = {row["symbol"]: int(row["amount"]) for row in told["after"]}
-    assert after["USDC"] == 20_000 * 10**6 + int(told["legs"][0]["simulated"])
+    assert after["USDC"] == 20_000 * 10**6 + int(told["legs"][1]["simulated"])
 
 
 @pytest.fixture

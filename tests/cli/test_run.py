@@ -72,9 +72,9 @@ def test_a_run_is_told_to_people(command: Command, wallet: CliWallet) -> None:
     assert ["run RUN: done, every leg arrived", "cost 11.36, planned 11.42"] == shown[-2:]
     progress = re.sub(r"0x[0-9a-f]{8}…", "0xHASH…", plain(told.stderr, wallet))
     assert "rehearsed on a fork: 2 legs as planned\n" in progress
-    assert "  1   quoted    1.3351 WETH → 4,002.84 USDC  V3 0.05 %\n" in progress
+    assert "  1   quoted    1.3345 WETH → 0.0667 WBTC  V3 0.05 %\n" in progress
     assert "  1 ✍ approve   signed 0xHASH…, on disk, not yet sent\n" in progress
-    assert "  1 ✓ got       -1.3351 WETH, +4,002.84 USDC\n" in progress
+    assert "  1 ✓ got       -1.3345 WETH, +0.0667 WBTC\n" in progress
 
 
 def test_after_a_run_everything_is_inside_and_there_is_nothing_to_do(command: Command) -> None:
@@ -147,7 +147,7 @@ def test_a_person_sees_the_intent_and_types_the_plan_s_first_characters(
     monkeypatch.setattr(sys, "stdin", Terminal(f"{plan[:4]}\n"))
     told = command("run", str(file), "--no-rehearsal")
     assert (0, 4) == (told.code, wallet.nonce())
-    assert "swap 1.3351 WETH, get at least 3,982.82 USDC → your own wallet on Ethereum" in (
+    assert "swap 1.3355 WETH, get at least 3,984.00 USDC → your own wallet on Ethereum" in (
         told.stderr
     )
     assert f"Type the first 4 characters of plan {plan[:4]}:" in told.stderr

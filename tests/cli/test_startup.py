@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from cli_fixtures import CHECKOUT, CliWallet
 
-HEAVY = ("web3", "eth_account", "eth_abi", "eth_utils", "requests", "aiohttp", "pydantic", "rich")
+HEAVY = (
+    *("web3", "eth_account", "eth_abi", "eth_utils", "requests", "aiohttp", "pydantic", "rich"),
+    *("numpy", "highspy"),
+)
 
 AFTER = """
 import json, sys

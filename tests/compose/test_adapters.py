@@ -157,7 +157,15 @@ def test_venues_call_the_contracts_of_chains_toml(plain: PlainSettings) -> None:
     assert facts.uniswap is not None
     made = make_venues(settings, IO)
     assert {facts.wrapped.address} == set(made["wrap"].targets(CHAIN))
-    assert {facts.uniswap.swap_router_02} == set(made["router"].targets(CHAIN))
+    v4 = facts.uniswap_v4
+    assert v4 is not None
+    wanted = {facts.uniswap.swap_router_02, v4.universal_router, v4.permit2}
+    assert wanted == set(made["router"].targets(CHAIN))
+    bare = replace(settings.chains[CHAIN], uniswap_v4=None)
+    without = replace(settings, world=replace(settings.world, chains={CHAIN: bare}))
+    only = make_venues(without, IO)["router"]
+    assert {facts.uniswap.swap_router_02} == set(only.targets(CHAIN))
+    assert only.layouts.keys() < made["router"].layouts.keys()
 
 
 def test_chain_without_pools_has_feeds_and_no_router(plain: PlainSettings) -> None:

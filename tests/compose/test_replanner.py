@@ -45,7 +45,7 @@ def worlds(way: str = "claim") -> tuple[World, Io]:
     other.rates = {pair: rate * 999 / 1000 for pair, rate in world.venue.rates.items()}
     for chain, node in world.chains.items():
         node.contracts[OTHER] = other
-        for token in (WETH_A, USDC_A, USDC_B):
+        for token in (WETH_A, USDC_A, USDC_B, WBTC_B):
             if token.chain == chain:
                 node.ledger.mint(token.address, OTHER, 10**30)
     io = world.io()
@@ -115,6 +115,8 @@ def test_the_only_way_is_tried_again() -> None:
 def test_who_was_refused_is_asked_again_where_more_stays_outside_without_it() -> None:
     world, io = worlds()
     # The other one has no bitcoin, whose band needs some.
+    other = io.venues["other"]
+    other.rates = {pair: rate for pair, rate in other.rates.items() if WBTC_B.address not in pair}
     world.venue.rates |= {(WETH_B.address, WBTC_B.address): Fraction(5 * 10**8, 10**20)}
     with started(world, ONE_SWAP) as held:
         run = replace(held.state.runs["r1"], shunned=frozenset({"venue"}))

@@ -208,8 +208,8 @@ def test_heads_are_those_that_journals_already_have(journal: Journal) -> None:
         heads.append(journal.head(ACCOUNT))
     assert [
         "83ae84b453d2d2907de139f2c875f3e9ed0a12aebedf7619b91befd8c265229c",
-        "0a83bb216a38427654208ffb5cb396abdf71b6af6416a0724cd18e7a8b757049",
-        "fe777e9036496f62bb178631e1c0d95c7b2ff9d17644aaf3116a2beae89d3759",
+        "7e03d987c575105422b48bb8775fed84a0fef0d5388e5afa6005a008df888698",
+        "c2a3f05729afb595bb3a3de96768a0c3ce8694ee76b3310e234ea0ea06352bc1",
     ] == heads
 
 

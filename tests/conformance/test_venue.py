@@ -266,17 +266,26 @@ def test_selling_nothing_has_no_route(rig: Rig) -> None:
             rig.venue.quote(leg(rig, sell, buy, 0), 0, ACCOUNT, 0, rig.now)
 
 
-def test_survey_has_one_rising_ladder_per_pair_up_to_its_size(surveying: Rig) -> None:
+def test_survey_has_rising_ladders_for_each_pair_up_to_its_size(surveying: Rig) -> None:
     for sell, buy, raw in surveying.swaps:
-        (edge,) = surveying.venue.survey(surveying.chain, [(sell, buy)], {sell: raw})
-        assert (surveying.venue.name, sell, buy) == (edge.via, edge.sell, edge.buy)
-        assert raw == edge.ladder[-1][0]
-        assert all(
-            less[0] < more[0] and less[1] < more[1]
-            for less, more in pairwise(((0, 0), *edge.ladder))
-        )
-        assert edge.gas > 0
-        assert edge.seconds > 0
+        edges = surveying.venue.survey(surveying.chain, [(sell, buy)], {sell: raw})
+        assert edges
+        for edge in edges:
+            assert (surveying.venue.name, sell, buy) == (edge.via, edge.sell, edge.buy)
+            assert raw == edge.ladder[-1][0]
+            assert all(
+                less[0] < more[0] and less[1] < more[1]
+                for less, more in pairwise(((0, 0), *edge.ladder))
+            )
+            assert edge.gas > 0
+            assert edge.seconds > 0
+
+
+def test_a_ladder_that_costs_more_gas_than_another_of_its_pair_brings_more(surveying: Rig) -> None:
+    for sell, buy, raw in surveying.swaps:
+        edges = surveying.venue.survey(surveying.chain, [(sell, buy)], {sell: raw})
+        for cheap, dear in pairwise(sorted(edges, key=lambda edge: edge.gas)):
+            assert cheap.ladder[-1][1] < dear.ladder[-1][1]
 
 
 def test_survey_of_nothing_is_nothing(surveying: Rig) -> None:
@@ -293,11 +302,11 @@ def test_venue_that_does_not_survey_has_no_edges_at_all(rig: Rig) -> None:
 
 def test_last_point_of_the_ladder_is_what_a_quote_then_offers(surveying: Rig) -> None:
     for sell, buy, raw in surveying.swaps[:3]:
-        (edge,) = surveying.venue.survey(surveying.chain, [(sell, buy)], {sell: raw})
+        edges = surveying.venue.survey(surveying.chain, [(sell, buy)], {sell: raw})
         quote = surveying.venue.quote(
             leg(surveying, sell, buy, raw), raw, ACCOUNT, 1, surveying.now
         )
-        assert quote.amount_out == edge.ladder[-1][1]
+        assert quote.amount_out in {edge.ladder[-1][1] for edge in edges}
 
 
 def test_layouts_are_keyed_by_selector_and_point_to_arguments_that_exist(rig: Rig) -> None:

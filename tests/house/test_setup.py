@@ -56,7 +56,7 @@ def _call(
 
 
 def _short(command: str) -> str:
-    names = ("-m venv", "dev.txt", "lab.txt", "node.txt", "--editable", "prepare_lab")
+    names = ("-m venv", "dev.txt", "lab.txt", "node.txt", "--editable", "--tests", "prepare_lab")
     return next(name for name in names if name in command)
 
 
@@ -72,7 +72,8 @@ def test_setup_for_tests_adds_their_packages_and_covers_the_demo(
     checkout: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _call(checkout, "lab", commands, monkeypatch)
-    assert ["dev.txt"] == _call(checkout, "dev", commands, monkeypatch)
+    assert ["dev.txt", "--tests"] == _call(checkout, "dev", commands, monkeypatch)
+    assert [] == _call(checkout, "dev", commands, monkeypatch)
     assert [] == _call(checkout, "lab", commands, monkeypatch)
 
 

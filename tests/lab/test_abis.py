@@ -8,6 +8,7 @@ import pytest
 from agent import resources
 from agent.lab.compiled import compiled_contracts
 from agent.lab.packages import artifacts
+from agent.lab.pins import uniswap_v4_pins
 from agent.wire.abi import canonical_type, interface
 
 ORIGINS = {
@@ -36,6 +37,7 @@ ORIGINS = {
     "uniswap_v2_pair": "UniswapV2Pair",
     "uniswap_v3_factory": "UniswapV3Factory",
     "uniswap_v3_pool": "UniswapV3Pool",
+    "uniswap_v4_state_view": "StateView",
     "weth": "WETH9",
 }
 OWN = {
@@ -82,7 +84,8 @@ def signature(entry: dict[str, Any]) -> tuple[str, str, tuple[str, ...]]:
 
 
 def published(lab_cache: Path, name: str) -> list[dict[str, Any]]:
-    ours, theirs = compiled_contracts(lab_cache), artifacts(lab_cache)
+    ours = compiled_contracts(lab_cache)
+    theirs = artifacts(lab_cache) | artifacts(lab_cache, uniswap_v4_pins())
     found = [ours[one] for one in OWN[name]] if name in OWN else [theirs[ORIGINS[name]]]
     kinds = ("function", "event")
     return [dict(entry) for one in found for entry in one.abi if entry["type"] in kinds]

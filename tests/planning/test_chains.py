@@ -27,13 +27,15 @@ from portfolios import (
     spread_problem,
     swaps_on,
 )
+from portfolios import (
+    greedy_plan as plan,
+)
 
 from agent.core.money import Amount, Bps
 from agent.core.plan import Plan
 from agent.core.policy import Asset, Instance, Range, Target
 from agent.core.snapshot import InFlight
 from agent.planning.board import board
-from agent.planning.greedy import plan
 from agent.planning.outlook import outlook
 from agent.planning.problem import NoPlan
 from agent.planning.route import Move, Route

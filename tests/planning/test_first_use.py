@@ -32,11 +32,13 @@ from portfolios import (
     spread_problem,
     trigger,
 )
+from portfolios import (
+    greedy_plan as plan,
+)
 
 from agent.core.money import Amount, Bps
 from agent.core.plan import Leg, Plan, Sell, in_order
 from agent.planning.first_use import first_uses
-from agent.planning.greedy import plan
 from agent.planning.problem import NoPlan
 
 CANARY = Decimal(50)

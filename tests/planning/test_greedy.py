@@ -32,6 +32,9 @@ from portfolios import (
     trigger,
     whole,
 )
+from portfolios import (
+    greedy_plan as plan,
+)
 
 from agent.core.codec import encode
 from agent.core.decide import Rest
@@ -40,7 +43,7 @@ from agent.core.plan import Plan
 from agent.core.policy import Range, Target
 from agent.core.price import Prices
 from agent.core.verdict import Refusal
-from agent.planning.greedy import PLAN_SECONDS, fingerprint, plan
+from agent.planning.draft import PLAN_SECONDS, fingerprint
 from agent.planning.ladder import bought
 from agent.planning.problem import NoPlan
 

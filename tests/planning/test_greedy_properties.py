@@ -30,6 +30,9 @@ from portfolios import (
     problem,
     trigger,
 )
+from portfolios import (
+    greedy_plan as plan,
+)
 
 from agent.core.codec import encode
 from agent.core.money import WHOLE_BPS, Amount, Bps
@@ -37,7 +40,6 @@ from agent.core.plan import Plan, build
 from agent.core.policy import Target
 from agent.core.snapshot import ChainSnapshot, Snapshot
 from agent.core.value import value
-from agent.planning.greedy import plan
 
 # A sweep over what other tests cover line by line: measured, it would take three times as long.
 pytestmark = pytest.mark.no_cover
@@ -272,7 +274,7 @@ def test_edges_and_prices_that_are_no_numbers_never_make_a_plan(asked, text):
 
 
 def test_plan_is_the_same_in_another_process_with_another_hash_seed():
-    script = "from portfolios import problem; from agent.planning.greedy import plan; print(plan(problem()).id)"
+    script = "from portfolios import greedy_plan, problem; print(greedy_plan(problem()).id)"
     root = Path(__file__).parents[2]
     seen = {
         subprocess.run(

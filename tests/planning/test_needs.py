@@ -38,13 +38,15 @@ from portfolios import (
     trigger,
     whole,
 )
+from portfolios import (
+    greedy_plan as plan,
+)
 
 from agent.core.decide import History, Rest, decide
 from agent.core.money import Bps, ChainId
 from agent.core.policy import Range, Target
 from agent.core.price import Prices
 from agent.core.value import value
-from agent.planning.greedy import plan
 from agent.planning.needs import pairs_needed
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from amm_pools import TOKEN_A, TOKEN_B, v2_pool, v3_pool
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from agent.core.amm.path import Hop, PathQuote, Pool, quote_path
 from agent.core.amm.tick_price import sqrt_ratio_at_tick
 from agent.core.amm.v3 import V3Pool
+from agent.core.amm.v4 import V4Key, V4Pool
 from agent.planning.pool_curve import pool_curve
 
 
@@ -58,6 +61,16 @@ def test_curve_can_be_read_backwards_and_by_its_price(pool, amount, down):
         assert curve.at(curve.needed(brought))[0] == pytest.approx(brought, rel=1e-9)
         assert out == pytest.approx(brought, rel=1e-6, abs=more)
         assert more * (again - x) == pytest.approx(0, abs=1e-6 * brought + more)
+
+
+@pytest.mark.parametrize(("down", "fee"), [(True, 3997), (False, 3251)])
+def test_curve_of_a_pool_of_v4_is_that_of_v3_with_all_that_a_swap_pays(down, fee):
+    curve = v3_pool([(-60_000, 60_000, 10**24), (-60, 120, 10**23)])
+    key = V4Key(currency0=TOKEN_A, currency1=TOKEN_B, fee=3000, tick_spacing=60)
+    pool = V4Pool(key=key, curve=curve, protocol_fee=251 << 12 | 1000)
+    wanted = pool_curve(replace(curve, fee=fee), zero_for_one=down)
+    found = pool_curve(pool, zero_for_one=down)
+    assert [wanted.at(x) for x in (1.0, 1e20, 1e23)] == [found.at(x) for x in (1.0, 1e20, 1e23)]
 
 
 def test_empty_pool_pays_nothing():

@@ -24,7 +24,7 @@ from agent.planning.split import Choice, GasCost, Order, Splitter
 from agent.venues._paths import RATE_UNIT, Search
 from agent.venues._split import Filler, split_gas
 
-FREE = GasCost(v2_hop=0.0, v3_hop=0.0, tick=0.0)
+FREE = GasCost(v2_hop=0.0, v3_hop=0.0, v4_hop=0.0, tick=0.0)
 X, Y, Z = HUBS
 seeds = st.integers(0, 10**9)
 
@@ -296,7 +296,7 @@ def test_hub_gives_other_hubs_no_more_than_came_to_it_from_what_is_sold() -> Non
 
 def test_gas_makes_a_small_swap_one_path() -> None:
     pools = [at(v2_pool(10**24, 10**24), number, SELL, BUY) for number in (100, 101)]
-    dear = GasCost(v2_hop=1e20, v3_hop=1e20, tick=0.0)
+    dear = GasCost(v2_hop=1e20, v3_hop=1e20, v4_hop=1e20, tick=0.0)
     both = Splitter(keyed(*pools), HUBS).best(order(10**22), ())
     one = Splitter(keyed(*pools), HUBS).best(order(10**22, dear), ())
     assert both is not None

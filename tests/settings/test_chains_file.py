@@ -80,6 +80,14 @@ def test_ethereum_has_the_contracts_that_the_router_works_with(ethereum):
     assert list(ethereum.code_hashes) == [ethereum.multicall3]
 
 
+def test_ethereum_has_the_contracts_of_v4(ethereum):
+    v4 = ethereum.uniswap_v4
+    assert checksum(v4.state_view) == "0x7fFE42C4a5DEeA5b0feC41C94C136Cf115597227"
+    assert checksum(v4.universal_router) == "0x66a9893cC07D91D95644AEDD05D03f95e1dBA8Af"
+    assert checksum(v4.permit2) == "0x000000000022D473030F116dDEE9F6B43aC78BA3"
+    assert v4.fee_tiers == ((100, 1), (500, 10), (3_000, 60), (10_000, 200))
+
+
 def test_ethereum_is_told_apart_and_reached(ethereum):
     assert ethereum.caip2 == "eip155:1"
     assert ethereum.name == "Ethereum"

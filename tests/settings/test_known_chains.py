@@ -75,6 +75,7 @@ def test_uniswap_and_across_are_everywhere_but_on_gnosis():
     everywhere = set(CHAINS) - {100}
     assert everywhere == {chain for chain, facts in CHAINS.items() if facts.uniswap is not None}
     assert everywhere == {chain for chain, facts in CHAINS.items() if facts.across is not None}
+    assert everywhere == {chain for chain, facts in CHAINS.items() if facts.uniswap_v4 is not None}
 
 
 def test_cctp_knows_six_chains_by_numbers_of_its_own():

@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import pytest
 from amm_pools import POOL, TOKEN_A, TOKEN_B, unhurried, v2_pool, v3_pool, v3_pools
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from agent.core.amm.path import Pool
 from agent.core.amm.tick_map import TickMap, first_word, last_word
 from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
+from agent.core.amm.v4 import GAS_COIN, V4Key, V4Pool
 from agent.core.money import Address
+from agent.venues._discovery import v4_place
 from agent.venues._pools import V2Place, V3Place, extended, read_pools
 from agent.wire.abi import decode, encode, selector
 
@@ -114,8 +117,8 @@ def test_address_without_a_contract_is_nowhere_and_one_that_fails_is_not():
 def test_pool_is_extended_to_a_missing_word_and_as_far_again():
     chain = Chain(WIDE)
     pool = read_pools(chain.read, [place_of(WIDE)], AT).found[POOL]
-    below = extended(chain.read, pool, -2, AT)
-    both = extended(chain.read, below, 2, AT)
+    below = extended(chain.read, place_of(WIDE), pool, -2, AT)
+    both = extended(chain.read, place_of(WIDE), below, 2, AT)
     assert [(-4, 0), (-4, 7)] == [
         (known.tick_map.lowest_word, known.tick_map.highest_word) for known in (below, both)
     ]
@@ -127,23 +130,23 @@ def test_extension_ends_at_the_ends_of_the_scale():
     chain = Chain(WIDE)
     pool = read_pools(chain.read, [place_of(WIDE)], AT).found[POOL]
     while pool.tick_map.lowest_word > first_word(60):
-        pool = extended(chain.read, pool, pool.tick_map.lowest_word - 1, AT)
+        pool = extended(chain.read, place_of(WIDE), pool, pool.tick_map.lowest_word - 1, AT)
     while pool.tick_map.highest_word < last_word(60):
-        pool = extended(chain.read, pool, pool.tick_map.highest_word + 1, AT)
+        pool = extended(chain.read, place_of(WIDE), pool, pool.tick_map.highest_word + 1, AT)
     assert pool == WIDE
 
 
 def test_extension_to_a_known_word_raises():
     pool = read_pools(Chain(WIDE).read, [place_of(WIDE)], AT).found[POOL]
     with pytest.raises(ValueError, match="word 0 is known already"):
-        extended(Chain(WIDE).read, pool, 0, AT)
+        extended(Chain(WIDE).read, place_of(WIDE), pool, 0, AT)
 
 
 def test_extension_that_the_pool_does_not_answer_raises():
     pool = read_pools(Chain(WIDE).read, [place_of(WIDE)], AT).found[POOL]
     chain = Chain(WIDE, instead={"tickBitmap(int16)": None})
     with pytest.raises(ValueError, match="tickBitmap reverted"):
-        extended(chain.read, pool, 1, AT)
+        extended(chain.read, place_of(WIDE), pool, 1, AT)
 
 
 @pytest.mark.parametrize(
@@ -182,3 +185,77 @@ def test_nothing_is_read_for_no_pools():
 def test_spacing_of_nothing_raises():
     with pytest.raises(ValueError, match="tick spacing 0 is not positive"):
         replace(place_of(WIDE), tick_spacing=0)
+
+
+VIEW = Address("0x" + "44" * 20)
+
+
+def v4_place_of(curve, *, is_native=False):
+    key = V4Key(
+        currency0=GAS_COIN if is_native else TOKEN_A,
+        currency1=TOKEN_B,
+        fee=curve.fee,
+        tick_spacing=curve.tick_map.spacing,
+    )
+    return v4_place(VIEW, key, TOKEN_A)
+
+
+class V4Chain(Chain):
+    """Answers like the contract that tells of one pool of v4, and of no other."""
+
+    def __init__(self, place, curve, protocol_fee=0, fee=None):
+        super().__init__()
+        self.place, self.curve = place, curve
+        self.fees = protocol_fee, curve.fee if fee is None else fee
+
+    def answer(self, to, calldata):
+        assert to == VIEW
+        name, which = calldata[:10], "0x" + calldata[10:74]
+        if which != self.place.id:
+            return bytes(128)
+        if name == selector("getSlot0(bytes32)"):
+            said = [self.curve.sqrt_price_x96, self.curve.tick, *self.fees]
+            return encode(["uint160", "int24", "uint24", "uint24"], said)
+        names = {
+            selector("getLiquidity(bytes32)"): "liquidity()",
+            selector("getTickBitmap(bytes32,int16)"): "tickBitmap(int16)",
+            selector("getTickLiquidity(bytes32,int24)"): "ticks(int24)",
+        }
+        return self.v3_answer(self.curve, selector(names[name]), bytes.fromhex(calldata[74:]))
+
+
+@settings(unhurried, max_examples=20)  # each reads thousands of words
+@given(v3_pools(), st.integers(0, 900), st.integers(0, 900), st.booleans())
+def test_pool_of_v4_read_as_a_whole_is_the_pool(curve, down, up, is_native):
+    place, fee = v4_place_of(curve, is_native=is_native), up << 12 | down
+    assume(curve.fee < 990_000)
+    chain = V4Chain(place, curve, fee)
+    pools = read_pools(chain.read, [place], AT, span_ticks=2_000_000)
+    named = replace(curve, address=place.address)
+    assert {place.address: V4Pool(key=place.key, curve=named, protocol_fee=fee)} == pools.found
+    asked = chain.requests
+    assert pools == read_pools(chain.read, [place], AT, span_ticks=2_000_000, before=pools.found)
+    assert asked + 1 == chain.requests <= 4
+
+
+def test_pool_of_v4_that_was_never_made_is_nowhere():
+    other = v4_place_of(v3_pool([], fee=500, spacing=10))
+    pools = read_pools(V4Chain(v4_place_of(WIDE), WIDE).read, [other], AT)
+    assert ({}, {other.address}) == (pools.found, pools.nowhere)
+    assert {other.address: "the pool has no price yet"} == pools.missing
+
+
+def test_pool_of_v4_with_another_fee_than_its_key_says_is_missing():
+    place = v4_place_of(WIDE)
+    pools = read_pools(V4Chain(place, WIDE, fee=3001).read, [place], AT)
+    assert {place.address: "the pool takes a fee of 3001, not that of its key"} == pools.missing
+    assert set() == pools.nowhere
+
+
+def test_pool_of_v4_is_extended_as_one_of_v3_is():
+    place = v4_place_of(WIDE)
+    chain = V4Chain(place, WIDE, 7)
+    pool = read_pools(chain.read, [place], AT).found[place.address]
+    more = extended(chain.read, place, pool, 2, AT)
+    assert (-1, 4) == (more.curve.tick_map.lowest_word, more.curve.tick_map.highest_word)
+    assert replace(more, curve=pool.curve) == pool

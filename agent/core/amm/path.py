@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from agent.core.amm import v2, v3
+from agent.core.amm import v2, v3, v4
 from agent.core.amm.outcome import Refusal, Swapped
 from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
+from agent.core.amm.v4 import V4Pool
 from agent.core.money import Address
 
 MAX_HOPS = 3
 """Longest path; what longer ones save is rarely worth their gas. Same limit as Uniswap's
 smart-order-router (`maxSwapsPerPath`)."""
 
-Pool = V2Pool | V3Pool
-"""A pool of either kind."""
+Pool = V2Pool | V3Pool | V4Pool
+"""A pool of any kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,18 +116,21 @@ def follow(
 
 def quote_pool(pool: Pool, amount_in: int, *, zero_for_one: bool) -> HopQuote | Refusal:
     """Return what one pool does with all of *amount_in* base units, whichever kind it is."""
+    if isinstance(pool, V2Pool):
+        paid = v2.amount_out(pool, amount_in, zero_for_one=zero_for_one)
+        if not isinstance(paid, int):
+            return paid
+        moved = v2.after(pool, amount_in=amount_in, amount_out=paid, zero_for_one=zero_for_one)
+        return HopQuote(amount_in=amount_in, amount_out=paid, pool=moved, ticks_crossed=0)
     if isinstance(pool, V3Pool):
         swapped = v3.quote_exact_in(pool, amount_in, zero_for_one=zero_for_one)
-        if not isinstance(swapped, Swapped):
-            return swapped
-        return HopQuote(
-            amount_in=amount_in,
-            amount_out=swapped.amount_out,
-            pool=v3.after(pool, swapped),
-            ticks_crossed=swapped.ticks_crossed,
-        )
-    paid = v2.amount_out(pool, amount_in, zero_for_one=zero_for_one)
-    if not isinstance(paid, int):
-        return paid
-    moved = v2.after(pool, amount_in=amount_in, amount_out=paid, zero_for_one=zero_for_one)
-    return HopQuote(amount_in=amount_in, amount_out=paid, pool=moved, ticks_crossed=0)
+    else:
+        swapped = v4.quote_exact_in(pool, amount_in, zero_for_one=zero_for_one)
+    if not isinstance(swapped, Swapped):
+        return swapped
+    return HopQuote(
+        amount_in=amount_in,
+        amount_out=swapped.amount_out,
+        pool=v3.after(pool, swapped) if isinstance(pool, V3Pool) else v4.after(pool, swapped),
+        ticks_crossed=swapped.ticks_crossed,
+    )

@@ -1,0 +1,339 @@
+"""The exact planner: the cheapest flow into all ranges, with a proof of how good it is.
+
+Every arc is a mixture of the corners of its ladder's concave majorant and one choice: used or
+not. The relaxation of that (`master`) gives a bound, and says which arcs and sizes can be in no
+flow that is better than the best one known; the rest is searched by the solver (`program`).
+What it finds is carried out again by the exact ladders (`flowcost`) before it counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agent.planning.coupling import Coupling, coupling
+from agent.planning.flowcost import DUST, Outcome, circle, outcome
+from agent.planning.majorant import Hull, concave_run, hull
+from agent.planning.master import LITTLE, Master, Relaxed
+from agent.planning.network import Flow, Network
+from agent.planning.program import Answer, Program
+from agent.planning.sizes import Sizes, sizes
+from agent.planning.table import Bools, Floats, Ints, Table, along, table
+
+_FIRST_LIMIT = 0.02
+"""The part of the whole that a plan is supposed to cost less than, until that proves wrong."""
+
+_MARGIN = 1e-9
+"""The part of a cost by which proofs are weakened, so that rounding cannot break them."""
+
+_DENT = 1e-9
+"""Less than this (scaled money) is not sold, and is no difference between two ladders."""
+
+_FEW = 100
+"""So many arcs are searched in a tenth of a second."""
+
+_FINE, _COARSE = 1e-4, 1e-3
+"""The gaps at which the search of few and of more arcs ends, if nothing else is wished."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much work a plan may take, counted so that the same input gives the same flow.
+
+    `gap` ends the search when the cost is proven to within it; `nodes` are those of the last
+    search, `first_nodes` those of the one among `first_arcs` promising arcs before it. Of more
+    than `most_arcs` those are searched first that `slopes` rounds of slope scaling use, and last
+    those that are still open, if they are no more than that. `columns` are rounds of pricing in
+    the relaxation, `circles` how often a search is repeated because it led round. `seconds` is
+    an outer brake of each search: a flow that hit it says so.
+    """
+
+    gap: float = _FINE
+    nodes: int = 2000
+    first_nodes: int = 100
+    first_arcs: int = 60
+    most_arcs: int = 800
+    slopes: int = 10
+    columns: int = 200
+    circles: int = 20
+    seconds: float = 60.0
+
+
+@dataclass(slots=True)
+class _Search:
+    """What is known so far; costs are scaled. `prices` and `floor` are the relaxation's proof."""
+
+    table: Table
+    hull: Hull
+    budget: Budget
+    best: Outcome
+    bound: float = -np.inf
+    floor: float = -np.inf
+    prices: Floats = field(default_factory=lambda: np.zeros(0))
+    circles: list[Ints] = field(default_factory=list)
+    rounds: int = 0
+    braked: bool = False
+
+    @property
+    def dust(self) -> float:
+        return DUST * self.table.whole
+
+    @property
+    def reaches(self) -> bool:
+        """Whether a flow is known that reaches all ranges."""
+        return self.best.fits and self.best.missed <= self.dust
+
+    @property
+    def closed(self) -> bool:
+        """Whether the best flow is proven to be good enough."""
+        return self.reaches and self.best.cost - self.bound <= self.budget.gap * self.best.cost
+
+    def offer(self, sold: Floats) -> None:
+        """Take a flow if it is the best so far."""
+        found = outcome(self.table, sold)
+        if found.fits and found.better_than(self.best, self.dust):
+            self.best = found
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """The problem while no more than a limit may be lost."""
+
+    shared: Coupling
+    sizes: Sizes
+    limit: float
+    elastic: bool = False
+
+
+def solve(network: Network, *, budget: Budget | None = None, start: Flow | None = None) -> Flow:
+    """The flow that misses the ranges least, and of those the cheapest one found.
+
+    *start* is a flow that is known to be possible; the answer is never worse. Fees that a node
+    pays lower its value, never what may be sold of it.
+    """
+    arrays = table(network)
+    search = _Search(
+        table=arrays,
+        hull=hull(arrays),
+        budget=budget or Budget(gap=_FINE if len(network.arcs) <= _FEW else _COARSE),
+        best=outcome(arrays, np.zeros(len(arrays.tail))),
+    )
+    if start is not None:
+        search.offer(np.array(start.sold, dtype=np.float64)[arrays.origin] * arrays.scale)
+    gains = (arrays.brought > arrays.sold).any()
+    if not len(arrays.tail) or (search.best.missed <= 0 and not search.best.cost and not gains):
+        search.bound = search.best.cost
+    elif not _reach(search):
+        _miss_least(search)
+    return _flow(network, search)
+
+
+def _flow(network: Network, search: _Search) -> Flow:
+    """The answer in the network's own order and unit."""
+    arrays, best = search.table, search.best
+    sold = np.zeros(len(network.arcs))
+    sold[arrays.origin] = best.sold / arrays.scale
+    return Flow(
+        sold=tuple(sold.tolist()),
+        cost=best.cost / arrays.scale,
+        bound=min(search.bound, best.cost) / arrays.scale,
+        missed=best.missed / arrays.scale,
+        rounds=search.rounds,
+        braked=search.braked,
+        floor=min(search.floor, best.cost) / arrays.scale,
+        prices=tuple(search.prices.tolist()),
+    )
+
+
+def _stage(search: _Search, limit: float, *, elastic: bool = False) -> _Stage:
+    shared = coupling(search.table, limit, elastic=elastic)
+    return _Stage(shared, sizes(search.hull, shared), limit, elastic)
+
+
+def _reach(search: _Search) -> bool:
+    """Find the cheapest flow that reaches all ranges; whether there is one."""
+    whole = search.table.whole
+    for limit in (_FIRST_LIMIT * whole, whole):
+        stage = _stage(search, min(search.best.cost, limit) if search.reaches else limit)
+        relaxed = _relax(search, stage)
+        if relaxed is None:
+            continue
+        nodes = search.budget.first_nodes
+        if len(relaxed.used) > search.budget.most_arcs:
+            _search(search, stage, _sizes_of(stage, relaxed.sparse), nodes)
+        if not search.reaches or len(relaxed.used) <= search.budget.most_arcs:
+            _search(search, stage, _promising(search, stage, relaxed), nodes)
+        if search.reaches and not search.closed:
+            tighter = _stage(search, min(search.best.cost, stage.limit))
+            stage, relaxed = tighter, _relax(search, tighter) or relaxed
+        if search.closed:
+            return True
+        offered = _open(search, stage, relaxed)
+        if not search.reaches or offered.any(axis=1).sum() <= search.budget.most_arcs:
+            answer = _search(search, stage, offered, search.budget.nodes)
+            if answer is not None:
+                search.bound = max(search.bound, min(answer.bound, stage.limit))
+        if search.reaches and search.best.cost <= stage.limit * (1 + _MARGIN):
+            return True
+    return search.reaches
+
+
+def _relax(search: _Search, stage: _Stage) -> Relaxed | None:
+    """The relaxation's answer, if it says that ranges can be reached."""
+    search.rounds += 1
+    master = Master(stage.shared, stage.sizes, search.table.fixed)
+    relaxed = master.solve(rounds=search.budget.columns, slopes=search.budget.slopes)
+    if relaxed is None or relaxed.missed > search.dust:
+        return None
+    floor = min(relaxed.bound - _MARGIN * abs(relaxed.bound), stage.limit)
+    if floor > search.floor:
+        search.floor, search.prices = floor, relaxed.dual.copy()
+        # From the legs on rows count arcs, not money: their prices are money.
+        search.prices[stage.shared.missed_row - 1 :] /= search.table.scale
+        search.bound = max(search.bound, floor)
+    return relaxed
+
+
+def _promising(search: _Search, stage: _Stage, relaxed: Relaxed) -> Bools:
+    """Sizes of the arcs that the relaxation uses, and of those that it would use next."""
+    used = (relaxed.used > LITTLE) | (search.best.sold > 0)
+    order = np.argsort(np.where(used, -np.inf, relaxed.price), kind="stable")
+    count = max(search.budget.first_arcs, 2 * int(used.sum()))
+    chosen = np.zeros(len(order), dtype=np.bool_)
+    chosen[order[:count]] = True
+    return _sizes_of(stage, chosen)
+
+
+def _sizes_of(stage: _Stage, arcs: Bools) -> Bools:
+    return stage.sizes.fresh & arcs[:, None]
+
+
+def _open(search: _Search, stage: _Stage, relaxed: Relaxed) -> Bools:
+    """Sizes that a better flow than the best known could have."""
+    if not search.reaches:
+        return stage.sizes.fresh
+    cost = min(search.best.cost, stage.limit)
+    room = cost - relaxed.bound + _MARGIN * search.table.whole
+    # What others' negative prices add is counted in the bound already.
+    near = relaxed.costs - np.minimum(relaxed.price, 0.0)[:, None] <= room
+    # A size is a mixture of two neighbours, of which one is at least as cheap as the size.
+    wide = near.copy()
+    wide[:, 1:] |= near[:, :-1]
+    wide[:, :-1] |= near[:, 1:]
+    return wide & stage.sizes.fresh
+
+
+def _search(
+    search: _Search, stage: _Stage, offered: Bools, nodes: int, *, missed: float | None = 0.0
+) -> Answer | None:
+    """Search among some sizes, or say that nothing is possible.
+
+    Ranges may be *missed* by so much; None asks how little they can be missed by.
+    """
+    answer = None
+    for _ in range(search.budget.circles):
+        answer = _ask(search, _program(search, stage, stage.sizes, offered, missed), nodes)
+        if answer is None or _taken(search, stage, answer, missed):
+            break
+        if nodes == search.budget.first_nodes:  # no bound rests on this one: stay near
+            offered = offered & (answer.sold > 0)[:, None]
+            offered |= _sizes_of(stage, _instead(search.table, search.circles[-1]))
+    return answer
+
+
+def _instead(arrays: Table, round_: Ints) -> Bools:
+    """What could be used instead of arcs that lead round: all that crosses the same ranges.
+
+    Of the ranges that an arc crosses the one that is crossed by the fewest arcs counts.
+    """
+    found = np.zeros(len(arrays.tail), dtype=np.bool_)
+    crossed = arrays.member[:, arrays.tail] != arrays.member[:, arrays.head]
+    for arc in round_:
+        ranges = np.flatnonzero(crossed[:, arc])
+        if len(ranges):
+            found |= crossed[ranges[crossed[ranges].sum(axis=1).argmin()]]
+    return found
+
+
+def _program(
+    search: _Search, stage: _Stage, found: Sizes, offered: Bools, missed: float | None
+) -> Program:
+    program = Program(stage.shared, found, offered, search.circles)
+    if missed is None:
+        program.only_missed()
+    elif missed > 0:
+        program.allow_missed(missed)
+    return program
+
+
+def _ask(search: _Search, program: Program, nodes: int) -> Answer | None:
+    budget = search.budget
+    for name, value in (
+        ("mip_max_nodes", nodes), ("mip_rel_gap", 0.9 * budget.gap), ("time_limit", budget.seconds),
+        ("mip_heuristic_run_rens", False), ("mip_heuristic_run_rins", False),
+        ("mip_heuristic_run_root_reduced_cost", False), ("mip_allow_restart", False),
+        ("mip_allow_cut_separation_at_nodes", False),
+    ):  # fmt: skip
+        program.option(name, value)
+    if search.best.sold.any():
+        program.begin_with(search.best.sold)
+    search.rounds += 1
+    answer = program.solve()
+    search.braked |= program.braked
+    return answer
+
+
+def _taken(search: _Search, stage: _Stage, answer: Answer, missed: float | None) -> bool:
+    """Take an answer, made exact where ladders are not concave; not if it leads round."""
+    sold = _sold(answer)
+    round_ = circle(search.table, np.flatnonzero(sold))
+    if round_ is not None:
+        search.circles.append(round_)
+        return False
+    search.offer(sold)
+    _make_exact(search, stage, sold, missed)
+    return True
+
+
+def _make_exact(search: _Search, stage: _Stage, sold: Floats, missed: float | None) -> None:
+    """Find sizes again where an answer's arcs bring less than their majorants say."""
+    arrays, found = search.table, search.hull
+    above = along(found.sold, found.brought, sold) - arrays.brought_by(sold)
+    used = np.flatnonzero(sold)
+    if not (above[used] > _DENT).any():
+        return
+    xs, fs = found.sold.copy(), found.brought.copy()
+    for arc in used:
+        points = concave_run(arrays, int(arc), float(sold[arc]))
+        for row, values in zip((xs[arc], fs[arc]), points, strict=True):
+            row[: len(values)], row[len(values) :] = values, values[-1]
+    again = sizes(Hull(sold=xs, brought=fs), stage.shared)
+    offered = np.zeros_like(again.fresh)
+    offered[used] = again.fresh[used]
+    if missed:
+        # How little these arcs miss by their exact ladders is another question.
+        answer = _ask(search, _program(search, stage, again, offered, None), search.budget.nodes)
+        missed = None if answer is None else max(answer.value, 0.0) + search.dust
+    answer = _ask(search, _program(search, stage, again, offered, missed), search.budget.nodes)
+    if answer is not None:
+        search.offer(_sold(answer))
+
+
+def _sold(answer: Answer) -> Floats:
+    return np.where((answer.used > 0.5) & (answer.sold > _DENT), answer.sold, 0.0)
+
+
+def _miss_least(search: _Search) -> None:
+    """Find the flow that misses least, then the cheapest that misses no more."""
+    stage = _stage(search, search.table.whole, elastic=True)
+    search.bound = search.floor = -np.inf
+    search.prices = np.zeros(0)
+    every, nodes = stage.sizes.fresh, search.budget.nodes
+    answer = _search(search, stage, every, nodes, missed=None)
+    if answer is None:
+        return
+    least = max(answer.value, search.best.missed) + search.dust
+    answer = _search(search, stage, every, nodes, missed=least)
+    if answer is not None:
+        search.bound = answer.bound
