@@ -157,8 +157,10 @@ def _misses(
 def _moves(board: Board, asked: Weave, flow: Flow) -> tuple[Move, ...]:
     """The moves of a flow."""
     sold, brought = {}, {}
-    for way, arc, value in zip(asked.ways, asked.network.arcs, flow.sold, strict=True):
-        if way is not None and value > 0:
+    for place, value in enumerate(flow.sold):
+        found = asked.way(place, value) if value > 0 else None
+        if found is not None:
+            way, arc = found
             # At the very end of what may be sold a rounded base unit is one too many.
             sold[way] = min(value, arc.most * _END)
             brought[way] = along(arc.ladder, sold[way])

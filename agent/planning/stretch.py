@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from itertools import pairwise
 
 from agent.planning.curve import Curve
@@ -56,6 +57,26 @@ def along(points: Points, sold: float) -> float:
     place = min(max(bisect_left(points, (sold,)), 1), len(points) - 1)
     one, two = points[place - 1], points[place]
     return _between(one, two, min(1.0, max(0.0, (sold - one[0]) / (two[0] - one[0]))))[1]
+
+
+def highest(ladders: Sequence[tuple[Points, float]]) -> Points:
+    """The most that any of several ladders brings, each after a cost; growing points.
+
+    What they bring together at one size, parts on each, is not thought of. Between its points the
+    line is never below any of them.
+
+    >>> highest([(((0.0, 0.0), (10.0, 9.0)), 0.0), (((0.0, 0.0), (10.0, 9.8), (20.0, 19.0)), 0.5)])
+    ((0.0, 0.0), (10.0, 9.3), (20.0, 18.5))
+    """
+    sizes = sorted({sold for ladder, _ in ladders for sold, _ in ladder})
+    points: list[tuple[float, float]] = []
+    for size in sizes:
+        taken = [
+            (ladder, cost) for ladder, cost in ladders if ladder[0][0] <= size <= ladder[-1][0]
+        ]
+        most = max(along(ladder, size) - cost for ladder, cost in taken) if size else 0.0
+        points.append((size, max([most, *(brought for _, brought in points[-1:])])))
+    return tuple(points)
 
 
 def _between(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from agent.core.frozen import empty
@@ -14,7 +14,7 @@ from agent.planning.fuel import UNWRAP, WRAP, Starved, refuelled
 from agent.planning.goals import Aim, Cell, Goal, goals
 from agent.planning.network import Arc, Network, Range
 from agent.planning.outlook import in_flight_room
-from agent.planning.stretch import Points, offered, shortened
+from agent.planning.stretch import Points, along, highest, offered, shortened
 from agent.planning.trade import FEE_GROWTH
 from agent.planning.way import Way
 
@@ -42,12 +42,25 @@ LOOSE = Tension()
 """The truth, or less: what is proven of it is proven of every plan."""
 
 
+Strand = tuple[tuple[Way, Arc], ...]
+"""Ways of which at most one is used, each as an arc by itself."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weave:
-    """The network of a board, and which way each of its arcs stands for: None is a turn."""
+    """The network of a board, and which ways each of its arcs stands for: none for a turn."""
 
     network: Network
-    ways: tuple[Way | None, ...]
+    strands: tuple[Strand, ...]
+
+    def way(self, place: int, sold: float) -> tuple[Way, Arc] | None:
+        """The way that leaves most of what is *sold* on an arc, as an arc by itself."""
+        fitting = [each for each in self.strands[place] if sold <= each[1].most]
+        return max(
+            fitting,
+            key=lambda each: along(each[1].ladder, sold) - each[1].fixed,
+            default=None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +97,49 @@ def weave(board: Board, aim: Aim, tolerated: Sequence[Decimal], tension: Tension
         sold=frozenset(board.node(way.edge.sell) for way in board.ways),
     )
     found = [(way, make.arc(way)) for way in board.ways if way.sell[1] not in dry]
-    arcs = [arc for _, arc in found if arc is not None]
-    ways = [way for way, arc in found if arc is not None]
+    strands = _strands((way, arc) for way, arc in found if arc is not None)
     turns = tuple(_turns(board, nodes))
     wanted = goals(board.problem.policy, aim, stop_at_target=True)
     limits = board.problem.policy.limits
     network = Network(
         start=nodes.start,
         free=nodes.free,
-        arcs=(*arcs, *turns),
+        arcs=(*map(_either, strands), *turns),
         ranges=tuple(_ranges(nodes, wanted, tolerated, tension)),
         max_turnover=float(limits.max_run_value),
         max_in_flight=max(0.0, float(in_flight_room(board))),
     )
-    return Weave(
-        network=network,
-        ways=(*ways, *(None for _ in turns)),
+    return Weave(network=network, strands=(*strands, *(() for _ in turns)))
+
+
+def _strands(found: Iterable[tuple[Way, Arc]]) -> list[Strand]:
+    """Ways one by one, but those of one venue between the same tokens over shared pools together.
+
+    Of these the one for the larger sizes does on its own whatever several would do.
+    """
+    strands: dict[tuple[object, ...], list[tuple[Way, Arc]]] = {}
+    for way, arc in found:
+        edge = way.edge
+        same = strands.setdefault((edge.via, edge.sell, edge.buy), [])
+        if same and not any(arc.pools & other.pools for _, other in same):
+            same = strands.setdefault((way.index,), [])
+        same.append((way, arc))
+    return [tuple(strand) for strand in strands.values()]
+
+
+def _either(strand: Strand) -> Arc:
+    """One arc that is at no size worse than any of these is alone."""
+    arcs = [arc for _, arc in strand]
+    first, fixed = arcs[0], min(arc.fixed for arc in arcs)
+    if len(arcs) == 1:
+        return first
+    return replace(
+        first,
+        ladder=highest([(arc.ladder, arc.fixed - fixed) for arc in arcs]),
+        fixed=fixed,
+        least=min(arc.least for arc in arcs),
+        sure=max(arc.sure for arc in arcs),
+        pools=frozenset().union(*(arc.pools for arc in arcs)),
     )
 
 

@@ -50,10 +50,14 @@ def question(place, tolerated=Decimal(0)):
     return weave(place, aim, (tolerated,) * len(aims.wanted)), aims
 
 
+def ways_asked_of(asked):
+    return [way for strand in asked.strands for way, _ in strand]
+
+
 def followed(asked, seen):
     """What an outlook's trades sell on each arc."""
-    arc_of = {way.index: arc for arc, way in enumerate(asked.ways) if way is not None}
-    sold = [0.0] * len(asked.ways)
+    arc_of = {way.index: arc for arc, strand in enumerate(asked.strands) for way, _ in strand}
+    sold = [0.0] * len(asked.strands)
     for done in seen.trades:
         sold[arc_of[done.way.index]] += float(done.sold_value)
     return sold
@@ -129,7 +133,9 @@ def test_what_is_drawn_tighter_is_narrower_shorter_dearer_and_fewer():
     )
     drawn = weave(place, "edge", (Decimal(0),) * 3, tight)
     before, now = usual.network, drawn.network
-    assert [1] == sorted({w.index for w in usual.ways if w} - {w.index for w in drawn.ways if w})
+    assert [1] == sorted(
+        {way.index for way in ways_asked_of(usual)} - {way.index for way in ways_asked_of(drawn)}
+    )
     assert (0.45, 0.55) == (before.ranges[0].low, before.ranges[0].high)
     assert (0.4875, 0.525) == (now.ranges[0].low, now.ranges[0].high)
     # More than there is room for leaves the middle.
@@ -141,9 +147,28 @@ def test_what_is_drawn_tighter_is_narrower_shorter_dearer_and_fewer():
 
 def test_a_wrap_is_no_trade_and_costs_its_gas():
     woven, _ = question(board(problem()))
-    (turn,) = (arc for arc, way in zip(woven.network.arcs, woven.ways, strict=True) if way is None)
+    arcs = list(zip(woven.network.arcs, woven.strands, strict=True))
+    (turn,) = (arc for arc, strand in arcs if not strand)
     assert (False, 0.138) == (turn.trade, turn.fixed)
-    assert all(arc.trade for arc, way in zip(woven.network.arcs, woven.ways, strict=True) if way)
+    assert all(arc.trade for arc, strand in arcs if strand)
+
+
+def test_ways_of_one_venue_over_shared_pools_are_one_arc_and_the_best_of_them_is_taken():
+    alone = edge(WETH, USDC, depth="1000000", pools=("a",))
+    several = edge(WETH, USDC, depth="3000000", gas=900_000, pools=("a", "b"))
+    apart = edge(WETH, USDC, depth="2000000", pools=("c",))
+    asked, _ = question(board(problem(edges=(alone, several, apart))))
+    together, other = sorted((s for s in asked.strands if s), key=len, reverse=True)
+    assert (2, 1) == (len(together), len(other))
+    place = asked.strands.index(together)
+    found = [asked.way(place, size) for size in (500.0, 20_000.0)]
+    assert [alone, several] == [way.edge for way, _ in found]
+    arc = asked.network.arcs[place]
+    for size in (100.0, 500.0, 5_000.0, 20_000.0, 27_000.0):
+        left = along(arc.ladder, size) - arc.fixed
+        fitting = [own for _, own in together if size <= own.most]
+        assert all(left >= along(own.ladder, size) - own.fixed - 1e-9 for own in fitting)
+    assert asked.way(place, arc.most * 2) is None
 
 
 def test_a_chain_that_nothing_can_pay_on_is_left_out():
@@ -151,7 +176,7 @@ def test_a_chain_that_nothing_can_pay_on_is_left_out():
     sales = (edge(each.usdc, each.weth, quoted=spread_prices()) for each in (ONE, BASE))
     asked = spread_problem(held, edges=tuple(sales))
     woven, _ = question(board(asked))
-    assert [ONE.usdc] == [way.edge.sell for way in woven.ways if way]
+    assert [ONE.usdc] == [way.edge.sell for way in ways_asked_of(woven)]
 
 
 def test_where_gas_may_have_to_be_brought_it_may_be_less_than_a_trade():
@@ -163,8 +188,9 @@ def test_where_gas_may_have_to_be_brought_it_may_be_less_than_a_trade():
     least = [
         {
             arc.least
-            for arc, way in zip(woven.network.arcs, woven.ways, strict=True)
-            if way and way.edge.buy == WETH
+            for arc, strand in zip(woven.network.arcs, woven.strands, strict=True)
+            for way, _ in strand
+            if way.edge.buy == WETH
         }
         for woven, _ in map(question, (full, short))
     ]
