@@ -19,6 +19,7 @@ from agent.planning.master import LITTLE, Master, Relaxed
 from agent.planning.network import Flow, Network
 from agent.planning.program import Answer, Program
 from agent.planning.sizes import Sizes, sizes
+from agent.planning.swaps import Swaps
 from agent.planning.table import Bools, Floats, Ints, Table, along, table
 
 _FIRST_LIMIT = 0.02
@@ -54,7 +55,9 @@ class Budget:
     first_nodes: int = 100
     first_arcs: int = 60
     most_arcs: int = 800
-    slopes: int = 10
+    slopes: int = 30
+    swaps: int = 600
+    near: int = 400
     columns: int = 200
     circles: int = 20
     seconds: float = 60.0
@@ -156,17 +159,19 @@ def _reach(search: _Search) -> bool:
     whole = search.table.whole
     for limit in (_FIRST_LIMIT * whole, whole):
         stage = _stage(search, min(search.best.cost, limit) if search.reaches else limit)
-        relaxed = _relax(search, stage)
+        relaxed = _relax(search, stage, slopes=search.budget.slopes)
         if relaxed is None:
             continue
         nodes = search.budget.first_nodes
         if len(relaxed.used) > search.budget.most_arcs:
             _search(search, stage, _sizes_of(stage, relaxed.sparse), nodes)
+            if search.reaches:
+                _swap(search, stage, relaxed)
         if not search.reaches or len(relaxed.used) <= search.budget.most_arcs:
             _search(search, stage, _promising(search, stage, relaxed), nodes)
         if search.reaches and not search.closed:
             tighter = _stage(search, min(search.best.cost, stage.limit))
-            stage, relaxed = tighter, _relax(search, tighter) or relaxed
+            stage, relaxed = tighter, _relax(search, tighter, slopes=0) or relaxed
         if search.closed:
             return True
         offered = _open(search, stage, relaxed)
@@ -179,11 +184,32 @@ def _reach(search: _Search) -> bool:
     return search.reaches
 
 
-def _relax(search: _Search, stage: _Stage) -> Relaxed | None:
+def _swap(search: _Search, stage: _Stage, relaxed: Relaxed) -> None:
+    """Make the best flow cheaper by swaps, first among few arcs, then among more."""
+    for count in (search.budget.near // 2, search.budget.near):
+        near = _nearest(search, relaxed, count)
+        swaps = Swaps(search.table, stage.shared, stage.sizes, near)
+        sold = swaps.improved(search.best.sold > 0, search.budget.swaps)
+        if sold is not None:
+            sold = np.where(sold > _DENT, sold, 0.0)
+            search.offer(sold)
+            _make_exact(search, stage, sold, 0.0)
+
+
+def _nearest(search: _Search, relaxed: Relaxed, count: int) -> Bools:
+    """The arcs that are used, and of the others those that would be used next."""
+    used = (relaxed.used > LITTLE) | (search.best.sold > 0)
+    order = np.argsort(np.where(used, -np.inf, relaxed.price), kind="stable")
+    chosen = np.zeros(len(order), dtype=np.bool_)
+    chosen[order[: max(count, 2 * int(used.sum()))]] = True
+    return chosen
+
+
+def _relax(search: _Search, stage: _Stage, *, slopes: int) -> Relaxed | None:
     """The relaxation's answer, if it says that ranges can be reached."""
     search.rounds += 1
     master = Master(stage.shared, stage.sizes, search.table.fixed)
-    relaxed = master.solve(rounds=search.budget.columns, slopes=search.budget.slopes)
+    relaxed = master.solve(rounds=search.budget.columns, slopes=slopes)
     if relaxed is None or relaxed.missed > search.dust:
         return None
     floor = min(relaxed.bound - _MARGIN * abs(relaxed.bound), stage.limit)
@@ -197,12 +223,7 @@ def _relax(search: _Search, stage: _Stage) -> Relaxed | None:
 
 def _promising(search: _Search, stage: _Stage, relaxed: Relaxed) -> Bools:
     """Sizes of the arcs that the relaxation uses, and of those that it would use next."""
-    used = (relaxed.used > LITTLE) | (search.best.sold > 0)
-    order = np.argsort(np.where(used, -np.inf, relaxed.price), kind="stable")
-    count = max(search.budget.first_arcs, 2 * int(used.sum()))
-    chosen = np.zeros(len(order), dtype=np.bool_)
-    chosen[order[:count]] = True
-    return _sizes_of(stage, chosen)
+    return _sizes_of(stage, _nearest(search, relaxed, search.budget.first_arcs))
 
 
 def _sizes_of(stage: _Stage, arcs: Bools) -> Bools:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import highspy
 import pytest
 
-from agent.planning.solver import run, solver
+from agent.planning.solver import asked, run, solver
+
+
+class Refusing:
+    """A solver that refuses every question."""
+
+    forgot = False
+
+    def run(self) -> highspy.HighsStatus:
+        return highspy.HighsStatus.kError
+
+    def clearSolver(self) -> None:  # noqa: N802
+        self.forgot = True
 
 
 def test_a_solver_is_silent_has_one_thread_and_a_fixed_seed() -> None:
@@ -15,9 +27,11 @@ def test_a_solver_is_silent_has_one_thread_and_a_fixed_seed() -> None:
 
 
 def test_a_question_that_the_solver_refuses_has_no_answer() -> None:
-    class Refusing:
-        def run(self) -> highspy.HighsStatus:
-            return highspy.HighsStatus.kError
-
     with pytest.raises(RuntimeError, match="refused its question"):
         run(Refusing())
+
+
+def test_a_refused_question_can_be_passed_over() -> None:
+    made = Refusing()
+    assert (False, True) == (asked(made), made.forgot)
+    assert asked(solver())
