@@ -8,7 +8,7 @@ What it finds is carried out again by the exact ladders (`flowcost`) before it c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from agent.planning.majorant import Hull, concave_run, hull
 from agent.planning.master import LITTLE, Master, Relaxed
 from agent.planning.network import Flow, Network
 from agent.planning.program import Answer, Program
-from agent.planning.sizes import Sizes, sizes
+from agent.planning.shares import shares
+from agent.planning.sizes import Sizes, sizes, widened
 from agent.planning.swaps import Swaps
 from agent.planning.table import Bools, Floats, Ints, Table, along, table
 
@@ -30,6 +31,9 @@ _MARGIN = 1e-9
 
 _DENT = 1e-9
 """Less than this (scaled money) is not sold, and is no difference between two ladders."""
+
+_NEAR = 0.1
+"""The part of the gap that a range's own arcs are supposed to explain at most."""
 
 _FEW = 100
 """So many arcs are searched in a tenth of a second."""
@@ -45,7 +49,9 @@ class Budget:
     `gap` ends the search when the cost is proven to within it; `nodes` are those of the last
     search, `first_nodes` those of the one among `first_arcs` promising arcs before it. Of more
     than `most_arcs` those are searched first that `slopes` rounds of slope scaling use, and last
-    those that are still open, if they are no more than that. `columns` are rounds of pricing in
+    those that are still open, if they are no more than that; between, the flow is made cheaper
+    by `swaps` tries among `near` arcs, and the bound is raised by a search of `share_nodes` for
+    each range. `columns` are rounds of pricing in
     the relaxation, `circles` how often a search is repeated because it led round. `seconds` is
     an outer brake of each search: a flow that hit it says so.
     """
@@ -55,8 +61,9 @@ class Budget:
     first_nodes: int = 100
     first_arcs: int = 60
     most_arcs: int = 800
-    slopes: int = 30
-    swaps: int = 600
+    slopes: int = 15
+    swaps: int = 800
+    share_nodes: int = 10
     near: int = 400
     columns: int = 200
     circles: int = 20
@@ -171,7 +178,9 @@ def _reach(search: _Search) -> bool:
             _search(search, stage, _promising(search, stage, relaxed), nodes)
         if search.reaches and not search.closed:
             tighter = _stage(search, min(search.best.cost, stage.limit))
-            stage, relaxed = tighter, _relax(search, tighter, slopes=0) or relaxed
+            stage, relaxed = tighter, _relax(search, tighter) or relaxed
+            if not search.closed and len(relaxed.used) > search.budget.most_arcs:
+                relaxed = _raise(search, stage, relaxed)
         if search.closed:
             return True
         offered = _open(search, stage, relaxed)
@@ -186,14 +195,16 @@ def _reach(search: _Search) -> bool:
 
 def _swap(search: _Search, stage: _Stage, relaxed: Relaxed) -> None:
     """Make the best flow cheaper by swaps, first among few arcs, then among more."""
+    tries = search.budget.swaps
     for count in (search.budget.near // 2, search.budget.near):
         near = _nearest(search, relaxed, count)
         swaps = Swaps(search.table, stage.shared, stage.sizes, near)
-        sold = swaps.improved(search.best.sold > 0, search.budget.swaps)
-        if sold is not None:
-            sold = np.where(sold > _DENT, sold, 0.0)
-            search.offer(sold)
-            _make_exact(search, stage, sold, 0.0)
+        found = swaps.improved(search.best.sold > 0, tries)
+        if found is None:
+            break
+        sold, tries = np.where(found[0] > _DENT, found[0], 0.0), found[1]
+        search.offer(sold)
+        _make_exact(search, stage, sold, 0.0)
 
 
 def _nearest(search: _Search, relaxed: Relaxed, count: int) -> Bools:
@@ -205,7 +216,7 @@ def _nearest(search: _Search, relaxed: Relaxed, count: int) -> Bools:
     return chosen
 
 
-def _relax(search: _Search, stage: _Stage, *, slopes: int) -> Relaxed | None:
+def _relax(search: _Search, stage: _Stage, *, slopes: int = 0) -> Relaxed | None:
     """The relaxation's answer, if it says that ranges can be reached."""
     search.rounds += 1
     master = Master(stage.shared, stage.sizes, search.table.fixed)
@@ -219,6 +230,22 @@ def _relax(search: _Search, stage: _Stage, *, slopes: int) -> Relaxed | None:
         search.prices[stage.shared.missed_row - 1 :] /= search.table.scale
         search.bound = max(search.bound, floor)
     return relaxed
+
+
+def _raise(search: _Search, stage: _Stage, relaxed: Relaxed) -> Relaxed:
+    """Raise the bound by what each range's own arcs cost together."""
+    parts = shares(search.table, stage.shared, stage.sizes)
+    gains = parts.gains(
+        relaxed,
+        near=max(0.0, search.best.cost - relaxed.bound) * _NEAR,
+        most_lost=stage.limit,
+        nodes=search.budget.share_nodes,
+    )
+    search.rounds += len(gains)
+    bound = relaxed.bound + float(gains.sum())
+    search.bound = max(search.bound, min(bound - _MARGIN * abs(bound), stage.limit))
+    by_arc = np.where(parts.arc >= 0, gains[parts.arc], 0.0)
+    return replace(relaxed, bound=bound, costs=relaxed.costs - by_arc[:, None])
 
 
 def _promising(search: _Search, stage: _Stage, relaxed: Relaxed) -> Bools:
@@ -238,11 +265,7 @@ def _open(search: _Search, stage: _Stage, relaxed: Relaxed) -> Bools:
     room = cost - relaxed.bound + _MARGIN * search.table.whole
     # What others' negative prices add is counted in the bound already.
     near = relaxed.costs - np.minimum(relaxed.price, 0.0)[:, None] <= room
-    # A size is a mixture of two neighbours, of which one is at least as cheap as the size.
-    wide = near.copy()
-    wide[:, 1:] |= near[:, :-1]
-    wide[:, :-1] |= near[:, 1:]
-    return wide & stage.sizes.fresh
+    return widened(near) & stage.sizes.fresh
 
 
 def _search(

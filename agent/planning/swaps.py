@@ -150,8 +150,11 @@ class Swaps:
             sold[arc] = values[first : first + len(places)] @ self._sizes.sold[arc, places]
         return np.where(sold > 0, sold, 0.0)
 
-    def improved(self, used: Bools, tries: int) -> Floats | None:
-        """What is sold after no more than so many *tries*; None if these arcs are no flow."""
+    def improved(self, used: Bools, tries: int) -> tuple[Floats, int] | None:
+        """What is sold after swaps, and how many of the *tries* are left.
+
+        None if the arcs that are *used* are no flow.
+        """
         for arc in np.flatnonzero(used).tolist():
             self._set(arc, used=True)
         cost = self._solve(np.inf)
@@ -176,7 +179,7 @@ class Swaps:
                 failed.add((each.use, each.leave))
                 self._set(each.use, used=False)
                 self._set(each.leave, used=True)
-        return sold
+        return sold, tries
 
     def _changes(self, cost: float) -> list[_Change]:
         """Changes that could save something, those that could save most first."""

@@ -22,9 +22,11 @@ def improved(of: Network, used: tuple[int, ...], tries: int = 100) -> tuple[int,
     shared = coupling(arrays, 0.5 * arrays.whole, elastic=False)
     every = np.ones(len(arrays.tail), dtype=np.bool_)
     swaps = Swaps(arrays, shared, sizes(hull(arrays), shared), every)
-    sold = swaps.improved(np.isin(arrays.origin, used), tries)
-    if sold is None:
+    found = swaps.improved(np.isin(arrays.origin, used), tries)
+    if found is None:
         return None
+    sold, left = found
+    assert 0 <= left <= tries
     assert outcome(arrays, sold).fits
     assert 0 == outcome(arrays, sold).missed
     return tuple(sorted(arrays.origin[sold > 0].tolist()))
