@@ -61,7 +61,7 @@ class Budget:
     first_nodes: int = 100
     first_arcs: int = 60
     most_arcs: int = 800
-    slopes: int = 15
+    slopes: int = 10
     swaps: int = 800
     share_nodes: int = 10
     near: int = 400
@@ -169,13 +169,7 @@ def _reach(search: _Search) -> bool:
         relaxed = _relax(search, stage, slopes=search.budget.slopes)
         if relaxed is None:
             continue
-        nodes = search.budget.first_nodes
-        if len(relaxed.used) > search.budget.most_arcs:
-            _search(search, stage, _sizes_of(stage, relaxed.sparse), nodes)
-            if search.reaches:
-                _swap(search, stage, relaxed)
-        if not search.reaches or len(relaxed.used) <= search.budget.most_arcs:
-            _search(search, stage, _promising(search, stage, relaxed), nodes)
+        _begin(search, stage, relaxed)
         if search.reaches and not search.closed:
             tighter = _stage(search, min(search.best.cost, stage.limit))
             stage, relaxed = tighter, _relax(search, tighter) or relaxed
@@ -193,11 +187,25 @@ def _reach(search: _Search) -> bool:
     return search.reaches
 
 
+def _begin(search: _Search, stage: _Stage, relaxed: Relaxed) -> None:
+    """Find a good flow among few arcs; of many, more are looked at when those few are none."""
+    nodes = search.budget.first_nodes
+    if len(relaxed.used) > search.budget.most_arcs:
+        for some in (0, search.budget.near // 2):
+            if not some or not search.reaches:
+                chosen = relaxed.sparse | _nearest(search, relaxed, some)
+                _search(search, stage, _sizes_of(stage, chosen), nodes)
+        if search.reaches:
+            _swap(search, stage, relaxed)
+            return
+    _search(search, stage, _promising(search, stage, relaxed), nodes)
+
+
 def _swap(search: _Search, stage: _Stage, relaxed: Relaxed) -> None:
     """Make the best flow cheaper by swaps, first among few arcs, then among more."""
     tries = search.budget.swaps
     for count in (search.budget.near // 2, search.budget.near):
-        near = _nearest(search, relaxed, count)
+        near = _nearest(search, relaxed, count) | (search.best.sold > 0)
         swaps = Swaps(search.table, stage.shared, stage.sizes, near)
         found = swaps.improved(search.best.sold > 0, tries)
         if found is None:
@@ -212,7 +220,7 @@ def _nearest(search: _Search, relaxed: Relaxed, count: int) -> Bools:
     used = (relaxed.used > LITTLE) | (search.best.sold > 0)
     order = np.argsort(np.where(used, -np.inf, relaxed.price), kind="stable")
     chosen = np.zeros(len(order), dtype=np.bool_)
-    chosen[order[: max(count, 2 * int(used.sum()))]] = True
+    chosen[order[:count]] = True
     return chosen
 
 
@@ -250,7 +258,9 @@ def _raise(search: _Search, stage: _Stage, relaxed: Relaxed) -> Relaxed:
 
 def _promising(search: _Search, stage: _Stage, relaxed: Relaxed) -> Bools:
     """Sizes of the arcs that the relaxation uses, and of those that it would use next."""
-    return _sizes_of(stage, _nearest(search, relaxed, search.budget.first_arcs))
+    used = (relaxed.used > LITTLE) | (search.best.sold > 0)
+    count = max(search.budget.first_arcs, 2 * int(used.sum()))
+    return _sizes_of(stage, _nearest(search, relaxed, count))
 
 
 def _sizes_of(stage: _Stage, arcs: Bools) -> Bools:
