@@ -173,7 +173,7 @@ def _reach(search: _Search) -> bool:
         if search.reaches and not search.closed:
             tighter = _stage(search, min(search.best.cost, stage.limit))
             stage, relaxed = tighter, _relax(search, tighter) or relaxed
-            if not search.closed and len(relaxed.used) > search.budget.most_arcs:
+            if not search.closed and len(relaxed.used) > min(_FEW, search.budget.most_arcs):
                 relaxed = _raise(search, stage, relaxed)
         if search.closed:
             return True
