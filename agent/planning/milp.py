@@ -8,7 +8,7 @@ What it finds is carried out again by the exact ladders (`flowcost`) before it c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from agent.planning.majorant import Hull, concave_run, hull
 from agent.planning.master import LITTLE, Master, Relaxed
 from agent.planning.network import Flow, Network
 from agent.planning.program import Answer, Program
-from agent.planning.sizes import Sizes, sizes
+from agent.planning.shares import shares
+from agent.planning.sizes import Sizes, sizes, widened
+from agent.planning.swaps import Swaps
 from agent.planning.table import Bools, Floats, Ints, Table, along, table
 
 _FIRST_LIMIT = 0.02
@@ -29,6 +31,9 @@ _MARGIN = 1e-9
 
 _DENT = 1e-9
 """Less than this (scaled money) is not sold, and is no difference between two ladders."""
+
+_NEAR = 0.1
+"""The part of the gap that a range's own arcs are supposed to explain at most."""
 
 _FEW = 100
 """So many arcs are searched in a tenth of a second."""
@@ -44,9 +49,11 @@ class Budget:
     `gap` ends the search when the cost is proven to within it; `nodes` are those of the last
     search, `first_nodes` those of the one among `first_arcs` promising arcs before it. Of more
     than `most_arcs` those are searched first that `slopes` rounds of slope scaling use, and last
-    those that are still open, if they are no more than that. `columns` are rounds of pricing in
-    the relaxation, `circles` how often a search is repeated because it led round. `seconds` is
-    an outer brake of each search: a flow that hit it says so.
+    those that are still open, if they are no more than that; between, the flow is made cheaper
+    by `swaps` tries among `near` arcs, and the bound is raised by a search of `share_nodes` for
+    each range. `columns` are rounds of pricing in the relaxation, `circles` how often a search is
+    repeated because it led round. `seconds` is an outer brake of all searches together: a flow
+    that hit it says so.
     """
 
     gap: float = _FINE
@@ -55,9 +62,12 @@ class Budget:
     first_arcs: int = 60
     most_arcs: int = 800
     slopes: int = 10
+    swaps: int = 800
+    share_nodes: int = 10
+    near: int = 400
     columns: int = 200
     circles: int = 20
-    seconds: float = 60.0
+    seconds: float = 30.0
 
 
 @dataclass(slots=True)
@@ -74,6 +84,7 @@ class _Search:
     circles: list[Ints] = field(default_factory=list)
     rounds: int = 0
     braked: bool = False
+    spent: float = 0.0
 
     @property
     def dust(self) -> float:
@@ -156,17 +167,15 @@ def _reach(search: _Search) -> bool:
     whole = search.table.whole
     for limit in (_FIRST_LIMIT * whole, whole):
         stage = _stage(search, min(search.best.cost, limit) if search.reaches else limit)
-        relaxed = _relax(search, stage)
+        relaxed = _relax(search, stage, slopes=search.budget.slopes)
         if relaxed is None:
             continue
-        nodes = search.budget.first_nodes
-        if len(relaxed.used) > search.budget.most_arcs:
-            _search(search, stage, _sizes_of(stage, relaxed.sparse), nodes)
-        if not search.reaches or len(relaxed.used) <= search.budget.most_arcs:
-            _search(search, stage, _promising(search, stage, relaxed), nodes)
+        _begin(search, stage, relaxed)
         if search.reaches and not search.closed:
             tighter = _stage(search, min(search.best.cost, stage.limit))
             stage, relaxed = tighter, _relax(search, tighter) or relaxed
+            if not search.closed and len(relaxed.used) > min(_FEW, search.budget.most_arcs):
+                relaxed = _raise(search, stage, relaxed)
         if search.closed:
             return True
         offered = _open(search, stage, relaxed)
@@ -179,11 +188,48 @@ def _reach(search: _Search) -> bool:
     return search.reaches
 
 
-def _relax(search: _Search, stage: _Stage) -> Relaxed | None:
+def _begin(search: _Search, stage: _Stage, relaxed: Relaxed) -> None:
+    """Find a good flow among few arcs; of many, more are looked at when those few are none."""
+    nodes = search.budget.first_nodes
+    if len(relaxed.used) > search.budget.most_arcs:
+        for some in (0, search.budget.near // 2):
+            if not some or not search.reaches:
+                chosen = relaxed.sparse | _nearest(search, relaxed, some)
+                _search(search, stage, _sizes_of(stage, chosen), nodes)
+        if search.reaches:
+            _swap(search, stage, relaxed)
+            return
+    _search(search, stage, _promising(search, stage, relaxed), nodes)
+
+
+def _swap(search: _Search, stage: _Stage, relaxed: Relaxed) -> None:
+    """Make the best flow cheaper by swaps, first among few arcs, then among more."""
+    tries = search.budget.swaps
+    for count in (search.budget.near // 2, search.budget.near):
+        near = _nearest(search, relaxed, count) | (search.best.sold > 0)
+        swaps = Swaps(search.table, stage.shared, stage.sizes, near)
+        found = swaps.improved(search.best.sold > 0, tries)
+        if found is None:
+            break
+        sold, tries = np.where(found[0] > _DENT, found[0], 0.0), found[1]
+        search.offer(sold)
+        _make_exact(search, stage, sold, 0.0)
+
+
+def _nearest(search: _Search, relaxed: Relaxed, count: int) -> Bools:
+    """The arcs that are used, and of the others those that would be used next."""
+    used = (relaxed.used > LITTLE) | (search.best.sold > 0)
+    order = np.argsort(np.where(used, -np.inf, relaxed.price), kind="stable")
+    chosen = np.zeros(len(order), dtype=np.bool_)
+    chosen[order[:count]] = True
+    return chosen
+
+
+def _relax(search: _Search, stage: _Stage, *, slopes: int = 0) -> Relaxed | None:
     """The relaxation's answer, if it says that ranges can be reached."""
     search.rounds += 1
     master = Master(stage.shared, stage.sizes, search.table.fixed)
-    relaxed = master.solve(rounds=search.budget.columns, slopes=search.budget.slopes)
+    relaxed = master.solve(rounds=search.budget.columns, slopes=slopes)
     if relaxed is None or relaxed.missed > search.dust:
         return None
     floor = min(relaxed.bound - _MARGIN * abs(relaxed.bound), stage.limit)
@@ -195,14 +241,27 @@ def _relax(search: _Search, stage: _Stage) -> Relaxed | None:
     return relaxed
 
 
+def _raise(search: _Search, stage: _Stage, relaxed: Relaxed) -> Relaxed:
+    """Raise the bound by what each range's own arcs cost together."""
+    parts = shares(search.table, stage.shared, stage.sizes)
+    gains = parts.gains(
+        relaxed,
+        near=max(0.0, search.best.cost - relaxed.bound) * _NEAR,
+        most_lost=stage.limit,
+        nodes=search.budget.share_nodes,
+    )
+    search.rounds += len(gains)
+    bound = relaxed.bound + float(gains.sum())
+    search.bound = max(search.bound, min(bound - _MARGIN * abs(bound), stage.limit))
+    by_arc = np.where(parts.arc >= 0, gains[parts.arc], 0.0)
+    return replace(relaxed, bound=bound, costs=relaxed.costs - by_arc[:, None])
+
+
 def _promising(search: _Search, stage: _Stage, relaxed: Relaxed) -> Bools:
     """Sizes of the arcs that the relaxation uses, and of those that it would use next."""
     used = (relaxed.used > LITTLE) | (search.best.sold > 0)
-    order = np.argsort(np.where(used, -np.inf, relaxed.price), kind="stable")
     count = max(search.budget.first_arcs, 2 * int(used.sum()))
-    chosen = np.zeros(len(order), dtype=np.bool_)
-    chosen[order[:count]] = True
-    return _sizes_of(stage, chosen)
+    return _sizes_of(stage, _nearest(search, relaxed, count))
 
 
 def _sizes_of(stage: _Stage, arcs: Bools) -> Bools:
@@ -217,11 +276,7 @@ def _open(search: _Search, stage: _Stage, relaxed: Relaxed) -> Bools:
     room = cost - relaxed.bound + _MARGIN * search.table.whole
     # What others' negative prices add is counted in the bound already.
     near = relaxed.costs - np.minimum(relaxed.price, 0.0)[:, None] <= room
-    # A size is a mixture of two neighbours, of which one is at least as cheap as the size.
-    wide = near.copy()
-    wide[:, 1:] |= near[:, :-1]
-    wide[:, :-1] |= near[:, 1:]
-    return wide & stage.sizes.fresh
+    return widened(near) & stage.sizes.fresh
 
 
 def _search(
@@ -269,8 +324,12 @@ def _program(
 
 def _ask(search: _Search, program: Program, nodes: int) -> Answer | None:
     budget = search.budget
+    left = budget.seconds - search.spent
+    if left <= 0:
+        search.braked = True
+        return None
     for name, value in (
-        ("mip_max_nodes", nodes), ("mip_rel_gap", 0.9 * budget.gap), ("time_limit", budget.seconds),
+        ("mip_max_nodes", nodes), ("mip_rel_gap", 0.9 * budget.gap), ("time_limit", left),
         ("mip_heuristic_run_rens", False), ("mip_heuristic_run_rins", False),
         ("mip_heuristic_run_root_reduced_cost", False), ("mip_allow_restart", False),
         ("mip_allow_cut_separation_at_nodes", False),
@@ -281,6 +340,7 @@ def _ask(search: _Search, program: Program, nodes: int) -> Answer | None:
     search.rounds += 1
     answer = program.solve()
     search.braked |= program.braked
+    search.spent += program.seconds
     return answer
 
 

@@ -62,6 +62,14 @@ def sizes(hull: Hull, shared: Coupling) -> Sizes:
     return Sizes(sold=sold, brought=brought, beyond=beyond, fresh=fresh)
 
 
+def widened(near: Bools) -> Bools:
+    """Sizes and their neighbours: one between two of them is a mixture of both."""
+    wide = near.copy()
+    wide[:, 1:] |= near[:, :-1]
+    wide[:, :-1] |= near[:, 1:]
+    return wide
+
+
 def mixed(found: Sizes, shared: Coupling, arcs: Ints, places: Ints) -> Block:
     """The entries of columns that stand for sizes, but for what using an arc puts into rows."""
     sold, brought = found.sold[arcs, places], found.brought[arcs, places]

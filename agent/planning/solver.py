@@ -30,3 +30,13 @@ def run(made: Any) -> None:
     made.clearSolver()
     if made.run() == HighsStatus.kError:
         raise RuntimeError("the solver refused its question; was one with more threads run before?")
+
+
+def asked(made: Any) -> bool:
+    """Let a solver run that may fail; whether it did not. One that did forgets where it was."""
+    from highspy import HighsStatus
+
+    if made.run() != HighsStatus.kError:
+        return True
+    made.clearSolver()
+    return False

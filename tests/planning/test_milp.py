@@ -215,7 +215,7 @@ def test_limits_hold_and_wraps_do_not_count_in_them() -> None:
 def test_a_solver_that_gives_up_leaves_what_is_known() -> None:
     asked = network((800, 200), [arc(0, 1, 0.99, 0.98, 0.97)], [(0.4, 0.6), (0.4, 0.6)])
     flow = solve(asked, budget=Budget(seconds=0.0))
-    assert flow.braked or flow.missed == 0
+    assert (True, 0.0) == (flow.braked, sum(flow.sold))
     known = solve(asked)
     assert known.cost >= solve(asked, budget=Budget(seconds=0.0), start=known).cost
 

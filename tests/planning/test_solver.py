@@ -8,7 +8,7 @@ import sys
 import highspy
 import pytest
 
-from agent.planning.solver import run, solver
+from agent.planning.solver import asked, run, solver
 
 
 def test_a_solver_is_silent_has_one_thread_and_a_fixed_seed() -> None:
@@ -52,3 +52,9 @@ def test_a_question_that_the_solver_refuses_is_asked_again_from_the_start() -> N
 def test_a_question_that_the_solver_refuses_twice_has_no_answer() -> None:
     with pytest.raises(RuntimeError, match="refused its question"):
         run(Refusing(2))
+
+
+def test_a_refused_question_can_be_passed_over() -> None:
+    once = Refusing(1)
+    assert (False, ["run", "clear"]) == (asked(once), once.told)
+    assert asked(solver())
