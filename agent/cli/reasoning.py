@@ -82,7 +82,7 @@ def bounded(which: Plan) -> str:
         return ""
     return (
         f"cost {money(which.cost)} · no plan can cost less than {money(which.bound)} "
-        f"(solver bound, rechecked in integers) · gap {percent(known[1])}"
+        f"(solver bound; the cost is rechecked in integers) · gap {percent(known[1])}"
     )
 
 

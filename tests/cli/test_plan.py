@@ -19,7 +19,7 @@ PLAN = f"""\
 PLAN PLAN   2 legs, about 48 s   expected cost 11.42
   1  Ethereum  swap  1.3345 WETH → 0.0667 WBTC    router V3 0.05 %    6.29
   2  Ethereum  swap  1.3355 WETH → 4,004.02 USDC  router V3 0.05 %    5.12
-cost 11.42 · no plan can cost less than 11.42 (solver bound, rechecked in integers) · gap 0.0 %
+cost 11.42 · no plan can cost less than 11.42 (solver bound; the cost is rechecked in integers) · gap 0.0 %
 worst fill allowed −51.42 · gas if every leg reverts 1.03
 why: {WHY}
 why: ETH funds 4,003.37 of WBTC and 4,006.42 of USDC
