@@ -44,6 +44,10 @@ _SHARES = (
 )
 """Parts of a move that are tried where all of it must not be done."""
 
+_EXACT = 1.0 - 1e-9
+"""The part of what a flow sells that is sold: its floats may add up to a few base units more than
+there are, and these would be wrapped or fetched for themselves."""
+
 _END = 1.0 - 1e-7
 """The part of the most that can be sold which is sold at most."""
 
@@ -162,7 +166,7 @@ def _moves(board: Board, asked: Weave, flow: Flow) -> tuple[Move, ...]:
         if found is not None:
             way, arc = found
             # At the very end of what may be sold a rounded base unit is one too many.
-            sold[way] = min(value, arc.most * _END)
+            sold[way] = min(value * _EXACT, arc.most * _END)
             brought[way] = along(arc.ladder, sold[way])
     return unravelled(board, sold, brought)
 

@@ -33,7 +33,10 @@ from agent.planning.board import Board, board
 from agent.planning.curve import Curve
 from agent.planning.goals import goals
 from agent.planning.greedy import Tries
+from agent.planning.legs import legs
+from agent.planning.loom import _moves as moves_of
 from agent.planning.loom import missed
+from agent.planning.network import Flow
 from agent.planning.outlook import outlook
 from agent.planning.pull import Aims
 from agent.planning.stretch import along, offered, shortened
@@ -169,6 +172,20 @@ def test_ways_of_one_venue_over_shared_pools_are_one_arc_and_the_best_of_them_is
         fitting = [own for _, own in together if size <= own.most]
         assert all(left >= along(own.ladder, size) - own.fixed - 1e-9 for own in fitting)
     assert asked.way(place, arc.most * 2) is None
+
+
+def test_floats_that_add_up_to_a_little_more_than_is_held_wrap_nothing():
+    place = board(problem(holdings(ETH="10", WETH="6", WBTC="0.1", USDC="9000")))
+    asked, _ = question(place)
+    arcs, strands = asked.network.arcs, asked.strands
+    sales = [at for at, each in enumerate(strands) if each and each[0][0].edge.sell == WETH]
+    held = asked.network.free[arcs[sales[0]].tail]
+    sold = [0.0] * len(arcs)
+    for at, part in zip(sales, (1 / 3, 2 / 3), strict=True):
+        sold[at] = held * part * (1 + 1e-14)
+    flow = Flow(sold=tuple(sold), cost=0.0, bound=0.0, missed=0.0)
+    seen = outlook(place, moves_of(place, asked, flow))
+    assert ["swap", "swap"] == [leg.kind for leg in legs(seen)]
 
 
 def test_a_chain_that_nothing_can_pay_on_is_left_out():
