@@ -83,8 +83,9 @@ def weave(board: Board, aim: Aim, tolerated: Sequence[Decimal], tension: Tension
     """What the solver is asked about *board*, where each goal may be missed by what is *tolerated*.
 
     With no tension it is a relaxation: no plan whose integers keep all rules is left out of it,
-    and none costs more in it than in truth. A base unit more or less, and value that is lost on
-    purpose to have less of what is too much, are not thought of.
+    and none costs more in it than in truth. A base unit more or less, value that is lost on
+    purpose to have less of what is too much, and a plan that uses two ways of one strand at once
+    are not thought of.
     """
     nodes = _nodes(board, tension)
     dry = _dry(board)
@@ -115,7 +116,8 @@ def weave(board: Board, aim: Aim, tolerated: Sequence[Decimal], tension: Tension
 def _strands(found: Iterable[tuple[Way, Arc]]) -> list[Strand]:
     """Ways one by one, but those of one venue between the same tokens over shared pools together.
 
-    Of these the one for the larger sizes does on its own whatever several would do.
+    Of these the one for the larger sizes is thought to do on its own whatever several would do:
+    it was found as the best over all of the pools.
     """
     strands: dict[tuple[object, ...], list[tuple[Way, Arc]]] = {}
     for way, arc in found:

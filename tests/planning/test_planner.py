@@ -46,10 +46,15 @@ from agent.core.money import NATIVE, Bps, ChainId, Token
 from agent.core.plan import Plan
 from agent.core.policy import Asset, Instance, Target
 from agent.core.price import Prices
+from agent.planning.board import board
 from agent.planning.certify import certify
+from agent.planning.greedy import Tries
 from agent.planning.milp import solve
 from agent.planning.network import Flow
+from agent.planning.outlook import outlook
 from agent.planning.planner import plan, planned_by
+from agent.planning.route import Move, Route
+from agent.planning.solved import Solved
 
 CENT = Decimal("0.01")
 FAR = spread((ONE, {"usdc": "50000"}), (BASE, {"wbtc": "0.3"}), (ARB, {"weth": "2"}))
@@ -355,6 +360,16 @@ def test_a_solver_that_fails_when_it_is_asked_again_is_told():
 def test_a_solver_that_proves_nothing_still_finds_plans():
     made = planned_by(says(bound=lambda _: -inf, floor=lambda _: -inf), spread_problem(FAR))
     assert (None, True) == (made.bound, made.cost < greedy_plan(spread_problem(FAR)).cost)
+
+
+def test_nothing_is_proven_of_trades_that_leave_more_undone_however_dear_they_are():
+    place = board(problem())
+    solved = Solved(place, Tries(place), solve)
+    proven = solved.bound(solved.candidates[0].outlook)
+    (way,) = (w for w in place.ways if (w.edge.sell, w.edge.buy) == (USDC, WETH))
+    worse = outlook(place, [Move(Route((way,)), 19_000 * 10**6)])
+    assert worse.cost > proven > 0
+    assert solved.bound(worse) is None
 
 
 def test_a_solver_that_does_nothing_does_no_harm():
