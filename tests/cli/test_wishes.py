@@ -57,6 +57,21 @@ def test_a_plan_for_a_deposit_goes_through_a_file_and_is_carried_out(
     assert 29_000 * 10**6 <= left < 29_010 * 10**6
 
 
+def test_money_that_is_wanted_where_it_is_stays_and_both_shares_are_told(
+    command: Command, wallet: CliWallet
+) -> None:
+    stays = (
+        "nothing to do: the 1,000.00 USDC stay USDC, where they are wanted: it is 24.0 % of the "
+        "rest without them and 25.0 % of all with them, of a target of 30.0 %"
+    )
+    asked = ("--invest", "1000:USDC")
+    assert f"{stays}\n" == command("plan", *asked).stdout
+    made = command("plan", *asked, "--json").document
+    assert ([], [stays]) == (made["legs"], made["why"])
+    assert {"kind": "invest", "asset": "USDC", "asked": "1000"} == made["wish"]
+    assert 0 == wallet.nonce()
+
+
 def test_a_keeper_under_a_policy_that_only_buys_carries_its_plans_out(
     bare: Command, deposited: CliWallet
 ) -> None:
