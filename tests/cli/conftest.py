@@ -42,3 +42,9 @@ def command(bare: Command, wallet: CliWallet, monkeypatch: pytest.MonkeyPatch) -
     """The command in the home of `wallet`."""
     use(wallet, monkeypatch)
     return bare
+
+
+@pytest.fixture
+def still(wallet: CliWallet) -> None:
+    """The chain mines nothing until `go` says so."""
+    wallet.world.rpc.call("evm_setAutomine", False)
