@@ -102,6 +102,7 @@ def test_small_swap_is_not_worth_a_permit(v4_chain: World) -> None:
             assert less < large.amount_out
 
 
+@pytest.mark.no_cover
 def test_pools_of_v4_are_read_in_the_same_requests(v4_chain: World) -> None:
     with trader(v4_chain, options(v4=v4_options())) as on:
         pairs = [(token(one), token(other)) for one, other in permutations(SYMBOLS, 2)]
