@@ -61,8 +61,8 @@ class Ended:
 def passed_on(home: Path, cache: Path, *, measured: bool = False) -> dict[str, str]:
     """What a command needs of this process's environment, in a home of its own.
 
-    Coverage is *measured* in few processes: it takes as long again, most of it for the imports of
-    libraries, and what a command runs is run by the tests of this process too.
+    Coverage is *measured* only in processes that run what no test of this process does: it takes as
+    long again, most of it for the imports of libraries.
     """
     kept = {
         name: text
@@ -162,7 +162,7 @@ class CliWallet:
         """Start `rebalancer ARGUMENTS` and return at once; the caller ends and reaps it."""
         return subprocess.Popen(
             [sys.executable, "-m", "agent", *arguments],
-            env=self._environ(environ),
+            env={**passed_on(self.home, self.cache, measured=True), **self._environ(environ)},
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
