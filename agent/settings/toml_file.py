@@ -87,15 +87,16 @@ def parse_toml(content: bytes, shown: str) -> TomlFile:
         raise _not_toml(shown, 1, "nested too deeply") from None
     except ValueError as error:
         raise _syntax_error(shown, text, str(error)) from None
-    if _deeper(root, MAX_DEPTH):
-        raise _not_toml(shown, 1, "nested too deeply")
     return TomlFile(shown, text, root)
 
 
 @lru_cache(maxsize=4)
 def _loaded(text: str) -> dict[str, object]:
     # Nobody writes into it; remembered as lines are, see locate.py.
-    return tomllib.loads(text, parse_float=Bare)
+    root = tomllib.loads(text, parse_float=Bare)
+    if _deeper(root, MAX_DEPTH):
+        raise RecursionError
+    return root
 
 
 def _syntax_error(shown: str, text: str, said: str) -> ConfigError:

@@ -65,6 +65,10 @@ class Value:
         """The values below a table, by key; raises WrongType."""
         return {key: self._below(key, raw) for key, raw in self._rows().items()}
 
+    def names(self) -> tuple[str, ...]:
+        """The keys of a table, without their values; raises WrongType."""
+        return tuple(self._rows())
+
     def get(self, key: str) -> Value | None:
         """The value below *key* of a table, None when it is absent; raises WrongType."""
         rows = self._rows()
