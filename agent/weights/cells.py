@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from agent.errors import WrongValue
 from agent.weights.history import History
@@ -18,6 +19,10 @@ LEAST_PRICES = 61
 
 RETURNS_PER_ASSET = 2
 """A covariance of as many assets as returns has no inverse; with twice the returns it has one."""
+
+MOST_JUMP = 10
+"""A price so many times that of the line before it, or less than such a part, is a slip of a digit:
+one of them outweighs all other days of a covariance. No large coin has moved so far in a day."""
 
 _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -57,7 +62,7 @@ def read_history(text: str, *, shown: str, only: Collection[str] = ()) -> Histor
 
     *only* these columns are read where some are named. Raises WrongValue for what is not two or
     more assets, a positive price for each on every day, the same number of days between lines,
-    and enough lines.
+    no jump by a digit, and enough lines.
     """
     head, *lines = _lines(text, shown)
     if head.cells[0].lower() != "date":
@@ -69,13 +74,13 @@ def read_history(text: str, *, shown: str, only: Collection[str] = ()) -> Histor
         what = f"{shown} has {len(lines)} prices of each asset; {wanted} are needed"
         why = f" for {len(columns)} assets" if wanted > LEAST_PRICES else ""
         raise WrongValue(what + why, fix="look further back, docs/weights.md says why")
-    return History(
-        assets=tuple(columns),
-        days=days,
-        rows=tuple(
-            tuple(line.positive(index, name) for name, index in columns.items()) for line in lines
-        ),
-    )
+    rows = [tuple(line.positive(index, name) for name, index in columns.items()) for line in lines]
+    for (_, before), (line, after) in pairwise(zip(lines, rows, strict=True)):
+        for name, old, new in zip(columns, before, after, strict=True):
+            if not old / MOST_JUMP <= new <= old * MOST_JUMP:
+                why = f"{new} follows {old}, more than {MOST_JUMP} times as much or as little"
+                raise line.wrong(why, name)
+    return History(assets=tuple(columns), days=days, rows=tuple(rows))
 
 
 def read_sizes(text: str, *, shown: str, only: Collection[str] = ()) -> dict[str, Fraction]:

@@ -41,9 +41,9 @@ def test_spaces_quotes_and_empty_lines_do_not_matter() -> None:
 
 
 def test_only_named_columns_are_read_in_the_order_of_the_file() -> None:
-    broken = with_line(9, "2026-01-08,5,,7")
+    broken = with_line(9, "2026-01-08,95,,97")
     found = read_history(broken, shown="p.csv", only=("BNB", "ETH"))
-    assert (("ETH", "BNB"), (Decimal(5), Decimal(7))) == (found.assets, found.rows[7])
+    assert (("ETH", "BNB"), (Decimal(95), Decimal(97))) == (found.assets, found.rows[7])
 
 
 def test_weekly_prices_are_a_week_apart() -> None:
@@ -82,6 +82,16 @@ def test_weekly_prices_are_a_week_apart() -> None:
             "2026-01-09,5,6,7",
             "p.csv:9: column date: 2026-01-09 is 2 days after the line before it, "
             "the others are 1 apart",
+        ),
+        (
+            9,
+            "2026-01-08,101,9.75,97",
+            "p.csv:9: column WBTC: 9.75 follows 100.104303461043, more than 10 times as much or as little",
+        ),
+        (
+            9,
+            "2026-01-08,101,9e4,97",
+            "p.csv:9: column WBTC: 9E+4 follows 100.104303461043, more than 10 times as much or as little",
         ),
         (9, '2026-01-08,5,"6"x,7', "p.csv:9: is no CSV: ',' expected after '\"'"),
         (9, f"2026-01-08,5,{'x' * 99},7", f"p.csv:9: column WBTC: '{'x' * 40}…' is no number such as 1234.56"),
