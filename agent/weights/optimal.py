@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -20,6 +20,11 @@ MINIMUM_VARIANCE, HRP = "minimum-variance", "hrp"
 
 _TOLERANCE = Fraction(1, WHOLE_BPS)
 """How far a solver's weight may lie outside its bounds, and the sum from 1: one basis point."""
+
+_GAPS = (1e-9, 1e-8, 1e-7)
+"""How exactly the solver shall find the optimum: skfolio's own gap, then wider ones while it is in
+doubt, which is once in 150 times. On 155 random histories no weight of risk parity is more than 0.5
+basis points from what coordinate descent finds at the widest gap, 0.14 at the others."""
 
 _LEAST = Fraction(1, 10**12)
 """Takes the place of zeros and of the solver's dust below it, so that it can be scaled."""
@@ -38,16 +43,19 @@ def optimal(method: str, history: History, bounds: Bounds) -> dict[str, Fraction
     # By name: interior points and trees of clusters depend on the order of columns.
     names = sorted(history.assets)
     returns = _scaled(history, names)
-    estimators: Mapping[str, Callable[[], Any]] = {
-        INVERSE_VOLATILITY: library.InverseVolatility,
-        RISK_PARITY: library.RiskBudgeting,
-        MINIMUM_VARIANCE: lambda: library.MeanRisk(
-            min_weights=np.array([bounds.least[name] / WHOLE_BPS for name in names]),
-            max_weights=np.array([bounds.most[name] / WHOLE_BPS for name in names]),
-        ),
-        HRP: library.HierarchicalRiskParity,
+    limits = {
+        "min_weights": np.array([bounds.least[name] / WHOLE_BPS for name in names]),
+        "max_weights": np.array([bounds.most[name] / WHOLE_BPS for name in names]),
     }
-    found = _fitted(method, estimators[method], returns)
+    attempts = {
+        INVERSE_VOLATILITY: [library.InverseVolatility()],
+        RISK_PARITY: [library.RiskBudgeting(solver_params=each) for each in _solver_params()],
+        MINIMUM_VARIANCE: [
+            library.MeanRisk(solver_params=each, **limits) for each in _solver_params()
+        ],
+        HRP: [library.HierarchicalRiskParity()],
+    }
+    found = _fitted(method, attempts[method], returns)
     shares = dict(zip(names, found, strict=True))
     if method == MINIMUM_VARIANCE:
         return _sound(method, shares, bounds)
@@ -83,21 +91,30 @@ def _scaled(history: History, names: list[str]) -> np.ndarray[Any, np.dtype[np.f
     return found / unit
 
 
+def _solver_params() -> list[dict[str, float]]:
+    return [{"tol_gap_abs": gap, "tol_gap_rel": gap} for gap in _GAPS]
+
+
 def _fitted(
-    method: str, make: Callable[[], Any], returns: np.ndarray[Any, np.dtype[np.float64]]
+    method: str, attempts: Sequence[Any], returns: np.ndarray[Any, np.dtype[np.float64]]
 ) -> list[Fraction]:
-    """What skfolio answers; its doubts (warnings) are refusals here."""
+    """What the first of *attempts* answers that is in no doubt; a doubt of skfolio is a warning.
+
+    Raises WrongValue with the last one's doubt or error when there is none.
+    """
+    why = ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", UserWarning)
-        try:
-            return [Fraction(float(weight)) for weight in make().fit(returns).weights_]
-        except Exception as error:  # noqa: BLE001  a foreign library with a dozen kinds of errors
-            why = " ".join(str(error).split())
-            raise WrongValue(
-                f"{method} has no answer that skfolio is sure of: {why}",
-                fix="leave out assets that move alike, or look further back",
-            ) from None
+        for estimator in attempts:
+            try:
+                return [Fraction(float(weight)) for weight in estimator.fit(returns).weights_]
+            except Exception as error:  # noqa: BLE001  a foreign library with many kinds of errors
+                why = " ".join(str(error).split())
+    raise WrongValue(
+        f"{method} has no answer that skfolio is sure of: {why}",
+        fix="leave out assets that move alike, or look further back",
+    )
 
 
 def _sound(method: str, shares: Mapping[str, Fraction], bounds: Bounds) -> dict[str, Fraction]:

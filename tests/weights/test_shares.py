@@ -115,6 +115,14 @@ def test_rounding_takes_back_what_a_floor_adds() -> None:
     assert {"a": 1, "b": 7_499, "c": 2_500} == rounded(shares, bounds)
 
 
+def test_rounding_takes_back_from_who_has_most_above_its_share() -> None:
+    bounds = Bounds(
+        least={"a": Bps(2), "b": Bps(0), "c": Bps(0)}, most=dict.fromkeys("abc", WHOLE_BPS)
+    )
+    shares = {"a": Fraction(0), "b": Fraction(49_997, 100_000), "c": Fraction(50_003, 100_000)}
+    assert {"a": 2, "b": 4_999, "c": 4_999} == rounded(shares, bounds)
+
+
 @pytest.mark.parametrize(
     ("least", "most", "said"),
     [
