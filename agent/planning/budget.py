@@ -31,7 +31,7 @@ class Budget:
     swaps: int = 800
     few_swaps: int = 60
     share_nodes: int = 10
-    near: int = 400
+    near: int = 300
     columns: int = 200
     circles: int = 20
     seconds: float = 30.0
