@@ -29,9 +29,9 @@ assumption: in most years bitcoin's was 0.4 to 0.8 and ether's 0.5 to 1, by dail
 HORIZON_SECONDS = 30 * 86_400
 """How long a distance is supposed to last where no schedule says when the next run is."""
 
-MOST_RATE = Decimal("0.5")
-"""No λ is larger: one unit of value is then never paid to bring one unit nearer to its target,
-however far off it is, so that it never pays to throw value away."""
+MOST_RATE = Decimal("0.25")
+"""No λ is larger. One unit less of an asset, and of the whole, changes all charges together by no
+more than 4·λ of it, however far off anything is: so it never pays to throw value away."""
 
 _YEAR_SECONDS = 365 * 86_400
 

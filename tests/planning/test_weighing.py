@@ -131,7 +131,7 @@ def test_with_much_aversion_a_plan_ends_at_the_targets(planner):
         policy=spread_policy(tracking=weighing("100", horizon_seconds=12 * MONTH), pegs=PEGS),
     )
     made = planner(asked)
-    assert all(abs(row.after - row.target_bps) < 30 for row in made.standings)
+    assert all(abs(row.after - row.target_bps) < 80 for row in made.standings)
 
 
 def test_what_has_no_volatility_may_end_anywhere_in_its_band():
@@ -171,11 +171,21 @@ def test_sizes_are_changed_only_for_the_better(asked):
     if isinstance(place, NoPlan):
         return
     tries = Tries(place)
-    for found in tries.to_edge[:2]:
+    for found in (*tries.to_edge[:2], tries.to_target[0]):
         changed = nearer(place, tries.bands, found)
         assert changed.outlook.total <= found.outlook.total
         assert tries.bands.shortfall(changed.outlook) <= tries.bands.shortfall(found.outlook)
         assert changed.left == tries.bands.missed(changed.outlook)
+
+
+def test_sizes_are_changed_where_that_pays():
+    place = board(far("20"))
+    tries = Tries(place)
+    wide, narrow = tries.best_of(tries.to_edge, "cheapest"), tries.best("target")
+    for found in (wide, narrow):
+        assert nearer(place, tries.bands, found).outlook.total < found.outlook.total - CENT
+    assert nearer(place, tries.bands, wide).outlook.cost > wide.outlook.cost
+    assert nearer(place, tries.bands, narrow).outlook.cost < narrow.outlook.cost
 
 
 def test_what_is_inside_its_band_is_traded_only_where_that_is_worth_its_cost():
