@@ -279,3 +279,17 @@ def test_the_charge_is_worked_out_alike_here_and_there():
     arrays, flow = table(of), solve(of)
     after = np.array(ends(flow)) * arrays.scale
     assert pytest.approx(flow.charge) == charge(arrays, after) / arrays.scale
+
+
+@settings(max_examples=40)
+@given(charged_networks(), st.sampled_from([1.5, 4.0, 30.0]))
+def test_all_rates_larger_end_no_farther_and_cost_no_less(of: Network, times: float):
+    """To within what is not proven; distances are counted at the first rates."""
+    ranges = tuple(replace(each, rate=each.rate / times) for each in of.ranges)
+    few, many = solve(replace(of, ranges=ranges), budget=EXACT), solve(of, budget=EXACT)
+    if few.missed > 0 or many.missed > 0 or not any(each.rate > 0 for each in of.ranges):
+        return
+    # Of two optima at rates 1 and k: charge grows less than k times, trading costs no less.
+    unsure = few.cost - few.bound + many.cost - many.bound + 1e-6 * sum(of.start)
+    assert many.charge / times <= few.charge + unsure / (times - 1)
+    assert many.cost - many.charge >= few.cost - few.charge - unsure * times / (times - 1)

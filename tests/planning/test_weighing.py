@@ -26,11 +26,13 @@ from portfolios import (
     trigger,
 )
 from random_problems import problems
+from wishes import invest, raised, served
 
 from agent.core.codec import decode, encode
 from agent.core.plan import Plan
 from agent.core.policy import Tracking
 from agent.core.tracking import charge, rates
+from agent.core.wish import BUY_ONLY
 from agent.planning.board import board
 from agent.planning.draft import fingerprint
 from agent.planning.greedy import Tries
@@ -202,6 +204,23 @@ def test_what_is_inside_its_band_is_traded_only_where_that_is_worth_its_cost():
 
     assert {(WETH, USDC)} == trades(made("0", 1)) == trades(made("20", 90))
     assert {(WETH, USDC), (USDC, WBTC)} == trades(made("20", 1))
+
+
+@pytest.mark.parametrize(
+    ("wish", "counts"), [(raised("3000"), True), (BUY_ONLY, True), (invest("3000"), False)]
+)
+def test_what_is_wished_for_is_served_all_the_same(wish, counts):
+    """An investment goes to the exact targets, so it may choose nothing."""
+    held = holdings(ETH="11", WETH="3", WBTC="0.12", USDC="33000")
+
+    def made(risk):
+        return served(wish, problem(held, policy=policy(tracking=weighing(risk), pegs=PEGS)))
+
+    plainly, weighed = made("0"), made("20")
+    assert plainly.reached == weighed.reached
+    assert counts is (weighed.tracking > 0)
+    assert counts is any(why.startswith("it ends where") for why in weighed.why)
+    assert ({leg.sell.token for leg in weighed.legs} <= {USDC}) or wish.kind == "raise"
 
 
 # ---- what is said about it ----------------------------------------------------------------------
