@@ -50,6 +50,7 @@ def _sized_again(table: Table, best: Outcome) -> Outcome:
     offered = np.zeros_like(found.fresh)
     offered[used] = found.fresh[used]
     program = Program(shared, found, offered)
+    program.option("mip_rel_gap", _WORTHWHILE)
     if best.missed > dust:
         program.allow_missed(best.missed)
     answer = program.solve()

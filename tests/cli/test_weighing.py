@@ -57,7 +57,7 @@ def test_programs_are_told_the_charge_and_the_gap_of_both() -> None:
 
 
 def test_without_a_charge_nothing_is_said_of_it() -> None:
-    assert "0" == present.plan(FREE, far("5").policy.account, {})["tracking"]
+    assert "0.000000" == present.plan(FREE, far("5").policy.account, {})["tracking"]
     assert "for distance" not in text(FREE).partition("why:")[0]
     assert "beside that" not in told(FREE)
 
