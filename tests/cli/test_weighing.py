@@ -14,52 +14,58 @@ from agent.cli.plan import text
 from agent.core.plan import Plan
 from agent.planning.planner import plan
 
-MADE = plan(far("5"))
-FREE = replace(MADE, tracking=Decimal(0))
+
+@pytest.fixture(scope="module")
+def made() -> Plan:
+    """A plan whose distance from the targets counts."""
+    found = plan(far("5"))
+    assert isinstance(found, Plan)
+    return found
 
 
 def told(which: Plan) -> str:
     return "\n".join([text(which), *reasoning.lines(which)])
 
 
-def test_a_plan_shows_its_distance_apart_from_costs() -> None:
-    cost, off, least = (f"{each:,.2f}" for each in (MADE.cost, MADE.tracking, MADE.bound))
+def test_a_plan_shows_its_distance_apart_from_costs(made: Plan) -> None:
+    cost, off, least = (f"{each:,.2f}" for each in (made.cost, made.tracking, made.bound))
     assert (
         f"cost {cost} and {off} for distance from the targets · no plan counts less than {least} "
         "in all (solver bound; the cost is rechecked in integers) · gap 0.0 %"
-    ) in text(MADE).splitlines()
-    assert f"expected cost {cost}" in text(MADE).splitlines()[0]
+    ) in text(made).splitlines()
+    assert f"expected cost {cost}" in text(made).splitlines()[0]
 
 
-def test_explain_says_it_in_plain_sentences() -> None:
-    off, least = f"{MADE.tracking:,.2f}", f"{MADE.bound:,.2f}"
+def test_explain_says_it_in_plain_sentences(made: Plan) -> None:
+    off, least = f"{made.tracking:,.2f}", f"{made.bound:,.2f}"
     assert (
         f"  beside that {off} counts for its distance from the targets: what that is expected to "
         "lose until the next rebalancing, paid to nobody"
-    ) in told(MADE).splitlines()
+    ) in told(made).splitlines()
     assert (
         f"no plan that does as much can cost less than {least} with its distance from the targets:"
-    ) in told(MADE)
-    assert "of its cost with its distance from the targets" in told(MADE)
+    ) in told(made)
+    assert "of its cost with its distance from the targets" in told(made)
 
 
-def test_other_ways_are_compared_by_both() -> None:
-    name, cost = min(MADE.alternatives, key=lambda each: each[1])
-    more = cost - MADE.cost - MADE.tracking
-    assert f"  {name}, the cheapest other way: {cost:,.2f}, {more:,.2f} more" in told(MADE)
+def test_other_ways_are_compared_by_both(made: Plan) -> None:
+    name, cost = min(made.alternatives, key=lambda each: each[1])
+    more = cost - made.cost - made.tracking
+    assert f"  {name}, the cheapest other way: {cost:,.2f}, {more:,.2f} more" in told(made)
 
 
-def test_programs_are_told_the_charge_and_the_gap_of_both() -> None:
-    body = present.plan(MADE, far("5").policy.account, {})
-    assert f"{MADE.tracking:f}" == body["tracking"]
-    assert f"{MADE.cost + MADE.tracking - MADE.bound:f}" == body["gap"]
+def test_programs_are_told_the_charge_and_the_gap_of_both(made: Plan) -> None:
+    body = present.plan(made, far("5").policy.account, {})
+    assert f"{made.tracking:f}" == body["tracking"]
+    assert f"{made.cost + made.tracking - made.bound:f}" == body["gap"]
     assert Decimal(body["gap_ratio"]) < Decimal("0.001")
 
 
-def test_without_a_charge_nothing_is_said_of_it() -> None:
-    assert "0.000000" == present.plan(FREE, far("5").policy.account, {})["tracking"]
-    assert "for distance" not in text(FREE).partition("why:")[0]
-    assert "beside that" not in told(FREE)
+def test_without_a_charge_nothing_is_said_of_it(made: Plan) -> None:
+    free = replace(made, tracking=Decimal(0))
+    assert "0.000000" == present.plan(free, far("5").policy.account, {})["tracking"]
+    assert "for distance" not in text(free).partition("why:")[0]
+    assert "beside that" not in told(free)
 
 
 @pytest.mark.parametrize("risk", ["0", "50"])
