@@ -43,10 +43,13 @@ KEYS = {
     "legs[].seconds": "How long it usually takes.",
     "legs[].detail": "Which way the venue goes, for people; may be empty.",
     "cost": f"What the plan is expected to cost, gas included, {MONEY}.",
-    "bound": "What no plan that does as much can cost less than, proven by the solver; null where "
-    "nothing is proven.",
-    "gap": "`cost` less `bound`: what a better plan could save at most; null as `bound` is.",
-    "gap_ratio": "`gap` as a part of `cost`; null as `bound` is.",
+    "tracking": "What distance from the targets counts beside that and is paid to nobody; 0 where "
+    "nothing of it counts.",
+    "bound": "No plan that does as much has less as `cost` and `tracking` together: proven "
+    "by the solver; null where nothing is proven.",
+    "gap": "`cost` and `tracking` less `bound`: what a better plan could save at most; null as "
+    "`bound` is.",
+    "gap_ratio": "`gap` as a part of `cost` and `tracking`; null as `bound` is.",
     "worst_case": "The loss when every leg brings only its minimum.",
     "gas_if_reverted": "The loss when every leg fails: fees alone.",
     "turnover": f"The value that is sold, {MONEY}.",
@@ -58,7 +61,7 @@ KEYS = {
     "why": "Reasons for people: first why now, then why these legs.",
     "missed": "What stays outside the bands afterwards, or may stay; 0 when nothing does.",
     "alternatives[].what": "Another way that was found, in words.",
-    "alternatives[].cost": f"What it would cost, {MONEY}.",
+    "alternatives[].cost": f"What it would cost, its distance too where that counts, {MONEY}.",
     "cheapest_alternative.what": "The cheapest of them; null in its place without any.",
     "cheapest_alternative.cost": "What that would cost.",
     "explanation[].about": "With `--explain`: the heading of one part of the reasoning.",

@@ -97,6 +97,21 @@ def networks(draw: st.DrawFn) -> Network:
     )
 
 
+@st.composite
+def charged_networks(draw: st.DrawFn) -> Network:
+    """The same where some ranges have targets that it costs to be away from."""
+    of = draw(networks())
+    ranges = [
+        replace(
+            each,
+            target=min(1.0, each.low + draw(st.floats(0, 1)) * (each.high - each.low)),
+            rate=draw(st.sampled_from([0.0, 1e-4, 0.02, 0.1, 0.5])),
+        )
+        for each in of.ranges
+    ]
+    return replace(of, ranges=tuple(ranges))
+
+
 class Truth:
     """Every choice of arcs, and of the straight part of each ladder they are used in."""
 
@@ -172,6 +187,12 @@ class _Line:
         losses = [1.0 - slope for _, (_, _, slope, _) in arcs]
         self.cost = [*losses, *(0.0 for _ in of.ranges)]
         self.flat = sum(each.fixed - part[3] for each, part in arcs)
+        self.curve = [each.rate / sum(of.start) for each in of.ranges if each.rate > 0]
+        self.off = [
+            after[sorted(each.nodes)].sum(axis=0) - each.target * whole
+            for each in of.ranges
+            if each.rate > 0
+        ]
 
     def _add(self, row: np.ndarray, missed: int, low: float, high: float) -> None:  # type: ignore[type-arg]
         extra = [0.0] * len(self.of.ranges)
@@ -186,6 +207,8 @@ class _Line:
             return None
         of_missed = [0.0] * len(self.arcs) + [1.0] * len(self.of.ranges)
         lines = [*self.lines, (of_missed, float("-inf"), most_missed)]
+        if what == "cost" and self.curve:
+            return self._charged(lines)
         width = len(of_missed)
         model = highspy.HighsLp()
         model.num_col_, model.num_row_ = width, len(lines)
@@ -207,3 +230,46 @@ class _Line:
             return None
         value = float(asked.getInfo().objective_function_value)
         return value + self.flat if what == "cost" else value
+
+    def _charged(self, lines: Sequence[tuple[list[float], float, float]]) -> float | None:
+        """The least that it costs with what distances from targets cost.
+
+        Tangents are added where the last answer was until they are as high as the squares there.
+        """
+        arcs, ranges, own = len(self.arcs), len(self.of.ranges), len(self.curve)
+        first, inf, whole = arcs + ranges, float("inf"), sum(self.of.start)
+        asked = solver()
+        lower = [*(part[0] for _, part in self.arcs), *([0.0] * (ranges + own)), *([-inf] * own)]
+        upper = [*(part[1] for _, part in self.arcs), *([inf] * (ranges + 2 * own))]
+        cost = np.array([*self.cost, *([1.0] * own), *([0.0] * own)])
+        none = np.zeros(0, dtype=np.int32)
+        blank, count = np.zeros(len(cost), dtype=np.int32), len(cost)
+        asked.addCols(count, cost, np.array(lower), np.array(upper), 0, blank, none, np.zeros(0))
+
+        def add(row: dict[int, float], low: float, high: float) -> None:
+            places = np.array([*row], dtype=np.int32)
+            asked.addRow(low, high, len(row), places, np.array([*row.values()]))
+
+        def tangent(place: int, at: float) -> None:
+            slope = 2 * self.curve[place] * at
+            add({first + place: 1.0, first + own + place: -slope}, -slope * at / 2, inf)
+
+        for row, low, high in lines:
+            add(dict(enumerate(row)), low, high)
+        for place, off in enumerate(self.off):
+            known = -float(off[-1])
+            add({**dict(enumerate(off[:-1].tolist())), first + own + place: -1.0}, known, known)
+            for part in np.linspace(-0.5, 0.5, 21).tolist():
+                tangent(place, part * whole)
+        for _ in range(30):
+            run(asked)
+            if asked.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+                return None
+            values = np.array(asked.getSolution().col_value)
+            ends = values[first + own :]
+            missing = np.array(self.curve) * ends**2 - values[first : first + own]
+            if missing.sum() <= 1e-9 * whole:
+                break
+            for place in range(own):
+                tangent(place, float(ends[place]))
+        return float(asked.getInfo().objective_function_value) + self.flat

@@ -224,6 +224,9 @@ every    = "7d"
 cooldown = "6h"
 rebalance_to = "cheapest"          # target | edge | cheapest (anywhere inside the bands)
 
+# [tracking]                       # distance from the targets counts beside costs
+# risk_aversion = "3"
+
 [limits]                           # money in USD; set them to what a mistake may cost you
 max_slippage_bps = 50              # firm quote against execution
 max_price_impact_bps = 100         # against independent prices

@@ -56,11 +56,15 @@ def lines(which: Plan, drifts: tuple[str, ...] = ()) -> list[str]:
 
 
 def gap(which: Plan) -> tuple[Decimal, Decimal] | None:
-    """What a better plan could save at most, and that as a part of the cost; None if unknown."""
+    """What a better plan could save at most, and that as a part of the cost; None if unknown.
+
+    What is saved may be charged for distance from the targets: that counts as a cost here.
+    """
     if which.bound is None:
         return None
-    saved = which.cost - which.bound
-    return saved, saved / which.cost if which.cost > 0 else Decimal(0)
+    counted = which.cost + which.tracking
+    saved = counted - which.bound
+    return saved, saved / counted if counted > 0 else Decimal(0)
 
 
 def proof(which: Plan) -> str:
@@ -68,10 +72,11 @@ def proof(which: Plan) -> str:
     known = gap(which)
     if known is None or which.bound is None:
         return "how little a plan could cost is not proven"
+    both = " with its distance from the targets" if which.tracking else ""
     return (
-        f"no plan that does as much can cost less than {money(which.bound)}: a solver has proven "
-        "it for these prices and offers, and this plan was computed again in whole base units; "
-        f"{money(known[0])} could be saved at most, {percent(known[1])} of its cost"
+        f"no plan that does as much can cost less than {money(which.bound)}{both}: a solver has "
+        "proven it for these prices and offers, and this plan was computed again in whole base "
+        f"units; {money(known[0])} could be saved at most, {percent(known[1])} of its cost{both}"
     )
 
 
@@ -80,10 +85,12 @@ def bounded(which: Plan) -> str:
     known = gap(which)
     if known is None or which.bound is None:
         return ""
-    return (
-        f"cost {money(which.cost)} · no plan can cost less than {money(which.bound)} "
-        f"(solver bound; the cost is rechecked in integers) · gap {percent(known[1])}"
-    )
+    least = money(which.bound)
+    told = f"cost {money(which.cost)} · no plan can cost less than {least} "
+    if which.tracking:
+        off = f"{money(which.tracking)} for distance from the targets"
+        told = f"cost {money(which.cost)} and {off} · no plan counts less than {least} in all "
+    return f"{told}(solver bound; the cost is rechecked in integers) · gap {percent(known[1])}"
 
 
 def cheapest_other(which: Plan) -> tuple[str, Decimal] | None:
@@ -117,6 +124,11 @@ def _costs(which: Plan) -> Iterator[str]:
         f"fees of the network take {money(which.gas_if_reverted)}; what prices move against the "
         f"trades and what venues and bridges keep is {money(which.cost - which.gas_if_reverted)}"
     )
+    if which.tracking:
+        yield (
+            f"beside that {money(which.tracking)} counts for its distance from the targets: what "
+            "that is expected to lose until the next rebalancing, paid to nobody"
+        )
 
 
 def _bps(part: Decimal, of: Decimal) -> str:
@@ -127,7 +139,7 @@ def _others(which: Plan) -> Iterator[str]:
     nearest = cheapest_other(which)
     for other in sorted(which.alternatives, key=lambda each: (each[1], each[0])):
         name, cost = other
-        off = cost - which.cost
+        off = cost - which.cost - which.tracking
         first = ", the cheapest other way" if other == nearest else ""
         yield f"{name}{first}: {money(cost)}, {money(abs(off))} {'less' if off < 0 else 'more'}"
     if nearest is None:

@@ -23,6 +23,7 @@ from typing import (
 
 from agent.core import fact as facts
 from agent.core.fact import VERSION, Fact
+from agent.core.frozen import LEFT_OUT
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -82,7 +83,12 @@ def encode(value: object) -> Any:
     if isinstance(value, Decimal) and value.is_finite():
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):
-        body = {name: encode(getattr(value, name)) for name in _names(type(value))}
+        fresh = _left_out(type(value))
+        body = {
+            name: encode(getattr(value, name))
+            for name in _names(type(value))
+            if not (name in fresh and getattr(value, name) == fresh[name])
+        }
         return {_TAG: type(value).__name__, **body}
     raise TypeError(f"{type(value).__name__} has no exact JSON form")
 
@@ -90,6 +96,13 @@ def encode(value: object) -> Any:
 @cache
 def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
+
+
+@cache
+def _left_out(kind: type[DataclassInstance]) -> Mapping[str, Any]:
+    """Defaults of the fields that are not written while they have them."""
+    marked = [field for field in fields(kind) if field.metadata == LEFT_OUT]
+    return {field.name: field.default for field in marked}
 
 
 def decode(raw: Any, wanted: Any, where: str = "$") -> Any:
@@ -199,20 +212,25 @@ def _item(reader: _Reader, index: int, raw: Any) -> Any:
 
 def _dataclass_reader(kind: type) -> _Reader:
     readers = {name: _reader(hint) for name, hint in get_type_hints(kind).items()}
-    wanted = {_TAG, *readers}
+    wanted, fresh = {_TAG, *readers}, _left_out(kind)
 
     def read(raw: Any) -> Any:
         if not isinstance(raw, dict) or raw.get(_TAG) != kind.__name__:
             raise _Misfit(f"a {kind.__name__} is wanted")
-        if raw.keys() != wanted:
-            strange = _cut(", ".join(sorted(raw.keys() ^ wanted)))
-            raise _Misfit(f"{kind.__name__} does not match in {strange}")
+        strange = (raw.keys() ^ wanted) - fresh.keys()
+        if strange:
+            told = _cut(", ".join(sorted(strange)))
+            raise _Misfit(f"{kind.__name__} does not match in {told}")
         values = {}
         for name, reader in readers.items():
+            if name not in raw:
+                continue
             try:
                 values[name] = reader(raw[name])
             except _Misfit as misfit:
                 raise misfit.under(f".{name}") from None
+            if name in fresh and values[name] == fresh[name]:
+                raise _Misfit(f"{kind.__name__}.{name} is left out when it is {fresh[name]}")
         return kind(**values)
 
     return read

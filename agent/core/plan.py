@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
 from agent.core.claims import Claim, first_unpaid
+from agent.core.frozen import LEFT_OUT
 from agent.core.money import NATIVE, Amount, Token
 from agent.core.rounding import mul_div_down
 from agent.core.wish import Wish
@@ -90,10 +91,11 @@ class Standing:
 class Plan:
     """Everything that is needed to explain, execute and audit it later.
 
-    Money is in the unit of account: `cost` expected, `bound` a proven lower bound
-    (None where no solver ran), `worst_case` the loss when every leg gets only its
-    minimum, `gas_if_reverted` the loss when every leg reverts, `turnover` value sold, `missed`
-    what stays outside the bands afterwards.
+    Money is in the unit of account: `cost` expected, `tracking` what distance from the targets
+    counts beside it (`agent.core.tracking`), `bound` a proven lower bound of both together (None
+    where no solver ran), `worst_case` the loss when every leg gets only its minimum,
+    `gas_if_reverted` the loss when every leg reverts, `turnover` value sold, `missed` what stays
+    outside the bands afterwards.
     `wish` is what it serves, `reached` how much of the wish's asset it moves or sets free, in
     whole tokens. `prices` are the agreed values by asset with sources; `blocks` the pinned block
     hashes by chain; `expires` is unix seconds.
@@ -118,6 +120,7 @@ class Plan:
     missed: Decimal = Decimal(0)
     wish: Wish = Wish()
     reached: Decimal = Decimal(0)
+    tracking: Decimal = field(default=Decimal(0), metadata=LEFT_OUT)
 
     def leg(self, leg_id: str) -> Leg:
         """The leg of that id; KeyError when there is none."""

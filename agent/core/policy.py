@@ -79,6 +79,19 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """What distance from the targets counts beside costs; `agent.core.tracking` says how.
+
+    Nothing where `risk_aversion` is 0. `volatility` is a year's, by asset; `horizon_seconds` is
+    how long a distance lasts, None: as the trigger says.
+    """
+
+    risk_aversion: Decimal = Decimal(0)
+    horizon_seconds: int | None = None
+    volatility: Mapping[str, Decimal] = field(default_factory=empty)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a run, a day and a month may cost or move; money in the unit of account."""
 
@@ -102,7 +115,8 @@ class Policy:
     native coin kept on each chain. `dust` is a value below which nothing is traded.
     `keep` is whole tokens of assets that stay outside the weights. No plan has a transfer that
     usually takes longer than `max_wait_seconds`. `deposits` is what plans do that nobody asks for
-    otherwise; `pegs` are assets that stand for a fixed value in the unit of account.
+    otherwise; `pegs` are assets that stand for a fixed value in the unit of account. `tracking` is
+    what it is worth to end near the targets.
     """
 
     account: Address
@@ -120,6 +134,7 @@ class Policy:
     max_wait_seconds: int = 3_600
     deposits: Deposits = "rebalance"
     pegs: Mapping[str, Decimal] = field(default_factory=empty)
+    tracking: Tracking = field(default_factory=Tracking)
     hash: str = ""
 
     def __post_init__(self) -> None:
@@ -129,6 +144,9 @@ class Policy:
         for name, target in self.targets.items():
             if not 0 <= target.weight <= WHOLE_BPS or not 0 <= target.band <= WHOLE_BPS:
                 raise PolicyError(f"targets.{name}", "weight and band lie between 0 and 1")
+        strange = sorted(set(self.tracking.volatility) - set(self.targets))
+        if strange:
+            raise PolicyError(f"tracking.volatility.{strange[0]}", "no such target")
         named = [asset.name for asset in self.assets]
         missing = sorted(set(self.targets) - set(named))
         if missing:

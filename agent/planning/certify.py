@@ -30,6 +30,10 @@ _NEED = 2e-10
 """Less than this part of the whole is no need: a leg is not asked for because of rounding."""
 
 
+_ABSURD = 1e100
+"""No price is as large as this, and its square can still be worked with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """What was found out about a flow; it is good when there are no `faults`.
@@ -61,6 +65,7 @@ def certify(network: Network, flow: Flow) -> Certificate:
     dust = DUST * fsum(network.start)
     for name, said, found in (
         ("cost", flow.cost, done.cost),
+        ("charge", flow.charge, done.charge),
         ("missed value", flow.missed, done.missed),
     ):
         if not abs(said - found) <= CLOSE * abs(found) + dust:
@@ -96,11 +101,13 @@ class _Done:
             for place, (arc, sold) in enumerate(zip(network.arcs, flow.sold, strict=True))
             if sold != 0
         ]
-        self.cost = fsum(sold - got + arc.fixed for _, arc, sold, got in self._used)
+        lost = (sold - got + arc.fixed for _, arc, sold, got in self._used)
         after = self._values(network.start, fees=True)
         sure = self._values(network.start, fees=True, sure=True)
         whole = fsum(after)
         self.missed = fsum(self._misses(after, sure, whole))
+        self.charge = fsum(self._charges(after, whole))
+        self.cost = fsum((*lost, self.charge))
 
     def _values(
         self, start: Sequence[float], *, fees: bool = False, sure: bool = False
@@ -121,6 +128,13 @@ class _Done:
             high = fsum(after[node] for node in wanted.nodes) - wanted.high * whole
             over = max(low, high) - wanted.tolerance
             yield over if over > self._dust / 2 else 0.0
+
+    def _charges(self, after: Sequence[float], whole: float) -> Iterator[float]:
+        before = fsum(self._network.start)
+        for wanted in self._network.ranges:
+            if wanted.rate > 0 and before > 0:
+                off = fsum(after[node] for node in wanted.nodes) - wanted.target * whole
+                yield wanted.rate * off * off / before
 
     def faults(self) -> Iterator[str]:
         """Limits that are not kept."""
@@ -160,8 +174,8 @@ class _Prices:
     """Prices of what arcs share: by node, by range, and of the limits.
 
     `balance` is of what a node may sell; `low` and `high` of a range's edges; `over_*` of what
-    arcs move beyond the room that there is without others; `must_*` of the legs that a range
-    needs.
+    arcs move beyond the room that there is without others; `off` of how far a range is from its
+    target, where that is charged; `must_*` of the legs that a range needs.
     """
 
     balance: Sequence[float]
@@ -170,6 +184,7 @@ class _Prices:
     over_in: Sequence[float]
     over_out: Sequence[float]
     over_held: Sequence[float]
+    off: Sequence[float]
     turnover: float
     in_flight: float
     legs: float
@@ -191,6 +206,7 @@ def _prices(network: Network, given: Sequence[float]) -> _Prices:
     next(following)  # of value lost, which follows from the others
     balance, low, high = at_least(nodes), at_least(ranges), at_most(ranges)
     over_in, over_out, over_held = at_most(ranges), at_most(ranges), at_most(nodes)
+    off = [next(following) if each.rate > 0 else 0.0 for each in network.ranges]
     turnover, in_flight, legs, _ = at_most(4)
     return _Prices(
         balance=balance,
@@ -199,6 +215,7 @@ def _prices(network: Network, given: Sequence[float]) -> _Prices:
         over_in=over_in,
         over_out=over_out,
         over_held=over_held,
+        off=off,
         turnover=turnover,
         in_flight=in_flight,
         legs=legs,
@@ -208,12 +225,15 @@ def _prices(network: Network, given: Sequence[float]) -> _Prices:
 
 
 def _floor(network: Network, flow: Flow, cost: float) -> float:
-    """What the prices prove; -inf if they are of another network.
+    """What the prices prove; -inf if they are of another network, or no prices at all.
 
     Flows that cost more than this one need no proof: so no more than *cost* is supposed lost.
     """
     nodes, ranges = len(network.start), len(network.ranges)
-    if len(flow.prices) != 5 + 2 * nodes + 6 * ranges or flow.missed > 0:
+    charged = sum(each.rate > 0 for each in network.ranges)
+    if len(flow.prices) != 5 + 2 * nodes + 6 * ranges + charged or flow.missed > 0:
+        return -inf
+    if not all(abs(price) < _ABSURD for price in flow.prices):
         return -inf
     proof = _Proof(network, _prices(network, flow.prices), cost)
     return min(cost, fsum(proof.parts()))
@@ -229,8 +249,10 @@ class _Proof:
         self._most_lost = most_lost
         self._prices = prices = self._needed(prices)
         self._lost = 1.0 - fsum(
-            each.low * low + each.high * high
-            for each, low, high in zip(network.ranges, prices.low, prices.high, strict=True)
+            each.low * low + each.high * high + each.target * off
+            for each, low, high, off in zip(
+                network.ranges, prices.low, prices.high, prices.off, strict=True
+            )
         )
 
     def _needed(self, prices: _Prices) -> _Prices:
@@ -258,6 +280,10 @@ class _Proof:
             yield prices.low[place] * (wanted.low * self._whole - wanted.tolerance - inside)
             yield prices.high[place] * (wanted.high * self._whole + wanted.tolerance - inside)
             yield prices.must_enter[place] + prices.must_leave[place]
+            if prices.off[place]:
+                # A distance d costs rate · d² / W + price · d: at the least −price² · W / 4 rate.
+                yield prices.off[place] * (wanted.target * self._whole - inside)
+                yield -(prices.off[place] ** 2) * self._whole / (4.0 * wanted.rate)
         for price, limit in (
             (prices.turnover, network.max_turnover),
             (prices.in_flight, network.max_in_flight),
@@ -301,13 +327,13 @@ class _Proof:
         per_sold -= prices.in_flight if arc.via else 0.0
         for place, wanted in enumerate(self._network.ranges):
             leaves, enters = arc.tail in wanted.nodes, arc.head in wanted.nodes
-            low, high = prices.low[place], prices.high[place]
+            low, high, off = prices.low[place], prices.high[place], prices.off[place]
             if leaves:
-                per_sold += low + high
+                per_sold += low + high + off
             if enters:
-                per_brought -= arc.sure * low + high
+                per_brought -= arc.sure * low + high + off
             if arc.payer in wanted.nodes:
-                paid += low + high + prices.over_in[place]
+                paid += low + high + off + prices.over_in[place]
             if leaves and not enters:
                 per_sold += prices.over_in[place]
                 flat -= prices.must_leave[place]

@@ -8,6 +8,7 @@ from math import inf
 import numpy as np
 
 from agent.planning.table import Bools, Floats, Ints, Table
+from agent.planning.tracked import NOTHING, Tracked, arc_blocks, of_loss, sides, tracked
 
 _NEED = 1e-6
 """Less than this (scaled money) is no need: a cut that asks for a leg must not rest on rounding."""
@@ -25,6 +26,7 @@ class Coupling:
     value lost, then by range what it is too small by, then what it is too large by. `room` is by
     kind and arc how much may be moved unless others make room, and `over` the row that what is
     moved beyond it counts in. `price` is what using an arc costs nobody whose value counts.
+    `tracked` has more columns that no arc owns: distances from targets, which cost.
     """
 
     lower: Floats
@@ -39,6 +41,7 @@ class Coupling:
     price: Floats
     room: Floats
     over: Ints
+    tracked: Tracked = NOTHING
 
     def entries(self, columns: Ints) -> Block:
         """The entries of some of the arcs' columns: rows, places in *columns* and values."""
@@ -75,14 +78,15 @@ def joined(blocks: list[Block]) -> Block:
 class _Rows:
     """The first numbers of the shared rows: what is lost comes first."""
 
-    def __init__(self, nodes: int, ranges: int) -> None:
+    def __init__(self, nodes: int, ranges: int, charged: int) -> None:
         self.balance = 1
         self.low = self.balance + nodes
         self.high = self.low + ranges
         self.over_in = self.high + ranges
         self.over_out = self.over_in + ranges
         self.over_held = self.over_out + ranges
-        self.turnover = self.over_held + nodes
+        self.tracked = self.over_held + nodes
+        self.turnover = self.tracked + charged
         self.in_flight = self.turnover + 1
         self.legs = self.in_flight + 1
         self.missed = self.legs + 1
@@ -91,12 +95,15 @@ class _Rows:
         self.count = self.must_leave + ranges
 
 
-def coupling(table: Table, most_lost: float, *, elastic: bool) -> Coupling:
+def coupling(
+    table: Table, most_lost: float, *, elastic: bool, near: Floats | None = None
+) -> Coupling:
     """The shared rows when no more than *most_lost* may be lost.
 
     With *elastic* ranges may be missed: nothing is then said of what must enter or leave them.
+    What is charged is told most exactly where ranges are *near*, by their distance from targets.
     """
-    rows = _Rows(len(table.start), len(table.low))
+    rows = _Rows(len(table.start), len(table.low), int((table.rate > 0).sum()))
     lower, upper = _bounds(table, rows, most_lost, elastic=elastic)
     count = 3 * len(table.tail)
     row, column, value = joined(_arc_blocks(table, rows))
@@ -114,6 +121,7 @@ def coupling(table: Table, most_lost: float, *, elastic: bool) -> Coupling:
         price=np.where(table.payer < 0, table.fixed, 0.0),
         room=room,
         over=over,
+        tracked=tracked(table, rows.tracked, np.zeros(len(table.low)) if near is None else near),
     )
 
 
@@ -123,7 +131,8 @@ def _bounds(table: Table, rows: _Rows, most_lost: float, *, elastic: bool) -> tu
     lower[rows.balance : rows.low] = -table.free
     lower[rows.low : rows.high] = table.low * table.whole - table.tolerance - table.inside
     upper[rows.high : rows.over_in] = table.high * table.whole + table.tolerance - table.inside
-    upper[rows.over_in : rows.turnover] = 0.0
+    upper[rows.over_in : rows.tracked] = 0.0
+    lower[rows.tracked : rows.turnover] = upper[rows.tracked : rows.turnover] = sides(table)
     limits = [table.max_turnover, table.max_in_flight, table.max_legs]
     upper[rows.turnover : rows.missed] = limits
     if not elastic:
@@ -187,6 +196,7 @@ def _arc_blocks(table: Table, rows: _Rows) -> list[Block]:
         _block(rows.over_out + enters[0], brought[enters[1]], -1.0),
         _block(rows.must_enter + enters[0], used[enters[1]], 1.0),
         _block(rows.must_leave + leaves[0], used[leaves[1]], 1.0),
+        *arc_blocks(table, rows.tracked),
     ]
     return blocks
 
@@ -203,6 +213,7 @@ def _own_blocks(table: Table, rows: _Rows) -> list[Block]:
         _block(rows.high + ranges, over, -1.0),
         _block(rows.missed, short, 1.0),
         _block(rows.missed, over, 1.0),
+        of_loss(table, rows.tracked),
     ]
 
 

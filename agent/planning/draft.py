@@ -19,7 +19,7 @@ from agent.planning.first_use import FirstUses, first_uses
 from agent.planning.fuel import NO_GAS, Starved
 from agent.planning.greedy import PAIRING, Tries
 from agent.planning.legs import caps, holdings, legs, reserves
-from agent.planning.outlook import Outlook
+from agent.planning.outlook import Outlook, untouched
 from agent.planning.problem import NoPlan
 from agent.planning.search import Found
 from agent.planning.solved import Solved
@@ -56,6 +56,7 @@ def drawn_up(draft: Draft) -> Plan | NoPlan:
     made = first.legs
     cost = sum((leg.cost for leg in made), Decimal(0))
     bound = None if draft.solved is None else draft.solved.bound(seen)
+    tracking = _micro(seen.charge)
     unnamed = Plan(
         id="",
         legs=made,
@@ -66,8 +67,9 @@ def drawn_up(draft: Draft) -> Plan | NoPlan:
         gas_if_reverted=sum((leg.gas_cost for leg in made), Decimal(0)),
         turnover=_micro(seen.turnover),
         # Legs round what they cost: that must not seem to be below what is proven.
-        bound=None if bound is None else min(bound, cost),
+        bound=None if bound is None else min(bound, cost + tracking),
         missed=_micro(draft.tries.bands.shortfall(seen)),
+        tracking=tracking,
         prices=tuple(
             (name, price.value, price.sources)
             for name, price in sorted(problem.prices.by_asset.items())
@@ -157,9 +159,10 @@ def _why(draft: Draft, first: FirstUses) -> tuple[str, ...]:
         *story.idle(place),
         *story.single_sources(place, seen),
         *problem.valuation.notes,
+        *story.weighing(seen),
         *story.worst(seen),
         *((draft.note,) if draft.note else ()),
-        story.doing_nothing(draft.decision.drifts),
+        story.doing_nothing(draft.decision.drifts, untouched(place).charge),
     )
 
 
@@ -177,7 +180,7 @@ def _alternatives(draft: Draft) -> tuple[tuple[str, Decimal], ...]:
         others.append(("without bridges", tries.without_bridges))
     others += [(f"without {via}", tries.elsewhere(via)) for via in _replaceable(draft)]
     return tuple(
-        (name, _micro(other.outlook.cost))
+        (name, _micro(other.outlook.total))
         for name, other in others
         if other.moves and other.moves != found.moves and _does_as_much(draft, other)
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.planning.table import Floats, Ints, Table
+from agent.planning.tracked import charge, distances
 
 DUST = 1e-8
 """The part of the whole that counts as nothing: far below what any price is known to."""
@@ -14,12 +15,17 @@ DUST = 1e-8
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
-    """A flow by the table's arcs with its cost and what it misses (scaled); `fits` the limits."""
+    """A flow by the table's arcs with its cost and what it misses (scaled); `fits` the limits.
+
+    `charge` is the part of the cost that is charged for distances from targets, `off`, by range.
+    """
 
     sold: Floats
     cost: float
     missed: float
     fits: bool
+    charge: float
+    off: Floats
 
     def better_than(self, other: Outcome, dust: float) -> bool:
         """Whether it misses less, or as much and costs less."""
@@ -55,11 +61,14 @@ def outcome(table: Table, sold: Floats) -> Outcome:
         and moved[table.bridge[on]].sum() <= table.max_in_flight + dust
         and table.trade[on].sum() <= table.max_legs
     )
+    charged = charge(table, after)
     return Outcome(
         sold=sold,
-        cost=float((moved - brought).sum() + table.fixed[on].sum()),
+        cost=float((moved - brought).sum() + table.fixed[on].sum()) + charged,
         missed=float(missed.sum()),
         fits=bool(limits and sizes.all() and (free >= -dust).all() and circle(table, on) is None),
+        charge=charged,
+        off=distances(table, after),
     )
 
 

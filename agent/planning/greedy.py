@@ -14,7 +14,8 @@ from agent.core.policy import RebalanceTo
 from agent.planning.atlas import Atlas, atlas
 from agent.planning.board import Board, without, without_bridges
 from agent.planning.goals import Aim, goals
-from agent.planning.outlook import untouched
+from agent.planning.nearer import nearer
+from agent.planning.outlook import charged_assets, untouched
 from agent.planning.pull import Aims
 from agent.planning.reach import Reach
 from agent.planning.search import Found, Strategy, search
@@ -63,7 +64,7 @@ class Tries:
 
         Where not everything can be done the bands go first.
         """
-        starts = (None, self.best("cheapest"))
+        starts = (None, self.best_of(self.to_edge, "cheapest"))
         return tuple(self.search(each, start) for each in TO_TARGET for start in starts)
 
     def best(self, wish: RebalanceTo) -> Found:
@@ -74,7 +75,21 @@ class Tries:
         """
 
         known = self.to_target if wish == "target" else self.to_edge
+        if wish == "cheapest" and charged_assets(self._place):
+            known = self._weighed
         return self.best_of(known, wish)
+
+    @cached_property
+    def _weighed(self) -> tuple[Found, ...]:
+        """Ways into the bands, and as near to the targets as is worth its cost.
+
+        Where no way leads into the bands doing nothing is one of them.
+        """
+        to_target = (replace(each, left=self.bands.missed(each.outlook)) for each in self.to_target)
+        starts = [self.best_of(each, "cheapest") for each in (self.to_edge, (*to_target,))]
+        # Where every trade has to pay for itself sizes stay as they were found.
+        wider = () if self._frugal else (nearer(self._place, self.bands, each) for each in starts)
+        return (*self.to_edge, *starts, *wider)
 
     def best_of(self, known: Sequence[Found], wish: RebalanceTo) -> Found:
         """The best of what is known, or nothing at all where that misses less of the bands."""
@@ -87,7 +102,7 @@ class Tries:
     def rank(self, found: Found, wish: RebalanceTo) -> tuple[Decimal, Decimal, Decimal, int]:
         """What plans are compared by: what is missed, what it costs or moves, and trades."""
         seen = found.outlook
-        price = seen.turnover if wish == "edge" else seen.cost
+        price = seen.turnover if wish == "edge" else seen.total
         return self.bands.shortfall(seen), found.shortfall, price, len(seen.trades)
 
     @cached_property

@@ -111,7 +111,7 @@ def woven(loom: Loom, solver: Solver) -> Woven:
         seen = _tuned(loom, first)
         found.append(seen)
         reached = loom.missed(seen) <= Decimal(proof.flow.missed) + CENT
-        close = float(seen.cost) - flow.bound <= CLOSE * flow.bound
+        close = float(seen.total) - flow.bound <= CLOSE * flow.bound
         tighter = _tighter(loom, tension, first, refused)
         if (reached and close) or tighter == tension or len(found) == ROUNDS:
             return Woven(tuple(found), proof)
@@ -205,7 +205,7 @@ def _tuned(loom: Loom, seen: Outlook) -> Outlook:
         if not left:
             break
         options = [
-            (loom.missed(ahead), ahead.cost, place, ahead)
+            (loom.missed(ahead), ahead.total, place, ahead)
             for place, ahead in enumerate(_wider(loom, seen, left))
         ]
         best = min(options, key=lambda each: each[:3], default=None)

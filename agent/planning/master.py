@@ -70,6 +70,7 @@ def proven(shared: Coupling, found: Sizes, dual: Floats) -> tuple[float, Floats,
     side = np.where(dual > 0, shared.lower, shared.upper)
     worth = float((dual * np.where(dual == 0, 0.0, side)).sum())
     costs = found.priced(shared.reduced(dual), shared, dual)
+    worth += shared.tracked.least(dual)
     return worth + float(np.minimum(costs.min(axis=1), 0.0).sum()), dual, costs
 
 
@@ -97,17 +98,23 @@ class Master:
         cuts = np.flatnonzero(shared.lower == 1.0)
         unmet = (cuts, np.arange(len(cuts)), np.ones(len(cuts)))
         self._add_columns(np.full(len(cuts), _UNMET_PRICE), np.zeros(len(cuts)), unmet)
-        self._first = shared.own_count + len(cuts)
+        off = shared.tracked
+        if len(off.cost):
+            self._add_columns(off.cost, np.zeros(len(off.cost)), off.entries, off.most)
+        self._first = shared.own_count + len(cuts) + len(off.cost)
         inside = self._sizes.fresh & (self._sizes.beyond.sum(axis=0) == 0)
         arcs = np.flatnonzero(inside.any(axis=1))
         last = inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
         self.add(arcs, last[arcs])
 
-    def _add_columns(self, cost: Floats, lower: Floats, block: Any) -> None:
+    def _add_columns(
+        self, cost: Floats, lower: Floats, block: Any, upper: Floats | None = None
+    ) -> None:
         row, column, value = block
+        upper = np.full(len(cost), np.inf) if upper is None else upper
         starts = np.searchsorted(column, np.arange(len(cost))).astype(np.int32)
         self._solver.addCols(
-            len(cost), cost, lower, np.full(len(cost), np.inf), len(row), starts,
+            len(cost), cost, lower, upper, len(row), starts,
             row.astype(np.int32), value,
         )  # fmt: skip
 

@@ -18,6 +18,7 @@ from agent.planning.flowcost import DUST, Outcome, circle, outcome
 from agent.planning.majorant import Hull, concave_run, hull
 from agent.planning.master import LITTLE, Master, Relaxed
 from agent.planning.network import Flow, Network
+from agent.planning.polish import polished
 from agent.planning.program import Answer, Program
 from agent.planning.shares import shares
 from agent.planning.sizes import Sizes, sizes, widened
@@ -112,7 +113,7 @@ def solve(network: Network, *, budget: Budget | None = None, start: Flow | None 
 
 def _flow(network: Network, search: _Search) -> Flow:
     """The answer in the network's own order and unit."""
-    arrays, best = search.table, search.best
+    arrays, best = search.table, polished(search.table, search.best)
     sold = np.zeros(len(network.arcs))
     sold[arrays.origin] = best.sold / arrays.scale
     return Flow(
@@ -124,11 +125,13 @@ def _flow(network: Network, search: _Search) -> Flow:
         braked=search.braked,
         floor=min(search.floor, best.cost) / arrays.scale,
         prices=tuple(search.prices.tolist()),
+        charge=best.charge / arrays.scale,
     )
 
 
 def _stage(search: _Search, limit: float, *, elastic: bool = False) -> _Stage:
-    shared = coupling(search.table, limit, elastic=elastic)
+    search.best = polished(search.table, search.best)
+    shared = coupling(search.table, limit, elastic=elastic, near=search.best.off)
     return _Stage(shared, sizes(search.hull, shared), limit, elastic)
 
 
@@ -207,9 +210,7 @@ def _nearest(search: _Search, relaxed: Relaxed, count: int) -> Bools:
     """The arcs that are used, and of the others those that would be used next."""
     used = (relaxed.used > LITTLE) | (search.best.sold > 0)
     order = np.argsort(np.where(used, -np.inf, relaxed.price), kind="stable")
-    chosen = np.zeros(len(order), dtype=np.bool_)
-    chosen[order[:count]] = True
-    return chosen
+    return np.isin(np.arange(len(order)), order[:count])
 
 
 def _relax(search: _Search, stage: _Stage, *, slopes: int = 0) -> Relaxed | None:

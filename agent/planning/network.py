@@ -44,13 +44,17 @@ class Arc:
 class Range:
     """Nodes whose value together should be `low` to `high` of the whole after the plan.
 
-    It is left alone while it is outside by no more than `tolerance` (unit of account).
+    It is left alone while it is outside by no more than `tolerance` (unit of account). What it
+    ends at beside its `target` (a share) is charged: `rate` · d² / W of a distance d (in value)
+    where W is the value of all nodes before the plan.
     """
 
     nodes: frozenset[int]
     low: float
     high: float
     tolerance: float = 0.0
+    target: float = 0.0
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +78,12 @@ class Network:
 class Flow:
     """What is sold on each arc (0: unused), what it costs, and how little it could cost.
 
-    `cost` is value lost by the ladders and fixed costs; `bound` a proven lower bound of what any
-    flow costs that misses the ranges by no more than `missed` (value, beyond what they tolerate).
-    `rounds` is how often the solver was asked; `braked` says that its time ran out. `floor` is
-    the part of the bound that the `prices` of what the arcs share prove by themselves, without
-    the solver (`agent.planning.certify`); both are empty where ranges cannot be reached.
+    `cost` is value lost by the ladders, fixed costs, and the `charge` on distances from targets;
+    `bound` a proven lower bound of what any flow costs that misses the ranges by no more than
+    `missed` (value, beyond what they tolerate). `rounds` is how often the solver was asked;
+    `braked` says that its time ran out. `floor` is the part of the bound that the `prices` of
+    what the arcs share prove by themselves, without the solver (`agent.planning.certify`); both
+    are empty where ranges cannot be reached.
     """
 
     sold: tuple[float, ...]
@@ -89,6 +94,7 @@ class Flow:
     braked: bool = False
     floor: float = -inf
     prices: tuple[float, ...] = ()
+    charge: float = 0.0
 
     @property
     def gap(self) -> float:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from agent.core.frozen import empty
 from agent.core.money import ChainId, Token
+from agent.core.tracking import charge, rates
 from agent.core.wording import money
 from agent.planning.board import Board
 from agent.planning.fuel import UNWRAP, WRAP, Fuel, refuelled
@@ -93,6 +94,23 @@ class Outlook:
         lost = (trade.sold_value - trade.expected_value for trade in self.trades)
         return sum(lost, self.gas)
 
+    @cached_property
+    def charge(self) -> Decimal:
+        """What distances from the targets are charged, where they are."""
+        charged = charged_assets(self.board)
+        if not charged:
+            return Decimal(0)
+        after = dict.fromkeys(self.board.problem.policy.targets, Decimal(0))
+        for (asset, _), value in self.expected.items():
+            after[asset] += value
+        whole = sum(self.board.start.values(), Decimal(0))
+        return charge(charged, self.board.problem.policy.targets, after=after, whole=whole)
+
+    @cached_property
+    def total(self) -> Decimal:
+        """What plans are compared by: cost, and what distances are charged."""
+        return self.cost + self.charge
+
     @property
     def worst_case(self) -> Decimal:
         """Value lost when every trade brings only its minimum, gas included."""
@@ -124,6 +142,15 @@ class Outlook:
         coin = self.board.native(token.chain)
         wraps = token.chain in self.board.wraps and token == self.board.node(coin)
         return self.left(token) + (self.left(coin) if wraps else 0)
+
+
+def charged_assets(board: Board) -> Mapping[str, Decimal]:
+    """Rates of the assets whose distance from their targets is charged."""
+    key = ("rates",)
+    if key not in board.memo:
+        board.memo[key] = rates(board.problem.policy)
+    found: Mapping[str, Decimal] = board.memo[key]
+    return found
 
 
 def in_flight_room(board: Board) -> Decimal:

@@ -44,7 +44,7 @@ class Program:
         row, self._places = np.nonzero(offered[self.arcs])
         self._arc = self.arcs[row]
         self._sold = found.sold[self._arc, self._places]
-        self._first_use = shared.own_count
+        self._first_use = shared.own_count + len(shared.tracked.cost)
         self._first_mix = self._first_use + len(self.arcs)
         count = self._first_mix + len(row)
         uses, mixes = np.arange(self._first_use, self._first_mix), np.arange(self._first_mix, count)
@@ -55,6 +55,7 @@ class Program:
         fixed = shared.entries(3 * self.arcs + 2)
         blocks = [
             shared.own,
+            shared.tracked.after(shared.own_count),
             (entries[0], self._first_mix + entries[1], entries[2]),
             (fixed[0], self._first_use + fixed[1], fixed[2]),
             (own[row], mixes, np.ones(len(row))),
@@ -74,7 +75,9 @@ class Program:
         model.num_col_, model.num_row_ = count, len(lower)
         cost, least, most = np.zeros(count), np.zeros(count), np.full(count, np.inf)
         cost[0], least[0] = 1.0, -np.inf
-        most[1 : self._first_use] = 0.0
+        off = slice(self._shared.own_count, self._first_use)
+        most[1 : off.start] = 0.0
+        cost[off], most[off] = self._shared.tracked.cost, self._shared.tracked.most
         cost[self._first_use : self._first_mix] = self._shared.price[self.arcs]
         most[self._first_use :] = 1.0
         model.col_cost_, model.col_lower_, model.col_upper_ = cost, least, most
@@ -96,7 +99,7 @@ class Program:
 
     def allow_missed(self, most: float) -> None:
         """Let ranges be missed, together by *most*."""
-        which = np.arange(1, self._first_use, dtype=np.int32)
+        which = np.arange(1, self._shared.own_count, dtype=np.int32)
         far = np.full(len(which), np.inf)
         self._solver.changeColsBounds(len(which), which, np.zeros(len(which)), far)
         self._solver.changeRowBounds(self._shared.missed_row, -np.inf, most)
@@ -106,7 +109,7 @@ class Program:
         self.allow_missed(np.inf)
         every = np.arange(self._first_mix, dtype=np.int32)
         price = np.zeros(len(every))
-        price[1 : self._first_use] = 1.0
+        price[1 : self._shared.own_count] = 1.0
         self._solver.changeColsCost(len(every), every, price)
 
     def priced(self, costs: Floats, *, of_loss: float, lost: tuple[float, float]) -> None:

@@ -94,6 +94,8 @@ def shares(table: Table, shared: Coupling, found: Sizes) -> Shares:
     last = np.full(len(shared.lower), _NOBODY)
     np.minimum.at(first, row, owner)
     np.maximum.at(last, row, owner)
+    # How far a range is off is everybody's: it has a price alone.
+    last[shared.tracked.rows] = _NOBODY - 1
     return Shares(shared=shared, sizes=found, arc=arc, row=np.where(first == last, first, _NOBODY))
 
 

@@ -121,7 +121,7 @@ class Solved:
         if missed(self.aims, seen, proof.tolerated) > most or not isfinite(proof.flow.bound):
             return None
         bound = Decimal(proof.flow.bound).quantize(_MICRO, rounding=ROUND_FLOOR)
-        return bound if bound <= seen.cost else None
+        return bound if bound <= seen.total else None
 
     @property
     def note(self) -> str:

@@ -10,7 +10,7 @@ from agent.core.money import Amount, ChainId
 from agent.core.wording import chain_name, listed, money, percent, whole
 from agent.planning.board import Board
 from agent.planning.goals import Goal
-from agent.planning.outlook import Outlook
+from agent.planning.outlook import Outlook, charged_assets
 from agent.planning.route import Move, Route
 from agent.planning.trade import Trade, Turn
 
@@ -151,16 +151,31 @@ def _never_sold(board: Board, goal: Goal) -> Decimal:
     return sum(held, Decimal(0))
 
 
-def doing_nothing(drifts: Iterable[Drift]) -> str:
-    """What it means not to do the plan."""
+def weighing(seen: Outlook) -> tuple[str, ...]:
+    """What distance from the targets counts in the choice of where to end, where it does."""
+    charged = charged_assets(seen.board)
+    if not charged:
+        return ()
+    return (
+        "it ends where costs and distance from the targets together count least: "
+        f"{money(seen.cost)} and {money(seen.charge)}, for what the distance of "
+        f"{listed(sorted(charged))} is expected to lose until the next rebalancing",
+    )
+
+
+def doing_nothing(drifts: Iterable[Drift], charge: Decimal = Decimal(0)) -> str:
+    """What it means not to do the plan, and what its distance from the targets is charged."""
     stays = [
         f"{drift.name} {money(abs(drift.excess))} {'above' if drift.excess > 0 else 'below'}"
         for drift in drifts
         if drift.excess
     ]
+    now = "doing nothing costs nothing now"
+    if charge:
+        now = f"{now}, counts {money(charge)} for distance from the targets"
     if not stays:
-        return "doing nothing costs nothing now: every part is inside its band"
-    return f"doing nothing costs nothing now and leaves {listed(stays)} the band"
+        return f"{now}: every part is inside its band"
+    return f"{now} and leaves {listed(stays)} the band"
 
 
 def single_sources(board: Board, seen: Outlook) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ class Swaps:
         rows = np.concatenate(
             [
                 shared.own[0],
+                shared.tracked.rows,
                 mixed(found, shared, arcs, places)[0],
                 shared.entries(3 * np.flatnonzero(near) + 2)[0],
             ]
@@ -81,6 +82,10 @@ class Swaps:
         cost, lower, upper = (np.zeros(shared.own_count) for _ in range(3))
         cost[0], lower[0], upper[0] = 1.0, -np.inf, np.inf
         self._add_columns(cost, lower, upper, self._of_kept(shared.own))
+        off = shared.tracked
+        if len(off.cost):
+            none = np.zeros(len(off.cost))
+            self._add_columns(off.cost, none, off.most, self._of_kept(off.entries))
 
     def _of_kept(self, block: Block) -> Block:
         row, column, value = block

@@ -49,6 +49,8 @@ class Table:
     low: Floats
     high: Floats
     tolerance: Floats
+    target: Floats
+    rate: Floats
     member: Bools
     max_turnover: float
     max_in_flight: float
@@ -123,6 +125,8 @@ def table(network: Network) -> Table:
         low=np.array([each.low for each in network.ranges], dtype=np.float64),
         high=np.array([each.high for each in network.ranges], dtype=np.float64),
         tolerance=np.array([each.tolerance for each in network.ranges], dtype=np.float64) * scale,
+        target=_column(network.ranges, "target"),
+        rate=_column(network.ranges, "rate"),
         member=member,
         max_turnover=network.max_turnover * scale,
         max_in_flight=network.max_in_flight * scale,
@@ -161,7 +165,9 @@ def _canonical(network: Network, member: Bools, order: Ints, sold: Floats, broug
         if arcs
         else np.zeros(0, dtype=np.int64)
     )
-    bounds = np.array([(r.low, r.high, r.tolerance) for r in network.ranges]).reshape(-1, 3)
+    bounds = np.array(
+        [(r.low, r.high, r.tolerance, r.target, r.rate) for r in network.ranges]
+    ).reshape(-1, 5)
     of_range = _ranks(bounds) if len(bounds) else np.zeros(0, dtype=np.int64)
     shared = member.T @ (1.0 + np.sqrt(1.0 + of_range))
     nodes = _ranks(np.column_stack([network.start, network.free, shared]))

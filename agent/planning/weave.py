@@ -13,7 +13,7 @@ from agent.planning.curve import Curve, curve
 from agent.planning.fuel import UNWRAP, WRAP, Starved, refuelled
 from agent.planning.goals import Aim, Cell, Goal, goals
 from agent.planning.network import Arc, Network, Range
-from agent.planning.outlook import in_flight_room
+from agent.planning.outlook import charged_assets, in_flight_room
 from agent.planning.stretch import Points, along, highest, offered, shortened
 from agent.planning.trade import FEE_GROWTH
 from agent.planning.way import Way
@@ -106,7 +106,10 @@ def weave(board: Board, aim: Aim, tolerated: Sequence[Decimal], tension: Tension
         start=nodes.start,
         free=nodes.free,
         arcs=(*map(_either, strands), *turns),
-        ranges=tuple(_ranges(nodes, wanted, tolerated, tension)),
+        ranges=tuple(
+            _charged(board, goal, each)
+            for goal, each in zip(wanted, _ranges(nodes, wanted, tolerated, tension), strict=True)
+        ),
         max_turnover=float(limits.max_run_value),
         max_in_flight=max(0.0, float(in_flight_room(board))),
     )
@@ -337,3 +340,12 @@ def _ranges(
             high=max(low, min(high, inner[1])),
             tolerance=float(tolerance),
         )
+
+
+def _charged(board: Board, goal: Goal, wanted: Range) -> Range:
+    """What an asset wants, with the charge on how far it is from its target, where there is one."""
+    name = goal.asset
+    if name is None or goal.chain is not None or name not in charged_assets(board):
+        return wanted
+    target = board.problem.policy.targets[name].weight / WHOLE_BPS
+    return replace(wanted, target=target, rate=float(charged_assets(board)[name]))

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from agent.errors import UnknownKey
 from agent.settings.environment import Environment
-from agent.settings.keys import PORTFOLIO, Key
+from agent.settings.key import Key
+from agent.settings.keys import PORTFOLIO
 from agent.settings.value import Source, Value, did_you_mean, without_paths
 
 _T = TypeVar("_T")

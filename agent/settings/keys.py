@@ -3,41 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from agent.errors import UnknownKey
+from agent.settings.key import Key
+from agent.settings.keys_tracking import TRACKING
 from agent.settings.toml_file import TomlFile
 from agent.settings.value import Source, Value, did_you_mean
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key: what it takes, what stands for it when absent, what it means.
-
-    A part in angle brackets stands for any name of that kind. `default` is in TOML's own
-    types; None means that there is none: `needed` then tells whether it may be absent.
-    """
-
-    name: str
-    takes: str
-    meaning: str
-    default: str | int | tuple[str, ...] | None = None
-    needed: bool = False
-
-    @property
-    def overridable(self) -> bool:
-        """Whether flags, variables and the user's own file may say it too."""
-        return "<" not in self.name and self.name != "schema"
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that overrides it.
-
-        >>> Key("limits.min_trade", "money", "").variable
-        'REBALANCER_LIMITS__MIN_TRADE'
-        """
-        return "REBALANCER_" + self.name.upper().replace(".", "__")
-
 
 PORTFOLIO: Sequence[Key] = (
     Key("schema", "1", "Version of this format.", needed=True),
@@ -116,6 +87,7 @@ PORTFOLIO: Sequence[Key] = (
         "bands costs least.",
         "cheapest",
     ),
+    *TRACKING,
     Key("limits.max_slippage_bps", "bps", "Firm quote against execution.", 50),
     Key("limits.max_price_impact_bps", "bps", "Firm quote against independent prices.", 100),
     Key("limits.max_cost_bps", "bps", "All costs of a plan, of the value traded.", 80),

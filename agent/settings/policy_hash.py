@@ -12,7 +12,7 @@ from typing import Any
 from agent.core.policy import Policy
 from agent.settings.kinds import plain
 
-_FORMAT = "rebalancer.policy/3"
+_FORMAT = "rebalancer.policy/4"
 """Changes with the form below: a hash of another form attests nothing."""
 
 

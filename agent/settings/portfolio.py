@@ -20,6 +20,7 @@ from agent.core.policy import (
     Range,
     RebalanceTo,
     Target,
+    Tracking,
     Trigger,
     TriggerMode,
     Unlisted,
@@ -127,6 +128,7 @@ def _policy(
             max_wait_seconds=choose("bridges.max_wait", kinds.duration_seconds),
             deposits=choose("flows.deposits", partial(_deposits, cash=own_pegs)),
             pegs=MappingProxyType(own_pegs),
+            tracking=_tracking(root, targets, choose),
         )
     except PolicyError as error:
         # Every rule of a policy is checked above with its line; this one is not known yet.
@@ -252,6 +254,26 @@ def _keep(root: Value, targets: Mapping[str, Target], choose: Choices) -> Mappin
             raise value.wrong(f"{name} has no target, so all of it stays anyway")
         keep[name] = kinds.decimal(choose.note(value))
     return MappingProxyType(keep)
+
+
+def _tracking(root: Value, targets: Mapping[str, Target], choose: Choices) -> Tracking:
+    volatility = {}
+    for name, value in _below(root, "tracking", "volatility").items():
+        if name not in targets:
+            raise value.wrong(f"{name} has no target to be away from")
+        volatility[name] = _at_most(choose.note(value), 10)
+    return Tracking(
+        risk_aversion=choose("tracking.risk_aversion", partial(_at_most, most=100)),
+        horizon_seconds=choose("tracking.horizon", kinds.unless_absent(kinds.duration_seconds)),
+        volatility=MappingProxyType(volatility),
+    )
+
+
+def _at_most(value: Value, most: int) -> Decimal:
+    number = kinds.decimal(value)
+    if not number <= most:
+        raise value.wrong(f"{kinds.plain(number)} is not between 0 and {most}")
+    return number
 
 
 def _below(root: Value, table: str, key: str) -> Mapping[str, Value]:

@@ -93,7 +93,7 @@ def test_a_plan_is_told_to_programs_as_the_contract_says(
     told = command("plan", "--json").document
     keys = (
         "schema kind id wallet blocks value assets legs cost bound gap worst_case turnover "
-        "expires policy_hash why alternatives gap_ratio missed cheapest_alternative"
+        "expires policy_hash why alternatives gap_ratio missed cheapest_alternative tracking"
     )
     assert set(keys.split()) <= set(told)
     leg = told["legs"][0]

@@ -294,3 +294,29 @@ def test_value_without_an_exact_form_is_not_encoded(value: Any) -> None:
 def test_fact_that_could_not_be_read_back_is_never_written(fact: Any) -> None:
     with pytest.raises(TypeError):
         to_json(fact)
+
+
+def test_a_new_field_is_left_out_while_it_says_nothing() -> None:
+    """So that what was written before there was such a field stays its one spelling."""
+    plan = replace(example(Plan), tracking=Decimal(0))
+    written = encode(plan)
+    assert "tracking" not in written
+    assert plan == decode(written, Plan)
+    more = replace(plan, tracking=Decimal("0.25"))
+    assert {**written, "tracking": "0.25"} == encode(more)
+    assert more == decode(encode(more), Plan)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"tracking": "0"}, r"\$: Plan\.tracking is left out when it is 0"),
+        ({"tracking": "0.00"}, r"\$: Plan\.tracking is left out when it is 0"),
+        ({"tracking": "x"}, r"\$\.tracking: "),
+        ({"trackin": "1"}, r"\$: Plan does not match in trackin"),
+    ],
+)
+def test_a_new_field_has_one_spelling_too(said: dict[str, str], why: str) -> None:
+    written = encode(replace(example(Plan), tracking=Decimal(0)))
+    with pytest.raises(Undecodable, match=why):
+        decode({**written, **said}, Plan)

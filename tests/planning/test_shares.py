@@ -60,6 +60,18 @@ def test_a_range_that_needs_two_legs_pays_for_two() -> None:
     assert pytest.approx(10.0) == solve(HELD_IN_PARTS).cost
 
 
+@pytest.mark.parametrize("rate", [0.01, 0.1, 0.5])
+def test_no_part_owns_how_far_its_range_is_off(rate: float) -> None:
+    """Else the target would have to be met exactly, and what that costs would seem proven."""
+    off = replace(HELD_IN_PARTS.ranges[0], target=0.05, rate=rate)
+    of = replace(HELD_IN_PARTS, ranges=(off, *HELD_IN_PARTS.ranges[1:]))
+    bound, gain = raised(of, most_lost=0.02)
+    exact = solve(of, budget=Budget(gap=1e-7))
+    assert gain > 0
+    assert bound + gain <= exact.cost + 1e-6
+    assert exact.cost < 15.0  # the fees of three legs, which would meet it
+
+
 def test_no_range_gains_more_than_was_looked_at() -> None:
     assert pytest.approx(1.0) == raised(HELD_IN_PARTS, near=1.0)[1]
 

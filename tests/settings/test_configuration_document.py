@@ -11,7 +11,8 @@ from settings.example import EXAMPLE
 from agent import resources
 from agent.settings import environment
 from agent.settings.choices import KEYS
-from agent.settings.keys import CHAINS, OVERLAY, PORTFOLIO, Key
+from agent.settings.key import Key
+from agent.settings.keys import CHAINS, OVERLAY, PORTFOLIO
 
 NODES = tuple(re.findall(r"\$\{([A-Z_]+)", resources.text("chains.toml")))
 """The variables that put a node of one's own in front."""
@@ -88,6 +89,9 @@ def test_example_of_the_contract_says_every_key_but_the_ones_with_a_reason():
         "bridges.across.api",
         "bridges.across.relayer_fee_bps",
         "bridges.across.relayer_fee_fixed",
+        # Off unless asked for; the document shows it in a section of its own.
+        "tracking.risk_aversion",
+        "tracking.horizon",
     }
 
 

@@ -78,6 +78,9 @@ LOOSENED = [
     ('["cctp", "across"]', '["cctp"]'),
     ('"0.03"', '"0.02"'),
     ("[wallet]", '[wallet]\nenv_key_max_value = "1001"'),
+    ("[limits]", '[tracking]\nrisk_aversion = "1"\n[limits]'),
+    ("[limits]", '[tracking]\nhorizon = "7d"\n[limits]'),
+    ("[limits]", '[tracking]\nvolatility = { ETH = "0.7" }\n[limits]'),
 ]
 
 

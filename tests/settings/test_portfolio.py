@@ -6,7 +6,7 @@ import pytest
 from settings.example import EXAMPLE
 
 from agent.core.money import NATIVE, Bps, ChainId, Token
-from agent.core.policy import Asset, Instance, Limits, Policy, Range, Target, Trigger
+from agent.core.policy import Asset, Instance, Limits, Policy, Range, Target, Tracking, Trigger
 from agent.settings import AcrossWish, Confirm, RelayerFee, SignerSpec
 
 ETHEREUM = ChainId(1)
@@ -74,6 +74,7 @@ def test_what_is_not_said_has_the_defaults_of_the_core(load_text):
     policy = load_text().policy
     assert policy.limits == Limits()
     assert policy.trigger == Trigger()
+    assert policy.tracking == Tracking()
     assert policy.dust == Decimal(5)
     assert policy.unlisted == "outside"
     assert policy.keep == {}
@@ -205,3 +206,15 @@ def test_an_offer_to_relayers_stands_where_the_owner_makes_one(load_text, minima
 def test_plans_may_only_buy_where_something_is_pegged_to_the_unit_of_account(load_text, minimal):
     settings = load_text(minimal + '[flows]\ndeposits = "buy-only"\n')
     assert ("buy-only", {"USDC": Decimal(1)}) == (settings.policy.deposits, settings.policy.pegs)
+
+
+def test_what_distance_from_the_targets_counts_is_read(load_text, minimal):
+    said = '[tracking]\nrisk_aversion = "2.5"\nhorizon = "30d"\nvolatility = { ETH = "0.65" }\n'
+    expected = Tracking(
+        risk_aversion=Decimal("2.5"),
+        horizon_seconds=30 * 86_400,
+        volatility={"ETH": Decimal("0.65")},
+    )
+    settings = load_text(minimal + said)
+    assert expected == settings.policy.tracking
+    assert {"tracking.risk_aversion", "tracking.volatility.ETH"} <= set(settings.origin)

@@ -45,7 +45,7 @@ IN_MINIMAL = [
     (
         "[targets]",
         "[safe]\n[targets]",
-        "C102 portfolio.toml:7: safe: unknown key; known here: assets, base, bridges, canary, confirm, flows, gas, holdings, limits, name, notify, schema, targets, targets_by_asset_on_chain, targets_by_chain, trigger, venues, wallet",
+        "C102 portfolio.toml:7: safe: unknown key; known here: assets, base, bridges, canary, confirm, flows, gas, holdings, limits, name, notify, schema, targets, targets_by_asset_on_chain, targets_by_chain, tracking, trigger, venues, wallet",
     ),
     (
         "[targets]",
@@ -61,6 +61,26 @@ IN_MINIMAL = [
         "[targets]",
         '[targets_by_asset_on_chain]\n"ETHH@eip155:1" = {}\n[targets]',
         'C102 portfolio.toml:8: targets_by_asset_on_chain."ETHH@eip155:1": unknown key, did you mean "ETH@eip155:1"?',
+    ),
+    (
+        "[targets]",
+        '[tracking]\nvolatility = { ETHH = "1" }\n[targets]',
+        'C102 portfolio.toml:8: tracking.volatility.ETHH: unknown key, did you mean "ETH"?',
+    ),
+    (
+        "[targets]",
+        '[tracking]\nvolatility = { WBTC = "1" }\n[targets]',
+        "C104 portfolio.toml:8: tracking.volatility.WBTC: WBTC has no target to be away from",
+    ),
+    (
+        "[targets]",
+        '[tracking]\nvolatility = { ETH = "65" }\n[targets]',
+        "C104 portfolio.toml:8: tracking.volatility.ETH: 65 is not between 0 and 10",
+    ),
+    (
+        "[targets]",
+        '[tracking]\nrisk_aversion = "101"\n[targets]',
+        "C104 portfolio.toml:8: tracking.risk_aversion: 101 is not between 0 and 100",
     ),
     # Missing keys.
     ("schema = 1", "", "C104 portfolio.toml:1: needs the key schema"),
