@@ -75,14 +75,15 @@ def joined(blocks: list[Block]) -> Block:
 class _Rows:
     """The first numbers of the shared rows: what is lost comes first."""
 
-    def __init__(self, nodes: int, ranges: int) -> None:
+    def __init__(self, nodes: int, ranges: int, joints: int) -> None:
         self.balance = 1
         self.low = self.balance + nodes
         self.high = self.low + ranges
         self.over_in = self.high + ranges
         self.over_out = self.over_in + ranges
         self.over_held = self.over_out + ranges
-        self.turnover = self.over_held + nodes
+        self.joint = self.over_held + nodes
+        self.turnover = self.joint + joints
         self.in_flight = self.turnover + 1
         self.legs = self.in_flight + 1
         self.missed = self.legs + 1
@@ -96,7 +97,7 @@ def coupling(table: Table, most_lost: float, *, elastic: bool) -> Coupling:
 
     With *elastic* ranges may be missed: nothing is then said of what must enter or leave them.
     """
-    rows = _Rows(len(table.start), len(table.low))
+    rows = _Rows(len(table.start), len(table.low), len(table.joint.most))
     lower, upper = _bounds(table, rows, most_lost, elastic=elastic)
     count = 3 * len(table.tail)
     row, column, value = joined(_arc_blocks(table, rows))
@@ -123,7 +124,8 @@ def _bounds(table: Table, rows: _Rows, most_lost: float, *, elastic: bool) -> tu
     lower[rows.balance : rows.low] = -table.free
     lower[rows.low : rows.high] = table.low * table.whole - table.tolerance - table.inside
     upper[rows.high : rows.over_in] = table.high * table.whole + table.tolerance - table.inside
-    upper[rows.over_in : rows.turnover] = 0.0
+    upper[rows.over_in : rows.joint] = 0.0
+    upper[rows.joint : rows.turnover] = table.joint.most
     limits = [table.max_turnover, table.max_in_flight, table.max_legs]
     upper[rows.turnover : rows.missed] = limits
     if not elastic:
@@ -158,7 +160,7 @@ def _block(row: Ints | int, column: Ints, value: Floats | float) -> Block:
 def _arc_blocks(table: Table, rows: _Rows) -> list[Block]:
     sold = 3 * np.arange(len(table.tail))
     brought, used = sold + 1, sold + 2
-    paid = table.payer >= 0
+    joint, paid = table.joint, table.payer >= 0
     payer, fees, uses = table.payer[paid], table.fixed[paid], used[paid]
     blocks = [
         _block(0, sold, -1.0),
@@ -167,6 +169,8 @@ def _arc_blocks(table: Table, rows: _Rows) -> list[Block]:
         _block(rows.balance + table.tail, sold, -1.0),
         _block(rows.balance + table.head, brought, 1.0),
         _block(rows.over_held + table.head, brought, -1.0),
+        _block(rows.joint + joint.row, sold[joint.arc], joint.per_sold),
+        _block(rows.joint + joint.row, brought[joint.arc], joint.per_brought),
         _block(rows.turnover, sold[table.trade], 1.0),
         _block(rows.in_flight, sold[table.bridge], 1.0),
         _block(rows.legs, used[table.trade], 1.0),

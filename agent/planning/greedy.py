@@ -14,7 +14,7 @@ from agent.core.policy import RebalanceTo
 from agent.planning.atlas import Atlas, atlas
 from agent.planning.board import Board, without, without_bridges
 from agent.planning.goals import Aim, goals
-from agent.planning.outlook import untouched
+from agent.planning.outlook import Outlook, untouched
 from agent.planning.pull import Aims
 from agent.planning.reach import Reach
 from agent.planning.search import Found, Strategy, search
@@ -28,6 +28,10 @@ TO_EDGE = tuple(
 )
 PAIRING = Strategy(aim="edge", by_size=True)
 """The rule of most rebalancers, for comparison: largest against largest, whatever it costs."""
+
+
+_LITTLE = Decimal("1e-6")
+"""The part of the whole that is no difference between two ways to miss goals: a millionth."""
 
 
 class Tries:
@@ -79,6 +83,9 @@ class Tries:
     def best_of(self, known: Sequence[Found], wish: RebalanceTo) -> Found:
         """The best of what is known, or nothing at all where that misses less of the bands."""
         found = min(known, key=lambda each: self.rank(each, wish))
+        if wish == "target":
+            near = [each for each in known if self._is_as_near(each, found)]
+            found = min(near, key=lambda each: self.rank(each, wish)[2:])
         nothing = untouched(self._place)
         if self.bands.shortfall(found.outlook) <= self.bands.shortfall(nothing):
             return found
@@ -89,6 +96,12 @@ class Tries:
         seen = found.outlook
         price = seen.turnover if wish == "edge" else seen.cost
         return self.bands.shortfall(seen), found.shortfall, price, len(seen.trades)
+
+    def _is_as_near(self, found: Found, best: Found) -> bool:
+        """Whether it misses no more of the bands than *best*, and no more but for a little."""
+        if self.bands.shortfall(found.outlook) > self.bands.shortfall(best.outlook):
+            return False
+        return found.shortfall <= best.shortfall + little(best.outlook)
 
     @cached_property
     def without_bridges(self) -> Found:
@@ -106,3 +119,8 @@ class Tries:
         """What one strategy finds."""
         own = replace(strategy, frugal=self._frugal)
         return search(self._place, self._map, self._reach, own, start)
+
+
+def little(seen: Outlook) -> Decimal:
+    """Value that may be missed more if that is cheaper: nobody would pay to have it."""
+    return _LITTLE * sum(seen.expected.values(), Decimal(0))

@@ -9,11 +9,12 @@ from math import inf, isfinite
 from typing import Protocol
 
 from agent.core.fees import money as fee_value
-from agent.core.money import ChainId, raw_up
+from agent.core.money import WHOLE_BPS, ChainId, raw_up
 from agent.planning.board import Board
 from agent.planning.certify import certify
 from agent.planning.fuel import Starved, refuelled
 from agent.planning.goals import Aim
+from agent.planning.joint import Cut, cuts, together
 from agent.planning.network import Flow, Network
 from agent.planning.outlook import Outlook, outlook, untouched
 from agent.planning.pull import Aims, Pull
@@ -21,6 +22,7 @@ from agent.planning.route import Move
 from agent.planning.stretch import along
 from agent.planning.trade import Trade
 from agent.planning.unravel import unravelled
+from agent.planning.way import Way
 from agent.planning.weave import LOOSE, Tension, Weave, weave
 
 ROUNDS = 3
@@ -30,6 +32,9 @@ CLOSE = 5e-3
 """Moves that cost no more than this part above what their question could cost are not improved
 further: goals are reached surely, and that alone costs about as much as prices may slip, half a
 percent of it."""
+
+CUTS = 12
+"""How often the solver is asked again at most because ways share pools."""
 
 CENT = Decimal("0.01")
 """What may be missed of a range because base units are whole and floats are not exact."""
@@ -84,30 +89,47 @@ class Woven:
 
 @dataclass(frozen=True, slots=True)
 class Loom:
-    """What moves are looked for, and held to: each goal may be missed by what is *tolerated*."""
+    """What moves are looked for, and held to: each goal may be missed by what is `tolerated`.
+
+    What is proven is proven of plans that miss each by `slack` more. Bands are `surely` reached,
+    but for what is tolerated of them: they are the same parts in the same order.
+    """
 
     board: Board
     aim: Aim
     aims: Aims
     tolerated: tuple[Decimal, ...]
+    slack: Decimal = Decimal(0)
+    surely: tuple[Aims, tuple[Decimal, ...]] | None = None
+
+    @property
+    def proven(self) -> tuple[Decimal, ...]:
+        """By how much each goal is missed at most by plans of which something is proven."""
+        return tuple(each + self.slack for each in self.tolerated)
 
     def missed(self, seen: Outlook) -> Decimal:
-        """What goals are missed by beyond what is tolerated here."""
-        return missed(self.aims, seen, self.tolerated)
+        """What goals and bands are missed by beyond what is tolerated here."""
+        return sum((over for _, _, over in self.misses(seen)), Decimal(0))
+
+    def misses(self, seen: Outlook) -> list[tuple[int, Pull, Decimal]]:
+        """Goals and bands that are missed by more than that, by their place, and by how much."""
+        bands = [] if self.surely is None else _misses(self.surely[0], seen, self.surely[1])
+        return _misses(self.aims, seen, self.tolerated) + bands
 
 
 def woven(loom: Loom, solver: Solver) -> Woven:
     """Ask the solver, carry its flow out in integers, and ask again where that does not hold."""
-    asked = weave(loom.board, loom.aim, loom.tolerated)
-    flow = answered(solver, asked.network)
+    question = _Question(loom, solver)
+    flow = question.asked()
     if isinstance(flow, str):
         return Woven(failure=flow)
     # Only what is asked without tension is true of every plan.
-    proof = Proof(loom.tolerated, flow)
+    proof = Proof(loom.proven, flow)
     found: list[Outlook] = []
     tension = LOOSE
     while True:
-        first, refused = _carried_out(loom.board, _moves(loom.board, asked, flow))
+        flow, proof = question.parted(flow, proof)
+        first, refused = _carried_out(loom.board, _moves(loom.board, question.weave, flow))
         seen = _tuned(loom, first)
         found.append(seen)
         reached = loom.missed(seen) <= Decimal(proof.flow.missed) + CENT
@@ -116,10 +138,60 @@ def woven(loom: Loom, solver: Solver) -> Woven:
         if (reached and close) or tighter == tension or len(found) == ROUNDS:
             return Woven(tuple(found), proof)
         tension = tighter
-        asked = weave(loom.board, loom.aim, loom.tolerated, tension)
-        flow = answered(solver, asked.network, proves=False)
-        if isinstance(flow, str):
-            return Woven(tuple(found), proof, flow)
+        again = question.asked(tension)
+        if isinstance(again, str):
+            return Woven(tuple(found), proof, again)
+        flow = again
+
+
+class _Question:
+    """What the solver is asked, with what is known of pools that ways share.
+
+    That is true whatever is asked of a board, and kept with it.
+    """
+
+    def __init__(self, loom: Loom, solver: Solver) -> None:
+        self._loom, self._solver = loom, solver
+        self._tension = LOOSE
+        self._known: list[Cut] = loom.board.memo.setdefault(("cuts",), [])
+        self._cuts: tuple[Cut, ...] = ()
+        self._asked = 0
+        self.weave = self._plain = weave(loom.board, loom.aim, loom.proven)
+
+    def asked(self, tension: Tension = LOOSE) -> Flow | str:
+        """The answer with what is known by now."""
+        loom = self._loom
+        if tension is not self._tension:
+            self._tension = tension
+            self._plain = weave(loom.board, loom.aim, loom.tolerated, tension)
+        impact = loom.board.problem.policy.limits.max_price_impact_bps / WHOLE_BPS
+        network = together(self._plain.network, self._plain.strands, self._cuts, impact)
+        wastes = len(network.arcs) - len(self._plain.strands)
+        strands = (*self._plain.strands, *(() for _ in range(wastes)))
+        self.weave = Weave(network=network, strands=strands)
+        return answered(self._solver, network, proves=tension is LOOSE)
+
+    def parted(self, flow: Flow, proof: Proof) -> tuple[Flow, Proof]:
+        """The *flow*, or another one in which pools that ways share are used only once.
+
+        What may be wasted is no way to reach what cannot be reached.
+        """
+        while not flow.missed and self._asked < CUTS:
+            more = tuple(cuts(self._loom.board, self.weave.strands, self.weave.network, flow))
+            if not more:
+                break
+            before = self._cuts, self.weave
+            self._known += more
+            self._cuts = tuple(self._known)
+            self._asked += 1
+            again = self.asked(self._tension)
+            if isinstance(again, str) or again.missed:
+                self._cuts, self.weave = before
+                break
+            flow = again
+            if self._tension is LOOSE and flow.bound > proof.flow.bound:
+                proof = Proof(proof.tolerated, flow)
+        return flow, proof
 
 
 def answered(solver: Solver, network: Network, *, proves: bool = True) -> Flow | str:
@@ -201,7 +273,7 @@ def _additions(
 def _tuned(loom: Loom, seen: Outlook) -> Outlook:
     """Moves made a little wider where something is still missed: costs, minima, whole units."""
     for _ in range(_PASSES):
-        left = _misses(loom.aims, seen, loom.tolerated)
+        left = loom.misses(seen)
         if not left:
             break
         options = [
@@ -240,7 +312,7 @@ def _helps(pull: Pull, move: Move) -> bool:
 def _tighter(loom: Loom, tension: Tension, seen: Outlook, refused: Sequence[Move]) -> Tension:
     """What the next round has to know that the last one did not."""
     inside = dict(tension.inside)
-    for place, pull, over in _misses(loom.aims, seen, loom.tolerated):
+    for place, pull, over in loom.misses(seen):
         low, high = inside.get(place, (0.0, 0.0))
         more = float(over + CENT)
         inside[place] = (low, high + more) if pull.surplus > 0 else (low + more, high)
@@ -263,17 +335,20 @@ def _used(seen: Outlook, refused: Sequence[Move]) -> dict[int, float]:
     """What each way's ladder loses to trades before it that share its pools."""
     used: dict[int, float] = {}
     for way in {way for move in refused for way in move.route.ways}:
-        before = [t for t in seen.trades if t.way is not way and t.way.edge.pools & way.edge.pools]
+        before = [t for t in seen.trades if t.way is not way and _is_met(t, way)]
         if before:
             used[way.index] = float(sum(t.sold_value for t in before))
     for place, done in enumerate(seen.trades):
-        pools = done.way.edge.pools
-        before = [
-            t for t in seen.trades[:place] if t.way is not done.way and t.way.edge.pools & pools
-        ]
+        before = [t for t in seen.trades[:place] if t.way is not done.way and _is_met(t, done.way)]
         if before:
             used[done.way.index] = float(sum(t.sold_value for t in before))
     return used
+
+
+def _is_met(done: Trade, way: Way) -> bool:
+    """Whether a trade uses up the ladder of a way; cuts tell of paths that are known."""
+    known = way.edge.splits and done.way.edge.splits
+    return bool(done.way.edge.pools & way.edge.pools) and not known
 
 
 def _starved(board: Board, refused: Sequence[Move]) -> frozenset[int]:

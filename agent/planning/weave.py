@@ -331,9 +331,12 @@ def _ranges(
         inner = low + more, high - less
         if inner[0] > inner[1]:
             inner = (sum(inner) / 2,) * 2
+        narrow = max(low, min(high, inner[0])), max(low, min(high, inner[1]))
+        # What is no wider than a point is to be met the more exactly.
+        unmet = max(low + more - narrow[0], narrow[1] - (high - less), 0.0) * whole
         yield Range(
             nodes=frozenset(n for n, cell in enumerate(nodes.members) if goal.holds(cell)),
-            low=max(low, min(high, inner[0])),
-            high=max(low, min(high, inner[1])),
-            tolerance=float(tolerance),
+            low=narrow[0],
+            high=narrow[1],
+            tolerance=max(0.0, float(tolerance) - unmet),
         )
