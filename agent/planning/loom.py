@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from math import inf, isfinite
-from typing import Protocol
 
 from agent.core.fees import money as fee_value
-from agent.core.money import WHOLE_BPS, ChainId, raw_up
+from agent.core.money import ChainId, raw_up
 from agent.planning.board import Board
-from agent.planning.certify import certify
 from agent.planning.fuel import Starved, refuelled
 from agent.planning.goals import Aim
-from agent.planning.joint import Cut, cuts, together
-from agent.planning.network import Flow, Network
+from agent.planning.network import Flow
 from agent.planning.outlook import Outlook, outlook, untouched
 from agent.planning.pull import Aims, Pull
-from agent.planning.route import Move
+from agent.planning.question import Proof, Question, Solver, Tolerances
+from agent.planning.route import Move, Route
 from agent.planning.stretch import along
 from agent.planning.trade import Trade
 from agent.planning.unravel import unravelled
 from agent.planning.way import Way
-from agent.planning.weave import LOOSE, Tension, Weave, weave
+from agent.planning.weave import LOOSE, Tension, Weave
 
 ROUNDS = 3
 """How often the solver is asked at most for moves that hold in integers."""
@@ -32,9 +29,6 @@ CLOSE = 5e-3
 """Moves that cost no more than this part above what their question could cost are not improved
 further: goals are reached surely, and that alone costs about as much as prices may slip, half a
 percent of it."""
-
-CUTS = 12
-"""How often the solver is asked again at most because ways share pools."""
 
 CENT = Decimal("0.01")
 """What may be missed of a range because base units are whole and floats are not exact."""
@@ -63,21 +57,6 @@ _WIDENED = 4
 """Moves that are tried wider for each part that is missed, the largest first."""
 
 
-class Solver(Protocol):
-    """Finds a cheap flow, and proves how little any flow costs."""
-
-    def __call__(self, network: Network) -> Flow:
-        """Solve *network*."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What was proven of all plans that miss each goal by no more than what is tolerated."""
-
-    tolerated: tuple[Decimal, ...]
-    flow: Flow
-
-
 @dataclass(frozen=True, slots=True)
 class Woven:
     """Where the solver's moves lead, what it proved, and why it failed if it did."""
@@ -98,12 +77,12 @@ class Loom:
     board: Board
     aim: Aim
     aims: Aims
-    tolerated: tuple[Decimal, ...]
+    tolerated: Tolerances
     slack: Decimal = Decimal(0)
-    surely: tuple[Aims, tuple[Decimal, ...]] | None = None
+    surely: tuple[Aims, Tolerances] | None = None
 
     @property
-    def proven(self) -> tuple[Decimal, ...]:
+    def proven(self) -> Tolerances:
         """By how much each goal is missed at most by plans of which something is proven."""
         return tuple(each + self.slack for each in self.tolerated)
 
@@ -119,7 +98,7 @@ class Loom:
 
 def woven(loom: Loom, solver: Solver) -> Woven:
     """Ask the solver, carry its flow out in integers, and ask again where that does not hold."""
-    question = _Question(loom, solver)
+    question = Question(loom.board, loom.aim, loom.proven, solver)
     flow = question.asked()
     if isinstance(flow, str):
         return Woven(failure=flow)
@@ -130,7 +109,7 @@ def woven(loom: Loom, solver: Solver) -> Woven:
     while True:
         flow, proof = question.parted(flow, proof)
         first, refused = _carried_out(loom.board, _moves(loom.board, question.weave, flow))
-        seen = _tuned(loom, first)
+        seen = _rerouted(loom, _tuned(loom, first))
         found.append(seen)
         reached = loom.missed(seen) <= Decimal(proof.flow.missed) + CENT
         close = float(seen.cost) - flow.bound <= CLOSE * flow.bound
@@ -138,77 +117,10 @@ def woven(loom: Loom, solver: Solver) -> Woven:
         if (reached and close) or tighter == tension or len(found) == ROUNDS:
             return Woven(tuple(found), proof)
         tension = tighter
-        again = question.asked(tension)
+        again = question.tighter(loom.tolerated, tension)
         if isinstance(again, str):
             return Woven(tuple(found), proof, again)
         flow = again
-
-
-class _Question:
-    """What the solver is asked, with what is known of pools that ways share.
-
-    That is true whatever is asked of a board, and kept with it.
-    """
-
-    def __init__(self, loom: Loom, solver: Solver) -> None:
-        self._loom, self._solver = loom, solver
-        self._tension = LOOSE
-        self._known: list[Cut] = loom.board.memo.setdefault(("cuts",), [])
-        self._cuts: tuple[Cut, ...] = ()
-        self._asked = 0
-        self.weave = self._plain = weave(loom.board, loom.aim, loom.proven)
-
-    def asked(self, tension: Tension = LOOSE) -> Flow | str:
-        """The answer with what is known by now."""
-        loom = self._loom
-        if tension is not self._tension:
-            self._tension = tension
-            self._plain = weave(loom.board, loom.aim, loom.tolerated, tension)
-        impact = loom.board.problem.policy.limits.max_price_impact_bps / WHOLE_BPS
-        network = together(self._plain.network, self._plain.strands, self._cuts, impact)
-        wastes = len(network.arcs) - len(self._plain.strands)
-        strands = (*self._plain.strands, *(() for _ in range(wastes)))
-        self.weave = Weave(network=network, strands=strands)
-        return answered(self._solver, network, proves=tension is LOOSE)
-
-    def parted(self, flow: Flow, proof: Proof) -> tuple[Flow, Proof]:
-        """The *flow*, or another one in which pools that ways share are used only once.
-
-        What may be wasted is no way to reach what cannot be reached.
-        """
-        while not flow.missed and self._asked < CUTS:
-            more = tuple(cuts(self._loom.board, self.weave.strands, self.weave.network, flow))
-            if not more:
-                break
-            before = self._cuts, self.weave
-            self._known += more
-            self._cuts = tuple(self._known)
-            self._asked += 1
-            again = self.asked(self._tension)
-            if isinstance(again, str) or again.missed:
-                self._cuts, self.weave = before
-                break
-            flow = again
-            if self._tension is LOOSE and flow.bound > proof.flow.bound:
-                proof = Proof(proof.tolerated, flow)
-        return flow, proof
-
-
-def answered(solver: Solver, network: Network, *, proves: bool = True) -> Flow | str:
-    """The solver's answer, or what it did instead: nothing that happens in it may stop a plan."""
-    try:
-        flow = solver(network)
-    except Exception as error:  # noqa: BLE001 a plan without it is told apart, and says this
-        return f"failed with {type(error).__name__}: {error}"
-    if not (isfinite(flow.missed) and flow.missed >= 0 and flow.bound < inf):
-        said = f"it misses {flow.missed:.2f}, and nothing costs less than {flow.bound:.2f}"
-        return f"gave a wrong answer: {said}"
-    # Working out again what prices prove takes its time, and of a tighter question nobody asks it.
-    checked = flow if proves else replace(flow, prices=(), floor=-inf)
-    faults = certify(network, checked).faults
-    if faults:
-        return f"gave a wrong answer: {faults[0]}"
-    return flow
 
 
 def missed(aims: Aims, seen: Outlook, tolerated: Sequence[Decimal]) -> Decimal:
@@ -285,6 +197,35 @@ def _tuned(loom: Loom, seen: Outlook) -> Outlook:
             break
         seen = best[3]
     return seen
+
+
+def _rerouted(loom: Loom, seen: Outlook) -> Outlook:
+    """Moves along other ways of the same venue where that is cheaper and misses no more.
+
+    Which of them is best for a size alone need not be so on pools that others have moved.
+    """
+    best = seen
+    for number, move in enumerate(seen.moves):
+        for place, way in enumerate(move.route.ways):
+            for other in _beside(loom.board, way):
+                moves, ways = list(best.moves), list(best.moves[number].route.ways)
+                ways[place] = other
+                moves[number] = Move(Route(tuple(ways)), move.raw)
+                ahead = outlook(loom.board, moves)
+                if not isinstance(ahead, str) and ahead.cost < best.cost:
+                    ahead = _tuned(loom, ahead)
+                    if ahead.cost < best.cost and loom.missed(ahead) <= loom.missed(seen):
+                        best = ahead
+    return best
+
+
+def _beside(board: Board, way: Way) -> Iterator[Way]:
+    """Other ways of the same venue between the same tokens over shared pools."""
+    for other in board.ways:
+        ends = other.edge.via, other.edge.sell, other.edge.buy
+        same = ends == (way.edge.via, way.edge.sell, way.edge.buy)
+        if same and other is not way and other.edge.pools & way.edge.pools:
+            yield other
 
 
 def _wider(

@@ -10,9 +10,10 @@ from math import isfinite
 from agent.planning.board import Board
 from agent.planning.goals import Aim, goals
 from agent.planning.greedy import TO_EDGE, TO_TARGET, Tries, little
-from agent.planning.loom import CENT, Loom, Proof, Solver, Woven, missed, woven
+from agent.planning.loom import CENT, Loom, Woven, missed, woven
 from agent.planning.outlook import Outlook
 from agent.planning.pull import Aims
+from agent.planning.question import Proof, Solver, Tolerances
 from agent.planning.search import Found
 from agent.planning.trade import Trade
 
@@ -31,10 +32,6 @@ _EXACT = Decimal("1e-9")
 """Rounding of floats, as a part of what is missed."""
 
 _MICRO = Decimal("0.000001")
-
-
-Tolerances = tuple[Decimal, ...]
-"""By goal what it may be missed by."""
 
 
 class Solved:

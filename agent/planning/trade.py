@@ -114,7 +114,7 @@ def _priced(
     draws: Draws = ()
     if way.edge.splits:
         out, draws = passed(board, way, before, size.planned)
-        expected = min(expected, out) if before else expected
+        expected = min(expected, out)
     limits = board.problem.policy.limits
     fair = way.fair_out(size.planned)
     by_price = mul_div_up(fair, WHOLE_BPS - limits.max_price_impact_bps, WHOLE_BPS)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from agent.core.amm.path import Hop
+from agent.core.amm.path import MAX_HOPS, Hop
+from agent.core.amm.v2 import V2Pool
 from agent.core.money import Address
 from agent.planning.board import Board
 from agent.planning.pool_curve import Curve, pool_curve
@@ -16,6 +17,12 @@ Side = tuple[Address, bool]
 
 Draws = tuple[tuple[Side, float], ...]
 """Base units that go into pools, by side."""
+
+Path = tuple[Hop, ...]
+"""Pools one after the other."""
+
+_PARTS = 8
+"""In so many parts a swap goes round pools that others moved, each where it brings most."""
 
 _SURELY = 1e-9
 """The part by which what floats say comes out is lessened, so that they never say too much."""
@@ -38,23 +45,94 @@ def wake(way: Way, earlier: Iterable[Draws]) -> Draws:
 def passed(board: Board, way: Way, before: Draws, raw: int) -> tuple[int, Draws]:
     """What *raw* base units bring along *way* after what went in *before*, and what they put in.
 
-    Each size of an edge has its own paths: these are those of the next larger size that was
-    sampled, each taking its part. A V3 pool pays for what goes in by and by what it pays for all
-    of it at once, and a V2 pool no more than that (its fees stay in it, but what they add is less
-    than the fee itself), so that curves of single swaps tell all.
+    Each size of an edge has its own paths: these are those of the sampled sizes next to it, each
+    path taking its part. After others it may be better to go round the pools that they moved, over
+    no more paths and hops than those: a quote looks for the best then.
     """
-    split = way.edge.splits[bisect_left(way.edge.ladder, (raw, -1))]
-    taken, out = dict(before), 0.0
-    for share in split.shares:
-        x = raw * (share.amount_in / split.amount_in)
-        for hop in share.hops:
-            side = hop.pool.address, hop.zero_for_one
-            line, used = side_curve(board, hop), taken.get(side, 0.0)
-            taken[side] = used + x
-            x = line.at(used + x)[0] - line.at(used)[0]
-        out += x
-    put = {side: value - dict(before).get(side, 0.0) for side, value in taken.items()}
+    at = bisect_left(way.edge.ladder, (raw, -1))
+    tried = [
+        [(share.hops, raw * (share.amount_in / split.amount_in)) for share in split.shares]
+        for split in reversed(way.edge.splits[max(0, at - 1) : at + 1])
+    ]
+    if before:
+        tried.append(_round(board, way, before, raw))
+    sent = [_sent(board, streams, before) for streams in tried]
+    out, taken = max(sent, key=lambda each: each[0])
+    earlier = dict(before)
+    put = {side: value - earlier.get(side, 0.0) for side, value in taken.items()}
     return int(out * (1.0 - _SURELY)), tuple(sorted(put.items()))
+
+
+def _sent(
+    board: Board, streams: Iterable[tuple[Path, float]], before: Draws
+) -> tuple[float, dict[Side, float]]:
+    """What amounts bring along paths, one after the other, and what is in the pools then."""
+    taken, out = dict(before), 0.0
+    for path, amount in streams:
+        x = amount
+        for hop in path:
+            side = hop.pool.address, hop.zero_for_one
+            used = taken.get(side, 0.0)
+            taken[side] = used + x
+            x = _paid(hop, side_curve(board, hop), used, x)
+        out += x
+    return out, taken
+
+
+def _round(board: Board, way: Way, before: Draws, raw: int) -> list[tuple[Path, float]]:
+    """The paths that bring most after what went in *before*, found part by part."""
+    whole = way.edge.splits[-1].shares
+    longest = max(len(share.hops) for share in whole)
+    known = [path for path in _paths(board, way) if len(path) <= longest]
+    count = 1 if len(whole) == 1 else _PARTS
+    amounts: dict[int, float] = {}
+    taken = before
+    for _ in range(count):
+        open_ = range(len(known)) if len(amounts) < len(whole) else sorted(amounts)
+        tried = [(*_sent(board, [(known[place], raw / count)], taken), -place) for place in open_]
+        _, then, place = max(tried, key=lambda each: (each[0], each[2]))
+        amounts[-place] = amounts.get(-place, 0.0) + raw / count
+        taken = tuple(then.items())
+    return [(known[place], amount) for place, amount in amounts.items()]
+
+
+def _paths(board: Board, way: Way) -> tuple[Path, ...]:
+    """All paths of up to three hops over what any way of the chain leads through."""
+    sell, buy = way.edge.sell, way.edge.buy
+    key = ("paths", sell, buy)
+    found: tuple[Path, ...] | None = board.memo.get(key)
+    if found is None:
+        near = hops(each for each in board.ways if each.sell[1] == sell.chain)
+        sides = tuple(hop for _, hop in sorted(near.items()))
+        found = board.memo[key] = tuple(_led(sides, (), sell.address, buy.address))
+    return found
+
+
+def _led(sides: Sequence[Hop], path: Path, at: Address, end: Address) -> Iterator[Path]:
+    met = {hop.token_in for hop in path}
+    for hop in sides:
+        if hop.token_in == at and hop.token_out not in met:
+            if hop.token_out == end:
+                yield (*path, hop)
+            elif len(path) + 1 < MAX_HOPS:
+                yield from _led(sides, (*path, hop), hop.token_out, end)
+
+
+def _paid(hop: Hop, line: Curve, used: float, x: float) -> float:
+    """What *x* brings after *used* of the same side.
+
+    A V3 pool pays for what goes in by and by what it pays for all of it at once. A V2 pool pays
+    less, since the whole of what was *used* is in it then, not only what its fee left: γ·x of the
+    rest of what it pays out against that and γ·x.
+    """
+    pool = hop.pool
+    if not (used and isinstance(pool, V2Pool)):
+        return line.at(used + x)[0] - (line.at(used)[0] if used else 0.0)
+    mine, other = pool.reserve0, pool.reserve1
+    if not hop.zero_for_one:
+        mine, other = other, mine
+    kept = x * pool.kept_numerator / pool.kept_denominator
+    return (other - line.at(used)[0]) * kept / (mine + used + kept)
 
 
 def side_curve(board: Board, hop: Hop) -> Curve:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from networks import Truth, arc, network, networks
+from networks import Truth, arc, network, networks, sharing
 
 from agent.planning.milp import Budget, solve
 from agent.planning.network import Arc, Flow, Network, Range
@@ -39,6 +39,16 @@ def after(of: Network, flow: Flow) -> list[float]:
 @settings(max_examples=60)
 @given(networks())
 def test_no_choice_of_arcs_is_cheaper(of: Network) -> None:
+    is_cheapest(of)
+
+
+@settings(max_examples=60)
+@given(sharing())
+def test_no_choice_of_arcs_that_share_is_cheaper(of: Network) -> None:
+    is_cheapest(of)
+
+
+def is_cheapest(of: Network) -> None:
     found, every = solve(of, budget=EXACT), Truth(of)
     dust = 1e-6 * sum(of.start)
     event("missed" if every.missed > dust else "reached")
@@ -95,8 +105,8 @@ def test_the_answer_is_the_same_twice_and_never_leads_round(of: Network) -> None
     assert [] == used
 
 
-@settings(max_examples=30)
-@given(networks())
+@settings(max_examples=40)
+@given(networks() | sharing())
 def test_a_start_is_never_beaten_by_the_answer(of: Network) -> None:
     best = solve(of, budget=EXACT)
     again = solve(of, budget=Budget(nodes=0, first_nodes=0), start=best)

@@ -1,0 +1,107 @@
+"""What the solver is asked about a board, again and again as more is known of pools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from math import inf, isfinite
+from typing import Protocol
+
+from agent.core.money import WHOLE_BPS
+from agent.planning.board import Board
+from agent.planning.certify import certify
+from agent.planning.goals import Aim
+from agent.planning.joint import Cut, cuts, together
+from agent.planning.network import Flow, Network
+from agent.planning.weave import LOOSE, Tension, Weave, weave
+
+CUTS = 12
+"""How often the solver is asked again at most because ways share pools."""
+
+Tolerances = tuple[Decimal, ...]
+"""By goal what it may be missed by."""
+
+
+class Solver(Protocol):
+    """Finds a cheap flow, and proves how little any flow costs."""
+
+    def __call__(self, network: Network) -> Flow:
+        """Solve *network*."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was proven of all plans that miss each goal by no more than what is tolerated."""
+
+    tolerated: tuple[Decimal, ...]
+    flow: Flow
+
+
+class Question:
+    """What the solver is asked, with what is known of pools that ways share.
+
+    That is true whatever is asked of a board, and kept with it.
+    """
+
+    def __init__(self, board: Board, aim: Aim, proven: Tolerances, solver: Solver) -> None:
+        self._board, self._aim, self._solver = board, aim, solver
+        self._tension = LOOSE
+        self._known: list[Cut] = board.memo.setdefault(("cuts",), [])
+        self._cuts: tuple[Cut, ...] = ()
+        self._asked = 0
+        self.weave = self._plain = weave(board, aim, proven)
+
+    def tighter(self, tolerated: Tolerances, tension: Tension) -> Flow | str:
+        """The answer to what is drawn tighter than the truth."""
+        self._tension = tension
+        self._plain = weave(self._board, self._aim, tolerated, tension)
+        return self.asked()
+
+    def asked(self) -> Flow | str:
+        """The answer with what is known by now."""
+        plain = self._plain
+        impact = self._board.problem.policy.limits.max_price_impact_bps / WHOLE_BPS
+        network = together(plain.network, plain.strands, self._cuts, impact)
+        wastes = len(network.arcs) - len(plain.strands)
+        strands = (*plain.strands, *(() for _ in range(wastes)))
+        self.weave = Weave(network=network, strands=strands)
+        return answered(self._solver, network, proves=self._tension is LOOSE)
+
+    def parted(self, flow: Flow, proof: Proof) -> tuple[Flow, Proof]:
+        """The *flow*, or another one in which pools that ways share are used only once.
+
+        What may be wasted is no way to reach what cannot be reached.
+        """
+        while not flow.missed and self._asked < CUTS:
+            more = tuple(cuts(self._board, self.weave.strands, self.weave.network, flow))
+            if not more:
+                break
+            before = self._cuts, self.weave
+            self._known += more
+            self._cuts = tuple(self._known)
+            self._asked += 1
+            again = self.asked()
+            if isinstance(again, str) or again.missed:
+                self._cuts, self.weave = before
+                break
+            flow = again
+            if self._tension is LOOSE and flow.bound > proof.flow.bound:
+                proof = Proof(proof.tolerated, flow)
+        return flow, proof
+
+
+def answered(solver: Solver, network: Network, *, proves: bool = True) -> Flow | str:
+    """The solver's answer, or what it did instead: nothing that happens in it may stop a plan."""
+    try:
+        flow = solver(network)
+    except Exception as error:  # noqa: BLE001 a plan without it is told apart, and says this
+        return f"failed with {type(error).__name__}: {error}"
+    if not (isfinite(flow.missed) and flow.missed >= 0 and flow.bound < inf):
+        said = f"it misses {flow.missed:.2f}, and nothing costs less than {flow.bound:.2f}"
+        return f"gave a wrong answer: {said}"
+    # Working out again what prices prove takes its time, and of a tighter question nobody asks it.
+    checked = flow if proves else replace(flow, prices=(), floor=-inf)
+    faults = certify(network, checked).faults
+    if faults:
+        return f"gave a wrong answer: {faults[0]}"
+    return flow
