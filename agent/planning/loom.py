@@ -71,7 +71,8 @@ class Loom:
     """What moves are looked for, and held to: each goal may be missed by what is `tolerated`.
 
     What is proven is proven of plans that miss each by `slack` more. Bands are `surely` reached,
-    but for what is tolerated of them: they are the same parts in the same order.
+    but for what is tolerated of them: they are the same parts in the same order. The search begins
+    with what is `known`.
     """
 
     board: Board
@@ -80,6 +81,7 @@ class Loom:
     tolerated: Tolerances
     slack: Decimal = Decimal(0)
     surely: tuple[Aims, Tolerances] | None = None
+    known: Outlook | None = None
 
     @property
     def proven(self) -> Tolerances:
@@ -98,7 +100,8 @@ class Loom:
 
 def woven(loom: Loom, solver: Solver) -> Woven:
     """Ask the solver, carry its flow out in integers, and ask again where that does not hold."""
-    question = Question(loom.board, loom.aim, loom.proven, solver)
+    known = untouched(loom.board) if loom.known is None else loom.known
+    question = Question(loom.board, loom.aim, loom.proven, solver, known)
     flow = question.asked()
     if isinstance(flow, str):
         return Woven(failure=flow)

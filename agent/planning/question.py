@@ -11,8 +11,10 @@ from agent.core.money import WHOLE_BPS
 from agent.planning.board import Board
 from agent.planning.certify import certify
 from agent.planning.goals import Aim
-from agent.planning.joint import Cut, cuts, together
+from agent.planning.joint import Cut, cuts, is_waste, together
 from agent.planning.network import Flow, Network
+from agent.planning.outlook import Outlook
+from agent.planning.stretch import along
 from agent.planning.weave import LOOSE, Tension, Weave, weave
 
 CUTS = 12
@@ -25,8 +27,8 @@ Tolerances = tuple[Decimal, ...]
 class Solver(Protocol):
     """Finds a cheap flow, and proves how little any flow costs."""
 
-    def __call__(self, network: Network) -> Flow:
-        """Solve *network*."""
+    def __call__(self, network: Network, *, start: Flow | None = None) -> Flow:
+        """Solve *network*; if *start* is possible the answer is no worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,14 @@ class Proof:
 class Question:
     """What the solver is asked, with what is known of pools that ways share.
 
-    That is true whatever is asked of a board, and kept with it.
+    That is true whatever is asked of a board, and kept with it. The search begins with what is
+    `known` already.
     """
 
-    def __init__(self, board: Board, aim: Aim, proven: Tolerances, solver: Solver) -> None:
-        self._board, self._aim, self._solver = board, aim, solver
+    def __init__(
+        self, board: Board, aim: Aim, proven: Tolerances, solver: Solver, known: Outlook
+    ) -> None:
+        self._board, self._aim, self._solver, self._start = board, aim, solver, known
         self._tension = LOOSE
         self._known: list[Cut] = board.memo.setdefault(("cuts",), [])
         self._cuts: tuple[Cut, ...] = ()
@@ -65,7 +70,8 @@ class Question:
         wastes = len(network.arcs) - len(plain.strands)
         strands = (*plain.strands, *(() for _ in range(wastes)))
         self.weave = Weave(network=network, strands=strands)
-        return answered(self._solver, network, proves=self._tension is LOOSE)
+        start = followed(self.weave, self._start)
+        return answered(self._solver, network, start, proves=self._tension is LOOSE)
 
     def parted(self, flow: Flow, proof: Proof) -> tuple[Flow, Proof]:
         """The *flow*, or another one in which pools that ways share are used only once.
@@ -90,10 +96,40 @@ class Question:
         return flow, proof
 
 
-def answered(solver: Solver, network: Network, *, proves: bool = True) -> Flow | str:
+def followed(asked: Weave, seen: Outlook) -> Flow | None:
+    """The trades of an outlook as a flow, with what is wrapped for them and wasted; None if some
+    way of theirs is not asked for."""
+    arcs = asked.network.arcs
+    arc_of = {way.index: place for place, strand in enumerate(asked.strands) for way, _ in strand}
+    sold, less = [0.0] * len(arcs), [0.0] * len(asked.network.start)
+    left = list(asked.network.free)
+    for done in seen.trades:
+        place = arc_of.get(done.way.index)
+        if place is None:
+            return None
+        sold[place] += float(done.sold_value)
+        left[arcs[place].tail] -= float(done.sold_value)
+        left[arcs[place].head] += float(done.expected_value)
+        less[arcs[place].head] -= float(done.expected_value)
+    for place, arc in enumerate(arcs):
+        if arc.trade and sold[place] > 0:
+            less[arc.head] += along(arc.ladder, sold[place])
+    for place, arc in enumerate(arcs):
+        if is_waste(arc):
+            (_, (most, kept)) = arc.ladder
+            sold[place] = min(most, max(0.0, less[arc.tail]) / (1.0 - kept / most))
+        elif not arc.trade:
+            sold[place] = short = max(0.0, -left[arc.head])
+            left[arc.tail] -= short
+    return Flow(sold=tuple(sold), cost=0.0, bound=0.0, missed=0.0)
+
+
+def answered(
+    solver: Solver, network: Network, start: Flow | None = None, *, proves: bool = True
+) -> Flow | str:
     """The solver's answer, or what it did instead: nothing that happens in it may stop a plan."""
     try:
-        flow = solver(network)
+        flow = solver(network, start=start)
     except Exception as error:  # noqa: BLE001 a plan without it is told apart, and says this
         return f"failed with {type(error).__name__}: {error}"
     if not (isfinite(flow.missed) and flow.missed >= 0 and flow.bound < inf):

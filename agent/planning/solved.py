@@ -52,7 +52,8 @@ class Solved:
         """To the bands without what they tolerate, to exact targets with most of it."""
         part = _TO_EDGE if self._aim == "edge" else _TO_TARGET
         tolerated = tuple(goal.tolerance * part for goal in self.aims.wanted)
-        return self._woven(tolerated, tuple(band.tolerance for band in self._tries.bands.wanted))
+        bands = tuple(band.tolerance for band in self._tries.bands.wanted)
+        return self._woven(self._greedy.outlook, tolerated, bands)
 
     @property
     def _asked(self) -> Iterator[Woven]:
@@ -74,7 +75,7 @@ class Solved:
         return self._tries.best(self.wish)
 
     def _woven(
-        self, tolerated: Tolerances, surely: Tolerances, slack: Decimal = Decimal(0)
+        self, known: Outlook, tolerated: Tolerances, surely: Tolerances, slack: Decimal = Decimal(0)
     ) -> Woven:
         loom = Loom(
             board=self._place,
@@ -83,6 +84,7 @@ class Solved:
             tolerated=tolerated,
             slack=slack,
             surely=(self._tries.bands, surely) if self._aim == "target" else None,
+            known=known,
         )
         return woven(loom, self._solver)
 
@@ -119,7 +121,7 @@ class Solved:
                     bands.wanted, bands.pulls(found.outlook, aims=False), strict=True
                 )
             )
-            again = self._woven(tolerated, surely, _slack(found.outlook))
+            again = self._woven(found.outlook, tolerated, surely, _slack(found.outlook))
             self._more.append(again)
             before = found
             own = [self._found(seen) for seen in again.seen if may(seen)]

@@ -305,15 +305,15 @@ def test_without_a_solver_the_plan_stands_and_says_so(monkeypatch):
     ) == made.why[-2]
 
 
-def fails(network):
+def fails(network, start=None):
     raise ZeroDivisionError("by nothing")
 
 
 def says(**changed):
     """A solver whose answer is changed."""
 
-    def answer(network):
-        flow = solve(network)
+    def answer(network, start=None):
+        flow = solve(network, start=start)
         return replace(flow, **{name: change(flow) for name, change in changed.items()})
 
     return answer
@@ -345,7 +345,7 @@ def test_a_solver_that_fails_is_told_and_the_plan_stands(solver, why):
 def test_a_solver_that_fails_when_it_is_asked_again_is_told():
     asked = []
 
-    def once(network):
+    def once(network, start=None):
         asked.append(network)
         return fails(network) if len(asked) > 1 else solve(network)
 
@@ -355,6 +355,25 @@ def test_a_solver_that_fails_when_it_is_asked_again_is_told():
         "a cheaper plan may be there to be found: the solver failed with ZeroDivisionError: by "
         "nothing when it was asked again"
     ) == made.why[-2]
+
+
+def test_a_search_begins_with_what_is_found_without_a_solver():
+    """Wraps and ways over several chains: it is a flow that keeps all limits."""
+    asked = []
+
+    def begun(network, start=None):
+        asked.append((network, start))
+        return solve(network, start=start)
+
+    for of in (spread_problem(FAR), problem(holdings(ETH="16", WBTC="0.2", USDC="20000"))):
+        asked.clear()
+        made = planned_by(begun, of)
+        network, start = asked[0]
+        cost = certify(network, replace(start, cost=inf)).cost
+        faults = certify(network, start).faults
+        assert [] == [each for each in faults if "its cost is" not in each]
+        assert float(made.cost) <= cost + 0.01
+    assert any(not arc.trade and sold for arc, sold in zip(network.arcs, start.sold, strict=True))
 
 
 def test_a_solver_that_proves_nothing_still_finds_plans():
@@ -373,7 +392,7 @@ def test_nothing_is_proven_of_trades_that_leave_more_undone_however_dear_they_ar
 
 
 def test_a_solver_that_does_nothing_does_no_harm():
-    def idle(network):
+    def idle(network, start=None):
         flow = Flow(sold=(0.0,) * len(network.arcs), cost=0.0, bound=0.0, missed=0.0)
         return replace(flow, missed=certify(network, flow).missed)
 
