@@ -257,6 +257,28 @@ def test_a_search_among_few_arcs_proves_less_but_nothing_false(of: Network) -> N
         assert exact.bound <= found.cost + dust
 
 
+def test_a_size_is_open_though_the_next_sampled_one_is_too_dear() -> None:
+    """A little of the last arc is best; all of it costs more than the best flow known could save.
+
+    The relaxation uses a part of the second arc, and the first search looks at four arcs of five.
+    """
+    arcs = [
+        arc(0, 1, 1.0 - loss, step=most, fixed=fixed)
+        for loss, fixed, most in (
+            (0.001, 0.5, 90.0),
+            (0.001, 9.0, 101.0),
+            (0.103, 0.1, 101.0),
+            (0.2, 0.11, 101.0),
+            (0.1, 0.12, 101.0),
+        )
+    ]
+    of = network((600, 400), arcs, [(0.0, 0.5), (0.0, 1.0)])
+    found = solve(of, budget=Budget(gap=1e-7, first_arcs=0))
+    assert [0, 4] == [place for place, sold in enumerate(found.sold) if sold]
+    assert pytest.approx(Truth(of).cost(1e-6), abs=1e-5) == found.cost
+    assert found.bound <= found.cost
+
+
 def test_what_leaves_a_range_makes_room_for_what_enters_it() -> None:
     arcs = [arc(0, 1, 0.99, 0.99, fixed=1.0), arc(1, 2, 0.99, 0.99, fixed=1.0)]
     flow = solve(network((600, 200, 200), arcs, [(0, 0.5), (0.19, 0.21), (0, 1)]))
