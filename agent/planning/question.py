@@ -17,8 +17,9 @@ from agent.planning.outlook import Outlook
 from agent.planning.stretch import along
 from agent.planning.weave import LOOSE, Tension, Weave, weave
 
-CUTS = 12
-"""How often the solver is asked again at most because ways share pools."""
+CUTS, ARCS = 12, 200
+"""How often the solver is asked again at most because ways share pools, of so many arcs; of more
+less often, since each answer takes longer. What is not cut is a bound too, only a lower one."""
 
 Tolerances = tuple[Decimal, ...]
 """By goal what it may be missed by."""
@@ -78,7 +79,8 @@ class Question:
 
         What may be wasted is no way to reach what cannot be reached.
         """
-        while not flow.missed and self._asked < CUTS:
+        most = max(2, min(CUTS, CUTS * ARCS // max(1, len(self.weave.network.arcs))))
+        while not flow.missed and self._asked < most:
             more = tuple(cuts(self._board, self.weave.strands, self.weave.network, flow))
             if not more:
                 break

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import prod
 
-from agent.core.amm.path import MAX_HOPS, Hop
+from agent.core.amm.path import Hop
 from agent.core.amm.v2 import V2Pool
 from agent.core.money import Address
 from agent.planning.board import Board
@@ -23,6 +24,9 @@ Path = tuple[Hop, ...]
 
 _PARTS = 8
 """In so many parts a swap goes round pools that others moved, each where it brings most."""
+
+_MOST_PATHS = 12
+"""So many paths are looked at to go round, those that pay most for the first unit."""
 
 _SURELY = 1e-9
 """The part by which what floats say comes out is lessened, so that they never say too much."""
@@ -83,7 +87,7 @@ def _round(board: Board, way: Way, before: Draws, raw: int) -> list[tuple[Path, 
     """The paths that bring most after what went in *before*, found part by part."""
     whole = way.edge.splits[-1].shares
     longest = max(len(share.hops) for share in whole)
-    known = [path for path in _paths(board, way) if len(path) <= longest]
+    known = _paths(board, way, longest)
     count = 1 if len(whole) == 1 else _PARTS
     amounts: dict[int, float] = {}
     taken = before
@@ -96,26 +100,32 @@ def _round(board: Board, way: Way, before: Draws, raw: int) -> list[tuple[Path, 
     return [(known[place], amount) for place, amount in amounts.items()]
 
 
-def _paths(board: Board, way: Way) -> tuple[Path, ...]:
-    """All paths of up to three hops over what any way of the chain leads through."""
+def _paths(board: Board, way: Way, longest: int) -> tuple[Path, ...]:
+    """The best paths of so many hops over what any way of the chain leads through."""
     sell, buy = way.edge.sell, way.edge.buy
-    key = ("paths", sell, buy)
+    key = ("paths", sell, buy, longest)
     found: tuple[Path, ...] | None = board.memo.get(key)
     if found is None:
         near = hops(each for each in board.ways if each.sell[1] == sell.chain)
         sides = tuple(hop for _, hop in sorted(near.items()))
-        found = board.memo[key] = tuple(_led(sides, (), sell.address, buy.address))
+        every = sorted(
+            _led(sides, (), (sell.address, buy.address), longest),
+            key=lambda path: -prod(side_curve(board, hop).spot for hop in path),
+        )
+        found = board.memo[key] = tuple(every[:_MOST_PATHS])
     return found
 
 
-def _led(sides: Sequence[Hop], path: Path, at: Address, end: Address) -> Iterator[Path]:
+def _led(
+    sides: Sequence[Hop], path: Path, ends: tuple[Address, Address], longest: int
+) -> Iterator[Path]:
     met = {hop.token_in for hop in path}
     for hop in sides:
-        if hop.token_in == at and hop.token_out not in met:
-            if hop.token_out == end:
+        if hop.token_in == ends[0] and hop.token_out not in met:
+            if hop.token_out == ends[1]:
                 yield (*path, hop)
-            elif len(path) + 1 < MAX_HOPS:
-                yield from _led(sides, (*path, hop), hop.token_out, end)
+            elif len(path) + 1 < longest:
+                yield from _led(sides, (*path, hop), (hop.token_out, ends[1]), longest)
 
 
 def _paid(hop: Hop, line: Curve, used: float, x: float) -> float:
