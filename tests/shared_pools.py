@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import isqrt
 
 from amm_pools import FEE_AND_SPACING, v2_pool, v3_pool
-from portfolios import USDC, WBTC, WETH, policy, prices, problem, trigger
+from portfolios import DAI, USDC, WBTC, WETH, policy, prices, problem, trigger
 
 from agent.core.amm.path import Hop, PathQuote, Pool, follow
 from agent.core.amm.tick_price import tick_at_sqrt_ratio
@@ -32,11 +32,11 @@ def units(token: Token) -> float:
     return float(found.value) / token.unit
 
 
-def pools(rng: random.Random) -> dict[Pair, tuple[Pool, ...]]:
+def pools(rng: random.Random, tokens: Sequence[Token]) -> dict[Pair, tuple[Pool, ...]]:
     """One to three pools of each pair, some deep and some not, near the independent prices."""
     found: dict[Pair, tuple[Pool, ...]] = {}
     number = 100
-    for one, other in ((a, b) for a in TRADED for b in TRADED if a.address < b.address):
+    for one, other in ((a, b) for a in tokens for b in tokens if a.address < b.address):
         made: list[Pool] = []
         for fee, spacing in rng.sample([*FEE_AND_SPACING[:3], (0, 0)], rng.choice((1, 2, 3))):
             number += 1
@@ -62,9 +62,9 @@ def pools(rng: random.Random) -> dict[Pair, tuple[Pool, ...]]:
     return found
 
 
-def pool_edges(rng: random.Random) -> Iterator[Edge]:
-    """What the built-in router offers over such pools."""
-    desk = Desk(pools(rng), [token.address for token in TRADED])
+def pool_edges(rng: random.Random, tokens: Sequence[Token]) -> Iterator[Edge]:
+    """What the built-in router offers over such pools; what is not traded is a hub."""
+    desk = Desk(pools(rng, tokens), [token.address for token in tokens])
     for sell in TRADED:
         for buy in TRADED:
             if sell != buy:
@@ -73,8 +73,12 @@ def pool_edges(rng: random.Random) -> Iterator[Edge]:
 
 
 def pool_problem(seed: int, wish: str = "target") -> Problem:
-    """Holdings of 80 000 to be brought to their targets by ways that share pools."""
-    edges = tuple(pool_edges(random.Random(seed)))
+    """Holdings of 80 000 to be brought to their targets by ways that share pools.
+
+    Every third lead through a hub that is in no target.
+    """
+    tokens = TRADED if seed % 3 else (*TRADED, DAI)
+    edges = tuple(pool_edges(random.Random(seed), tokens))
     return problem(policy=policy(trigger=trigger(rebalance_to=wish)), edges=edges)
 
 

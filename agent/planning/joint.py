@@ -145,7 +145,7 @@ def _basins(board: Board) -> Iterator[Basin]:
 def _basin(board: Board, ways: Sequence[Way]) -> Basin:
     links = []
     for _, hop in sorted(hops(ways).items()):
-        line = side_curve(board, hop)
+        line = side_curve(board, ways[0].sell[1], hop)
         one, other = (hop.token_in, False), (hop.token_out, False)
         links.append(Link(Side(hop, line, line.spot), one, other))
     units = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -87,7 +87,7 @@ def trade(
     board: Board,
     way: Way,
     size: Size,
-    earlier: Iterable[Trade] = (),
+    earlier: Sequence[Trade] = (),
     gas_for: ChainId | None = None,
 ) -> Trade | str:
     """Price *size* after *earlier* trades, or say why it must not be done.
@@ -187,7 +187,7 @@ def _bridge_least(board: Board, way: Way, used: int, size: Size) -> int | str:
     return min(rates)
 
 
-def _used(way: Way, earlier: Iterable[Trade]) -> tuple[int, Draws]:
+def _used(way: Way, earlier: Sequence[Trade]) -> tuple[int, Draws]:
     """Base units of the edge's ladder that earlier trades used up, and what others put into pools.
 
     A trade whose paths are known counts for what it puts in, if those of *way* are known too.
@@ -196,6 +196,6 @@ def _used(way: Way, earlier: Iterable[Trade]) -> tuple[int, Draws]:
     shared = [t for t in earlier if t.way is way or (pools and t.way.edge.pools & pools)]
     if not shared:
         return 0, ()
-    met = [t for t in shared if known and t.draws]
+    met = [t.draws for t in earlier if known and t.draws and t.way.sell[1] == way.sell[1]]
     value = sum((t.sold_value for t in shared if not (known and t.draws)), Decimal(0))
-    return raw_up(value / way.sell_price, way.edge.sell), wake(way, (t.draws for t in met))
+    return raw_up(value / way.sell_price, way.edge.sell), wake(way, met)

@@ -8,7 +8,7 @@ from math import prod
 
 from agent.core.amm.path import Hop
 from agent.core.amm.v2 import V2Pool
-from agent.core.money import Address
+from agent.core.money import Address, ChainId
 from agent.planning.board import Board
 from agent.planning.pool_curve import Curve, pool_curve
 from agent.planning.way import Way
@@ -33,17 +33,16 @@ _SURELY = 1e-9
 
 
 def wake(way: Way, earlier: Iterable[Draws]) -> Draws:
-    """What *earlier* trades put into the pools of *way*, on the sides that it uses itself.
+    """What *earlier* trades put into pools, nothing where *way* leads through none of these sides.
 
-    What they put in on the other side would only make them pay more: it is left out.
+    What they put in on the other side would only make a pool pay more: that is left out.
     """
-    mine = _sides(way)
     found: dict[Side, float] = {}
     for draws in earlier:
         for side, value in draws:
-            if side in mine:
-                found[side] = found.get(side, 0.0) + value
-    return tuple(sorted(found.items()))
+            found[side] = found.get(side, 0.0) + value
+    met = not _sides(way).isdisjoint(found)
+    return tuple(sorted(found.items())) if met else ()
 
 
 def passed(board: Board, way: Way, before: Draws, raw: int) -> tuple[int, Draws]:
@@ -60,15 +59,16 @@ def passed(board: Board, way: Way, before: Draws, raw: int) -> tuple[int, Draws]
     ]
     if before:
         tried.append(_round(board, way, before, raw))
-    sent = [_sent(board, streams, before) for streams in tried]
+    sent = [_sent(board, way.sell[1], streams, before) for streams in tried]
     out, taken = max(sent, key=lambda each: each[0])
     earlier = dict(before)
     put = {side: value - earlier.get(side, 0.0) for side, value in taken.items()}
+    put = {side: value for side, value in put.items() if value > 0}
     return int(out * (1.0 - _SURELY)), tuple(sorted(put.items()))
 
 
 def _sent(
-    board: Board, streams: Iterable[tuple[Path, float]], before: Draws
+    board: Board, chain: ChainId, streams: Iterable[tuple[Path, float]], before: Draws
 ) -> tuple[float, dict[Side, float]]:
     """What amounts bring along paths, one after the other, and what is in the pools then."""
     taken, out = dict(before), 0.0
@@ -78,25 +78,24 @@ def _sent(
             side = hop.pool.address, hop.zero_for_one
             used = taken.get(side, 0.0)
             taken[side] = used + x
-            x = _paid(hop, side_curve(board, hop), used, x)
+            x = _paid(hop, side_curve(board, chain, hop), used, x)
         out += x
     return out, taken
 
 
 def _round(board: Board, way: Way, before: Draws, raw: int) -> list[tuple[Path, float]]:
     """The paths that bring most after what went in *before*, found part by part."""
-    whole = way.edge.splits[-1].shares
-    longest = max(len(share.hops) for share in whole)
-    known = _paths(board, way, longest)
+    whole, chain = way.edge.splits[-1].shares, way.sell[1]
+    known = _paths(board, way, max(len(share.hops) for share in whole))
     count = 1 if len(whole) == 1 else _PARTS
     amounts: dict[int, float] = {}
-    taken = before
+    taken, part = before, raw / count
     for _ in range(count):
-        open_ = range(len(known)) if len(amounts) < len(whole) else sorted(amounts)
-        tried = [(*_sent(board, [(known[place], raw / count)], taken), -place) for place in open_]
-        _, then, place = max(tried, key=lambda each: (each[0], each[2]))
-        amounts[-place] = amounts.get(-place, 0.0) + raw / count
-        taken = tuple(then.items())
+        open_ = list(range(len(known)) if len(amounts) < len(whole) else amounts)
+        sent = [_sent(board, chain, [(known[place], part)], taken) for place in open_]
+        best = max(range(len(open_)), key=lambda each: sent[each][0])
+        amounts[open_[best]] = amounts.get(open_[best], 0.0) + part
+        taken = tuple(sent[best][1].items())
     return [(known[place], amount) for place, amount in amounts.items()]
 
 
@@ -110,7 +109,7 @@ def _paths(board: Board, way: Way, longest: int) -> tuple[Path, ...]:
         sides = tuple(hop for _, hop in sorted(near.items()))
         every = sorted(
             _led(sides, (), (sell.address, buy.address), longest),
-            key=lambda path: -prod(side_curve(board, hop).spot for hop in path),
+            key=lambda path: -prod(side_curve(board, sell.chain, hop).spot for hop in path),
         )
         found = board.memo[key] = tuple(every[:_MOST_PATHS])
     return found
@@ -145,9 +144,9 @@ def _paid(hop: Hop, line: Curve, used: float, x: float) -> float:
     return (other - line.at(used)[0]) * kept / (mine + used + kept)
 
 
-def side_curve(board: Board, hop: Hop) -> Curve:
+def side_curve(board: Board, chain: ChainId, hop: Hop) -> Curve:
     """The curve of one side of a pool; it is kept with the board."""
-    key = ("side", hop.pool.address, hop.zero_for_one)
+    key = ("side", chain, hop.pool.address, hop.zero_for_one)
     found: Curve | None = board.memo.get(key)
     if found is None:
         found = board.memo[key] = pool_curve(hop.pool, zero_for_one=hop.zero_for_one)
