@@ -33,6 +33,10 @@ PAIRING = Strategy(aim="edge", by_size=True)
 _LITTLE = Decimal("1e-6")
 """The part of the whole that is no difference between two ways to miss goals: a millionth."""
 
+_LEG = Decimal("0.01")
+"""The part of what a policy calls dust that a leg is worth: each is one more thing that can fail,
+be late and be looked at, and cents are no reason for it."""
+
 
 class Tries:
     """All strategies on one board, each tried at most once."""
@@ -92,9 +96,13 @@ class Tries:
         return replace(found, outlook=nothing, left=self.bands.missed(nothing))
 
     def rank(self, found: Found, wish: RebalanceTo) -> tuple[Decimal, Decimal, Decimal, int]:
-        """What plans are compared by: what is missed, what it costs or moves, and trades."""
+        """What plans are compared by: what is missed, what it costs or moves, and trades.
+
+        A trade that is one more has a price beside its cost.
+        """
         seen = found.outlook
-        price = seen.turnover if wish == "edge" else seen.cost
+        more = leg_price(self._place) * len(seen.trades)
+        price = seen.turnover if wish == "edge" else seen.cost + more
         return self.bands.shortfall(seen), found.shortfall, price, len(seen.trades)
 
     def _is_as_near(self, found: Found, best: Found) -> bool:
@@ -119,6 +127,11 @@ class Tries:
         """What one strategy finds."""
         own = replace(strategy, frugal=self._frugal)
         return search(self._place, self._map, self._reach, own, start)
+
+
+def leg_price(place: Board) -> Decimal:
+    """What a trade must save beside what it costs to be done at all."""
+    return _LEG * place.problem.policy.dust
 
 
 def little(seen: Outlook) -> Decimal:

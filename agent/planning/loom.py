@@ -11,6 +11,7 @@ from agent.core.money import ChainId, raw_up
 from agent.planning.board import Board
 from agent.planning.fuel import Starved, refuelled
 from agent.planning.goals import Aim
+from agent.planning.greedy import leg_price
 from agent.planning.network import Flow
 from agent.planning.outlook import Outlook, outlook, untouched
 from agent.planning.pull import Aims, Pull
@@ -29,6 +30,9 @@ CLOSE = 5e-3
 """Moves that cost no more than this part above what their question could cost are not improved
 further: goals are reached surely, and that alone costs about as much as prices may slip, half a
 percent of it."""
+
+FEW = 2
+"""Trades that nobody would like to have fewer of: most plans need them."""
 
 CENT = Decimal("0.01")
 """What may be missed of a range because base units are whole and floats are not exact."""
@@ -117,9 +121,11 @@ def woven(loom: Loom, solver: Solver) -> Woven:
         reached = loom.missed(seen) <= Decimal(proof.flow.missed) + CENT
         close = float(seen.cost) - flow.bound <= CLOSE * flow.bound
         tighter = _tighter(loom, tension, first, refused)
-        if (reached and close) or tighter == tension or len(found) == ROUNDS:
+        good = (reached and close) or tighter == tension
+        if len(found) == ROUNDS or (good and (tension.leg or len(seen.trades) <= FEW)):
             return Woven(tuple(found), proof)
-        tension = tighter
+        # With a price on legs another answer may do as well with fewer of them.
+        tension = replace(tension if good else tighter, leg=float(leg_price(loom.board)))
         again = question.tighter(loom.tolerated, tension)
         if isinstance(again, str):
             return Woven(tuple(found), proof, again)
