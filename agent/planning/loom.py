@@ -209,23 +209,29 @@ def _tuned(loom: Loom, seen: Outlook) -> Outlook:
 
 
 def _rerouted(loom: Loom, seen: Outlook) -> Outlook:
-    """Moves along other ways of the same venue where that is cheaper and misses no more.
+    """Moves in another order, or along other ways of the same venue, where that is cheaper.
 
-    Which of them is best for a size alone need not be so on pools that others have moved.
+    Which way is best for a size alone need not be so on pools that others have moved, and who comes
+    first meets them as they are. No more is missed.
     """
-    best = seen
-    for number, move in enumerate(seen.moves):
+    best = _better(loom, seen, seen.moves[::-1])
+    for number, move in enumerate(best.moves):
         for place, way in enumerate(move.route.ways):
             for other in _beside(loom.board, way):
                 moves, ways = list(best.moves), list(best.moves[number].route.ways)
                 ways[place] = other
-                moves[number] = Move(Route(tuple(ways)), move.raw)
-                ahead = outlook(loom.board, moves)
-                if not isinstance(ahead, str) and ahead.cost < best.cost:
-                    ahead = _tuned(loom, ahead)
-                    if ahead.cost < best.cost and loom.missed(ahead) <= loom.missed(seen):
-                        best = ahead
+                moves[number] = Move(Route(tuple(ways)), moves[number].raw)
+                best = _better(loom, best, moves)
     return best
+
+
+def _better(loom: Loom, best: Outlook, moves: Sequence[Move]) -> Outlook:
+    """Where *moves* lead if that is cheaper than the best and misses no more."""
+    ahead = outlook(loom.board, moves)
+    if isinstance(ahead, str) or not ahead.cost < best.cost:
+        return best
+    ahead = _tuned(loom, ahead)
+    return ahead if ahead.cost < best.cost and loom.missed(ahead) <= loom.missed(best) else best
 
 
 def _beside(board: Board, way: Way) -> Iterator[Way]:

@@ -6,12 +6,13 @@ import random
 from decimal import Decimal
 
 import pytest
+from amm_pools import v2_pool
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from portfolios import USDC, WBTC, WETH, edge, problem
 from shared_pools import pool_problem, real_outs, sampled, settled, units
 
-from agent.core.amm.path import Pool
+from agent.core.amm.path import Hop, PathQuote, Pool, follow
 from agent.core.money import Address, Token
 from agent.core.plan import Plan
 from agent.planning import question as question_of_boards
@@ -24,11 +25,12 @@ from agent.planning.milp import solve
 from agent.planning.network import Arc, Flow, Network, Range
 from agent.planning.outlook import outlook
 from agent.planning.planner import plan
+from agent.planning.pool_curve import pool_curve
 from agent.planning.pull import Aims
 from agent.planning.route import Move, Route
 from agent.planning.stretch import along
 from agent.planning.trade import Trade, exactly, trade
-from agent.planning.wake import _round, wake
+from agent.planning.wake import _paid, _round, wake
 from agent.planning.way import Way
 from agent.planning.weave import weave
 
@@ -217,6 +219,24 @@ def test_ways_whose_paths_nobody_knows_use_up_each_others_ladders() -> None:
     assert not isinstance(after, str)
     assert after.expected == bought(then.edge, 2 * 10**18) - bought(then.edge, 10**18)
     assert after.expected < alone.expected
+
+
+@given(st.integers(10**18, 10**24), st.integers(10**15, 10**23), st.booleans())
+def test_a_v2_pool_pays_what_its_integers_say_after_what_went_in_before(
+    first: int, then: int, zero_for_one: bool
+) -> None:
+    """Its fees stay in it: that is less than its curve would pay for both at once."""
+    pool = v2_pool(3 * 10**24, 10**24)
+    ends = (pool.token0, pool.token1) if zero_for_one else (pool.token1, pool.token0)
+    hop = Hop(pool=pool, token_in=ends[0], token_out=ends[1])
+    line = pool_curve(pool, zero_for_one=zero_for_one)
+    moved: dict[Address, Pool] = {}
+    follow([hop], first, moved)
+    quote = follow([hop], then, moved)
+    assert isinstance(quote, PathQuote)
+    found = _paid(hop, line, float(first), float(then))
+    assert pytest.approx(quote.amount_out, rel=1e-9) == found
+    assert found <= line.at(float(first + then))[0] - line.at(float(first))[0] + 1.0
 
 
 def test_what_counts_with_its_minimum_is_wasted_by_no_more_than_counted() -> None:
