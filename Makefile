@@ -4,10 +4,11 @@
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
-# Tests spend their time in Python and in local chains; each worker has a chain of its own.
+# Each worker has local chains of its own. A third of the time of the tests is waiting for blocks that
+# come every second, so there is one worker more than the two cores that a tester has at the least.
 # Files go out in the order of their folders: by their number of tests, as xdist would have it, those
-# with one long test come last, and one worker ends minutes after the other.
-WORKERS ?= 2
+# with one long test come last, and one worker ends minutes after the others.
+WORKERS ?= 3
 PY = $(VENV)/bin/python
 export PYTHON
 

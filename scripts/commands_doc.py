@@ -13,6 +13,7 @@ from typing import Any
 import typer.main
 
 from agent.cli.main import COMMANDS, build
+from scripts.plan_keys import table
 
 FILE = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
 
@@ -88,6 +89,7 @@ def document() -> str:
     parts = [HEAD, "| command | does |", "|---|---|", *rows]
     for name, command in commands:
         parts += ["", f"## {name}", "", *section(name, command)]
+        parts += ["", *table()] if name == "plan" else []
     return "\n".join(parts) + "\n"
 
 

@@ -31,8 +31,10 @@ compile() { # output, then what to compile
 
 # The widest set first: the narrower ones are constrained to its versions, so that going from
 # `make demo` to `make test` adds packages and changes none.
-compile dev.txt pyproject.toml --extra lab --extra notify --group build --group dev "${@}"
+compile dev.txt pyproject.toml --extra lab --extra notify --extra weights --group build \
+    --group dev "${@}"
 compile lab.txt pyproject.toml --extra lab --group build --constraint requirements/dev.txt "${@}"
 compile run.txt pyproject.toml --constraint requirements/dev.txt "${@}"
 compile notify.txt pyproject.toml --extra notify --constraint requirements/dev.txt "${@}"
+compile weights.txt pyproject.toml --extra weights --constraint requirements/dev.txt "${@}"
 compile node.txt --group node "${@}"

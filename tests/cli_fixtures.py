@@ -1,5 +1,7 @@
 """A throwaway wallet on the local chain, and commands as the processes that users start."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -8,9 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from unittest import mock
 
 import pytest
 
+from agent.cli.main import main
 from agent.compose.adapters import key_folders
 from agent.compose.local import (
     OFF_TARGET,
@@ -54,12 +58,19 @@ class Ended:
         return [json.loads(line) for line in self.stdout.splitlines()]
 
 
-def passed_on(home: Path, cache: Path) -> dict[str, str]:
-    """What a command needs of this process's environment, in a home of its own."""
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    measured = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
+def passed_on(home: Path, cache: Path, *, measured: bool = False) -> dict[str, str]:
+    """What a command needs of this process's environment, in a home of its own.
+
+    Coverage is *measured* only in processes that run what no test of this process does: it takes as
+    long again, most of it for the imports of libraries.
+    """
+    kept = {
+        name: text
+        for name, text in os.environ.items()
+        if name in PASSED_ON or (measured and name.startswith("COVERAGE_"))
+    }
     places = {"HOME": home, "PYTHONPATH": CHECKOUT, "XDG_CACHE_HOME": cache.parent}
-    return {**kept, **measured, **{name: str(path) for name, path in places.items()}}
+    return {**kept, **{name: str(path) for name, path in places.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +127,6 @@ class CliWallet:
         changes = dict(environ or {})
         if before is not None:
             changes["PYTHONDONTWRITEBYTECODE"] = "1"
-            # Nor does it measure itself: the tool's own file would be what meets the limit.
-            changes |= {"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None}
         done = subprocess.run(
             [sys.executable, "-m", "agent", *arguments],
             env=self._environ(changes),
@@ -131,13 +140,29 @@ class CliWallet:
         )
         return Ended(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
+    def here(self, *arguments: str, environ: Mapping[str, str | None] | None = None) -> Ended:
+        """Run `rebalancer ARGUMENTS` in this process, for what needs none of its own.
+
+        A process imports for a second before it does anything.
+        """
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self._environ(environ), clear=True),
+            mock.patch.object(sys, "stdin", io.StringIO()),
+            contextlib.chdir(self.home),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = main(list(arguments))
+        return Ended(code=code, stdout=out.getvalue(), stderr=err.getvalue())
+
     def begin(
         self, *arguments: str, environ: Mapping[str, str | None] | None = None
     ) -> subprocess.Popen[str]:
         """Start `rebalancer ARGUMENTS` and return at once; the caller ends and reaps it."""
         return subprocess.Popen(
             [sys.executable, "-m", "agent", *arguments],
-            env=self._environ(environ),
+            env={**passed_on(self.home, self.cache, measured=True), **self._environ(environ)},
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -155,7 +155,7 @@ def _corrupt_journal(new_wallet: NewWallet) -> Iterator[Attempt]:
 def with_a_run(new_wallet: NewWallet) -> CliWallet:
     """A wallet whose journal holds a run that is done."""
     wallet = new_wallet()
-    done = wallet.command("run", "--no-rehearsal")
+    done = wallet.here("run", "--no-rehearsal")
     assert done.code == 0, done.stderr
     return wallet
 

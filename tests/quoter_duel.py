@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
+from contract_quotes import contract_quotes
+
 from agent.chain.multicall import aggregating
 from agent.core.amm import v3
 from agent.core.amm.outcome import OutOfKnownLiquidity, OutOfLiquidity, Refusal, Swapped
@@ -35,13 +37,9 @@ from agent.lab.world import World
 from agent.ports import Read
 from agent.venues._pools import Place, V2Place, V3Place, extended, read_pools
 from agent.wire.abi import decode
-from agent.wire.rpc import RpcError
 
 SINGLE_IN = "quoteExactInputSingle((address,address,uint256,uint24,uint160))"
 SINGLE_OUT = "quoteExactOutputSingle((address,address,uint256,uint24,uint160))"
-QUESTIONS_AT_ONCE = 250
-TIMEOUT_SECONDS = 120.0
-CALL_GAS = hex(2**40)  # a walk through all words of a fine map takes tens of millions
 
 # Pools that the world has not: pair, fee, tick of the first price. Around zero, where the words of
 # the bitmap change sign, far from it, and near the ends of the scale.
@@ -124,19 +122,8 @@ class Duel:
         return self._aggregated(self._world.rpc, calls, hex(at))
 
     def ask(self, calls: Sequence[Read]) -> list[bytes | None]:
-        """Quotes, each with more gas than a whole multicall would get."""
-        asked = [{"to": call.to, "data": call.data, "gas": CALL_GAS} for call in calls]
-        answers: list[bytes | None] = []
-        for start in range(0, len(asked), QUESTIONS_AT_ONCE):
-            part = asked[start : start + QUESTIONS_AT_ONCE]
-            replies = self._world.rpc.batch(
-                [("eth_call", [one, hex(self._at)]) for one in part],
-                timeout_seconds=TIMEOUT_SECONDS,
-            )
-            for reply in replies:
-                reverted = isinstance(reply, RpcError)
-                answers.append(None if reverted else bytes.fromhex(str(reply)[2:]))
-        return answers
+        """Quotes of the contracts."""
+        return contract_quotes(self._world, calls, self._at)
 
     def run(self, count: int) -> Score:
         """Ask *count* random questions and compare."""

@@ -11,6 +11,7 @@ from math import isqrt
 from pathlib import Path
 from typing import Any
 
+from contract_quotes import contract_quotes
 from router_rig import TIERS
 
 from agent.chain.multicall import aggregating
@@ -31,12 +32,8 @@ from agent.venues import router
 from agent.venues._discovery import v4_place
 from agent.venues._pools import V4Place, extended, read_pools
 from agent.wire.abi import decode
-from agent.wire.rpc import RpcError
 
 QUOTE = "quoteExactInputSingle(((address,address,uint24,int24,address),bool,uint128,bytes))"
-CALL_GAS = hex(2**40)  # a walk through all words of a fine map takes tens of millions
-QUESTIONS_AT_ONCE = 250
-TIMEOUT_SECONDS = 120.0
 WRAPPED = 5 * 10**26
 """Wei; half of what a puppet has."""
 
@@ -145,7 +142,8 @@ class V4Duel:
         """Ask *count* random questions and compare."""
         self.score = Score()
         cases = [self._case() for _ in range(count)]
-        answers = self._quoter([self._question(*case) for case in cases])
+        questions = [self._question(*case) for case in cases]
+        answers = contract_quotes(self._world, questions, self._at)
         for case, said in zip(cases, answers, strict=True):
             where, amount, is_down = case
             ours = self._ours(where, amount, is_down=is_down)
@@ -177,20 +175,6 @@ class V4Duel:
         fields = (key.currency0, key.currency1, key.fee, key.tick_spacing, key.hooks)
         asked = (fields, is_down, amount, b"")
         return Read(Address(self.v4.places.quoter), call_bytes(QUOTE, asked))
-
-    def _quoter(self, calls: Sequence[Read]) -> list[bytes | None]:
-        asked = [{"to": call.to, "data": call.data, "gas": CALL_GAS} for call in calls]
-        answers: list[bytes | None] = []
-        for start in range(0, len(asked), QUESTIONS_AT_ONCE):
-            part = asked[start : start + QUESTIONS_AT_ONCE]
-            replies = self._world.rpc.batch(
-                [("eth_call", [one, hex(self._at)]) for one in part],
-                timeout_seconds=TIMEOUT_SECONDS,
-            )
-            for reply in replies:
-                reverted = isinstance(reply, RpcError)
-                answers.append(None if reverted else bytes.fromhex(str(reply)[2:]))
-        return answers
 
     def _opened(self, row: tuple[str, str, int, int, int, int, int]) -> V4Place:
         one, other, fee, spacing, tick, down, up = row

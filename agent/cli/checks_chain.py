@@ -49,6 +49,7 @@ def _chain(account: Account, facts: ChainFacts, node: Node) -> Iterator[Finding]
     if "across" in account.settings.bridges:
         named |= checks_facts.across_addresses(facts)
     yield from checks_facts.contracts(facts, node, named)
+    yield from checks_facts.uniswap_v4(facts, node)
     yield from checks_facts.decimals(facts, node)
     yield from _wallet(account, facts, node)
 

@@ -12,7 +12,7 @@ from agent.cli.checks import Finding, Level, fine, met, warning, wrong
 from agent.compose.adapters import FEED_LATE_SECONDS, make_node
 from agent.core.guard import MAX_CLOCK_SKEW_SECONDS
 from agent.core.money import Address
-from agent.core.wording import figure, span
+from agent.core.wording import figure, listed, span
 from agent.errors import AgentError, Unreachable
 from agent.ports import Clock, Node, Read
 from agent.provider import FactValue
@@ -87,11 +87,6 @@ def addresses(facts: ChainFacts) -> Named:
         found[facts.uniswap.v3_factory] = ("Uniswap V3 factory", place)
         found[facts.uniswap.swap_router_02] = ("SwapRouter02", place)
         found[facts.uniswap.quoter_v2] = ("QuoterV2", place)
-    if facts.uniswap_v4 is not None and not facts.loopback:  # local chains have it where asked
-        place = facts.uniswap_v4.place
-        found[facts.uniswap_v4.state_view] = ("Uniswap V4 StateView", place)
-        found[facts.uniswap_v4.universal_router] = ("UniversalRouter", place)
-        found[facts.uniswap_v4.permit2] = ("Permit2", place)
     if facts.sequencer is not None:
         found[facts.sequencer.feed] = ("sequencer feed", facts.sequencer.place)
     return found
@@ -134,23 +129,52 @@ def _plain(facts: Mapping[str, FactValue]) -> Iterator[tuple[str, int | str]]:
 
 def contracts(facts: ChainFacts, node: Node, named: Named) -> Iterator[Finding]:
     """Code stands at every address of *named*, and the pinned code where it is pinned."""
-    hashes = node.code_hashes(list(named))
-    about, bad = f"{facts.name} contracts", False
+    about = f"{facts.name} contracts"
+    bad = list(_bad_code(facts, about, named, node.code_hashes(list(named))))
+    yield from bad
+    if not bad:
+        pins = sum(address in facts.code_hashes for address in named)
+        yield fine(about, f"{len(named)} have code, {pins} of them the code that is pinned")
+
+
+def uniswap_v4(facts: ChainFacts, node: Node) -> Iterator[Finding]:
+    """Code stands where pools of V4 are read and traded; which of it no hash is known of.
+
+    Local chains have V4 only where somebody put it.
+    """
+    if facts.uniswap_v4 is None:
+        return
+    place = facts.uniswap_v4.place
+    named = {
+        facts.uniswap_v4.state_view: ("StateView", place),
+        facts.uniswap_v4.universal_router: ("UniversalRouter", place),
+        facts.uniswap_v4.permit2: ("Permit2", place),
+    }
+    about, hashes = f"{facts.name} Uniswap V4", node.code_hashes(list(named))
+    if facts.loopback and not any(hashes.values()):
+        yield fine(about, "not checked: this local chain has none")
+        return
+    bad = list(_bad_code(facts, about, named, hashes))
+    yield from bad
+    if not bad:
+        free = [name for address, (name, _) in named.items() if address not in facts.code_hashes]
+        more = f"; no hash is pinned of {listed(free)}" if free else ", the code that is pinned"
+        yield fine(about, f"{len(named)} have code{more}")
+
+
+def _bad_code(
+    facts: ChainFacts, about: str, named: Named, hashes: Mapping[Address, str]
+) -> Iterator[Finding]:
     for address, found in hashes.items():
         pinned = facts.code_hashes.get(address, "")
         contract, place = named[address]
         what = f"{contract} at {checksum(address)}"
         if not found:
-            bad = True
             yield wrong(about, f"{what} has no code", FIX, "G104", place=place)
         elif pinned and pinned != found:
-            bad = True
             what += f" has other code ({found[:10]}…) than is pinned ({pinned[:10]}…)"
             fix = f"find out why before anything else; {FIX}"
             yield wrong(about, what, fix, "G104", place=place)
-    if not bad:
-        pins = sum(address in facts.code_hashes for address in named)
-        yield fine(about, f"{len(named)} have code, {pins} of them the code that is pinned")
 
 
 def decimals(facts: ChainFacts, node: Node) -> Iterator[Finding]:
@@ -320,6 +344,7 @@ def everything(facts: ChainFacts, node: Node, now: int) -> Iterator[Finding]:
     named = {**addresses(facts), **counted_addresses(facts)}
     named |= {**across_addresses(facts), **provider_addresses(facts)}
     yield from contracts(facts, node, named)
+    yield from uniswap_v4(facts, node)
     yield from decimals(facts, node)
     yield from symbols(facts, node)
     yield from feeds(facts, node, now)

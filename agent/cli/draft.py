@@ -31,14 +31,7 @@ class Draft:
     @property
     def targets(self) -> str:
         """The rows of the table of targets."""
-        from agent.settings.value import quoted_key
-
-        width = max(len(quoted_key(asset)) for asset in self.weights)
-        return "\n".join(
-            f'{quoted_key(asset):<{width}} = {{ weight = "{share(weight)}", '
-            f'band = "{share(self.bands[asset])}" }}'
-            for asset, weight in self.weights.items()
-        )
+        return target_rows(self.weights, self.bands)
 
     @property
     def wallet(self) -> str:
@@ -56,6 +49,18 @@ class Draft:
         """The least that is a portfolio."""
         bridges = '[bridges]\nallow = ["across"]\n' if len(self.chains) > 1 else ""
         return f"schema = 1\n[wallet]\n{self.wallet}\n[targets]\n{self.targets}\n{bridges}"
+
+
+def target_rows(weights: Mapping[str, Decimal], bands: Mapping[str, Decimal]) -> str:
+    """What stands below `[targets]`, from percent by asset."""
+    from agent.settings.value import quoted_key
+
+    width = max(len(quoted_key(asset)) for asset in weights)
+    return "\n".join(
+        f'{quoted_key(asset):<{width}} = {{ weight = "{share(weight)}", '
+        f'band = "{share(bands[asset])}" }}'
+        for asset, weight in weights.items()
+    )
 
 
 def in_quotes(text: str) -> str:
@@ -91,7 +96,7 @@ def read_weights(text: str, chains: tuple[ChainFacts, ...]) -> dict[str, Decimal
             )
         if name in weights:
             raise WrongValue(f"{name} is named twice", fix="name each asset once")
-        weights[_asset(name, known)] = _percent(name, number)
+        weights[_asset(name, known)] = read_percent(name, number)
     _refuse_other_sums(weights)
     return weights
 
@@ -116,7 +121,8 @@ def _asset(name: str, known: tuple[str, ...]) -> str:
     )
 
 
-def _percent(name: str, text: str) -> Decimal:
+def read_percent(name: str, text: str) -> Decimal:
+    """Percent of *name*, between 0 and 100 in steps of 0.01; raises WrongValue."""
     from agent.errors import WrongValue
 
     try:
@@ -161,7 +167,7 @@ def bands_of(weights: Mapping[str, Decimal], widest: Decimal) -> dict[str, Decim
 
 def read_band(percent: float) -> Decimal:
     """Percent of a band, exactly; raises WrongValue."""
-    return _percent("band", f"{percent:g}")
+    return read_percent("band", f"{percent:g}")
 
 
 def read_address(text: str) -> Address:

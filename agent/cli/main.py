@@ -26,6 +26,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("demo", "demo"),
     ("look", "look"),
     ("init", "init"),
+    ("weights", "weights"),
     ("balances", "balances"),
     ("prices", "prices"),
     ("drift", "drift"),

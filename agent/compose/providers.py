@@ -89,8 +89,8 @@ def standing(room: Room, name: str, settings: Settings) -> Standing:
     off = ""
     if not chains:
         off = "it serves none of the wallet's chains"
-    elif about.key == "required" and settings.secret(variable) is None and not settings.local:
-        off = f"it needs a key: set {variable}"
+    elif about.key == "required" and settings.secret(variable) is None:
+        off = f"it needs a key: set {variable}, in the environment or in .env"
     return Standing(name=name, about=about, chains=chains, variable=variable, off=off)
 
 

@@ -99,8 +99,22 @@ def _investing(wish: Wish, moment: Moment) -> tuple[Task, Decision]:
     if isinstance(decision, Rest):
         why = f"no trade of {money(least)} or more brings anything nearer to its target"
         return task, Rest(f"nothing to do: {why}", decision.drifts)
+    if not _to_spare(task, wish.asset):
+        return task, Rest(f"nothing to do: {_staying(wish, moment)}", decision.drifts)
     asked = f"asked to invest {wish.sum}; {decision.why}"
-    return task, _selling(task, asked)
+    return task, _selling(task, asked, anyway=True)
+
+
+def _staying(wish: Wish, moment: Moment) -> str:
+    """Why money stays the asset that it is, with the asset's share before it came and now."""
+    total, own = moment.valuation.value or Decimal(0), moment.valuation.by_asset[wish.asset]
+    worth = wish.amount * moment.price(wish.asset)
+    before, now = max(own - worth, Decimal(0)) / max(total - worth, Decimal(1)), own / total
+    weight = percent_of_bps(moment.policy.targets[wish.asset].weight)
+    return (
+        f"the {wish.sum} stay {wish.asset}, where they are wanted: it is {percent(before)} of the "
+        f"rest without them and {percent(now)} of all with them, of a target of {weight}"
+    )
 
 
 def _to_target(moment: Moment) -> Policy:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from agent.planning.budget import COARSE, FINE, Budget
 from agent.planning.coupling import Coupling, coupling
 from agent.planning.flowcost import DUST, Outcome, circle, outcome, wasted
 from agent.planning.majorant import Hull, concave_run, hull
@@ -37,37 +38,6 @@ _NEAR = 0.1
 
 _FEW = 100
 """So many arcs are searched in a tenth of a second."""
-
-_FINE, _COARSE = 1e-4, 1e-3
-"""The gaps at which the search of few and of more arcs ends, if nothing else is wished."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """How much work a plan may take, counted so that the same input gives the same flow.
-
-    `gap` ends the search when the cost is proven to within it; `nodes` are those of the last
-    search, `first_nodes` those of the one among `first_arcs` promising arcs before it. Of more
-    than `most_arcs` those are searched first that `slopes` rounds of slope scaling use, and last
-    those that are still open, if they are no more than that; between, the flow is made cheaper
-    by `swaps` tries among `near` arcs, and the bound is raised by a search of `share_nodes` for
-    each range. `columns` are rounds of pricing in the relaxation, `circles` how often a search is
-    repeated because it led round. `seconds` is an outer brake of all searches together: a flow
-    that hit it says so.
-    """
-
-    gap: float = _FINE
-    nodes: int = 2000
-    first_nodes: int = 100
-    first_arcs: int = 60
-    most_arcs: int = 800
-    slopes: int = 10
-    swaps: int = 800
-    share_nodes: int = 10
-    near: int = 400
-    columns: int = 200
-    circles: int = 20
-    seconds: float = 30.0
 
 
 @dataclass(slots=True)
@@ -127,7 +97,7 @@ def solve(network: Network, *, budget: Budget | None = None, start: Flow | None 
     search = _Search(
         table=arrays,
         hull=hull(arrays),
-        budget=budget or Budget(gap=_FINE if len(network.arcs) <= _FEW else _COARSE),
+        budget=budget or Budget(gap=FINE if len(network.arcs) <= _FEW else COARSE),
         best=outcome(arrays, np.zeros(len(arrays.tail))),
     )
     if start is not None:
@@ -191,6 +161,14 @@ def _reach(search: _Search) -> bool:
 def _begin(search: _Search, stage: _Stage, relaxed: Relaxed) -> None:
     """Find a good flow among few arcs; of many, more are looked at when those few are none."""
     nodes = search.budget.first_nodes
+    if len(relaxed.used) <= _FEW and search.budget.few_swaps:
+        every = np.ones(len(relaxed.used), dtype=np.bool_)
+        known = (
+            [search.best.sold > 0] if search.reaches else [relaxed.sparse, relaxed.used > LITTLE]
+        )
+        for used in known:
+            if _swapped(search, stage, used, every, search.budget.few_swaps) is not None:
+                return
     if len(relaxed.used) > search.budget.most_arcs:
         for some in (0, search.budget.near // 2):
             if not some or not search.reaches:
@@ -206,14 +184,23 @@ def _swap(search: _Search, stage: _Stage, relaxed: Relaxed) -> None:
     """Make the best flow cheaper by swaps, first among few arcs, then among more."""
     tries = search.budget.swaps
     for count in (search.budget.near // 2, search.budget.near):
-        near = _nearest(search, relaxed, count) | (search.best.sold > 0)
-        swaps = Swaps(search.table, stage.shared, stage.sizes, near)
-        found = swaps.improved(search.best.sold > 0, tries)
-        if found is None:
+        used = search.best.sold > 0
+        near = _nearest(search, relaxed, count) | used
+        left = _swapped(search, stage, used, near, tries)
+        if left is None:
             break
-        sold, tries = np.where(found[0] > _DENT, found[0], 0.0), found[1]
-        search.offer(sold)
-        _make_exact(search, stage, sold, 0.0)
+        tries = left
+
+
+def _swapped(search: _Search, stage: _Stage, used: Bools, near: Bools, tries: int) -> int | None:
+    """How many of the *tries* are left after swaps, None if the arcs *used* are no flow."""
+    found = Swaps(search.table, stage.shared, stage.sizes, near).improved(used, tries)
+    if found is None:
+        return None
+    sold = np.where(found[0] > _DENT, found[0], 0.0)
+    search.offer(sold)
+    _make_exact(search, stage, sold, 0.0)
+    return found[1]
 
 
 def _nearest(search: _Search, relaxed: Relaxed, count: int) -> Bools:

@@ -388,13 +388,13 @@ def _tree(keys: Sequence[Key]) -> _Tree:
 def _walk(table: Value, tree: _Tree, names: Mapping[str, Collection[str]]) -> None:
     fixed = {name for name in tree if not name.startswith("<")}
     kind = next((name for name in tree if name.startswith("<")), None)
-    for key, value in table.table().items():
+    for key in table.names():
         if key in fixed:
             below = tree[key]
         elif kind is not None and (kind not in names or key in names[kind]):
             below = tree[kind]
         else:
             known = fixed | set(names.get(kind, ()) if kind else ())
-            raise value.error(UnknownKey, f"unknown key{did_you_mean(key, known)}")
+            raise table.need(key).error(UnknownKey, f"unknown key{did_you_mean(key, known)}")
         if below:
-            _walk(value, below, names)
+            _walk(table.need(key), below, names)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_right
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 KeyPath = tuple[str | int, ...]
 """Keys from the root; an integer is a place in a list."""
@@ -22,7 +25,8 @@ _STRING = re.compile(
 )
 
 
-def lines(text: str) -> dict[KeyPath, int]:
+@lru_cache(maxsize=4)
+def lines(text: str) -> Mapping[KeyPath, int]:
     """The line, from 1, of every key, table and list element of *text*.
 
     *text* must be TOML that `tomllib` has read, with plain line feeds: nothing is checked
@@ -32,7 +36,7 @@ def lines(text: str) -> dict[KeyPath, int]:
     >>> lines('[limits]\\nmin_trade = "50"')
     {('limits',): 1, ('limits', 'min_trade'): 2}
     """
-    return _Scanner(text).scan()
+    return MappingProxyType(_Scanner(text).scan())
 
 
 class _Scanner:
@@ -152,5 +156,7 @@ class _Scanner:
 
 
 def _unquoted(key: str) -> str:
+    if "\\" not in key:
+        return key[1:-1]
     name: str = tomllib.loads(f"key = {key}")["key"]
     return name

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import stat
 import tomllib
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from agent.errors import ConfigError, ConfigFileMissing
@@ -46,7 +47,7 @@ class TomlFile:
         return f"{self.shown}:{self.line(path)}"
 
     @cached_property
-    def _lines(self) -> dict[KeyPath, int]:
+    def _lines(self) -> Mapping[KeyPath, int]:
         return lines(self._text)
 
 
@@ -81,14 +82,21 @@ def parse_toml(content: bytes, shown: str) -> TomlFile:
         line = content.count(b"\n", 0, error.start) + 1
         raise _not_toml(shown, line, "a byte that is not UTF-8") from None
     try:
-        root = tomllib.loads(text, parse_float=Bare)
+        root = _loaded(text)
     except RecursionError:
         raise _not_toml(shown, 1, "nested too deeply") from None
     except ValueError as error:
         raise _syntax_error(shown, text, str(error)) from None
-    if _deeper(root, MAX_DEPTH):
-        raise _not_toml(shown, 1, "nested too deeply")
     return TomlFile(shown, text, root)
+
+
+@lru_cache(maxsize=4)
+def _loaded(text: str) -> dict[str, object]:
+    # Nobody writes into it; remembered as lines are, see locate.py.
+    root = tomllib.loads(text, parse_float=Bare)
+    if _deeper(root, MAX_DEPTH):
+        raise RecursionError
+    return root
 
 
 def _syntax_error(shown: str, text: str, said: str) -> ConfigError:

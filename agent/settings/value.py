@@ -17,6 +17,7 @@ Source = Literal["flag", "environment", "portfolio", "user config", "chains", "o
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _PRIVATE_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
+_SHORTEST_SECRET = 64
 _URL = re.compile(r"[a-z]+://(?:[^/?#@\s]*@)?([^/?#@\s]*)\S*")
 
 
@@ -64,6 +65,10 @@ class Value:
         """The values below a table, by key; raises WrongType."""
         return {key: self._below(key, raw) for key, raw in self._rows().items()}
 
+    def names(self) -> tuple[str, ...]:
+        """The keys of a table, without their values; raises WrongType."""
+        return tuple(self._rows())
+
     def get(self, key: str) -> Value | None:
         """The value below *key* of a table, None when it is absent; raises WrongType."""
         rows = self._rows()
@@ -94,7 +99,15 @@ class Value:
 
     def _below(self, key: str, raw: object) -> Value:
         name = f"{self.name}.{quoted_key(key)}" if self.name else quoted_key(key)
-        return replace(self, raw=raw, name=name, path=(*self.path, key))
+        path = (*self.path, key)  # `replace` takes three times as long, and there are thousands
+        return Value(
+            raw=raw,
+            name=name,
+            source=self.source,
+            file=self.file,
+            path=path,
+            textual=self.textual,
+        )
 
     def _said(self, why: str) -> str:
         return ": ".join(filter(None, (self.place, self.name, why)))
@@ -113,6 +126,8 @@ def quoted_key(key: str) -> str:
     >>> quoted_key("eip155:1"), quoted_key("https://node.example/v3/secret")
     ('"eip155:1"', '"node.example…"')
     """
+    if len(key) < _SHORTEST_SECRET and _BARE_KEY.fullmatch(key):
+        return key
     key = without_paths(_PRIVATE_KEY.sub(lambda match: f"{match[0][:6]}…", key))
     return key if _BARE_KEY.fullmatch(key) else f'"{key}"'
 

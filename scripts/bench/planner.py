@@ -24,8 +24,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from planner_rules import BAND, EXACT, Market, Walk, cheapest_first, market, pairing, sell_all
 
+from agent.planning.budget import Budget
 from agent.planning.certify import certify
-from agent.planning.milp import Budget, solve
+from agent.planning.milp import solve
 from agent.planning.network import Flow
 
 RULES: dict[str, Callable[[Market], Walk]] = {

@@ -10,6 +10,9 @@ import pytest
 from arbitrum_rigs import Rollup, clean_rollup, open_rollup
 from bridge_rigs import Crossing, clean, open_crossing
 from cctp_rig import Burning
+from stargate_rigs import Passing, open_passing
+
+from agent.lab.worlds import Worlds
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +49,9 @@ def two_domains(lab_cache: Path) -> Iterator[Burning]:
 def burning(two_domains: Burning) -> Iterator[Burning]:
     with cctp_rig.clean(two_domains) as cleaned:
         yield cleaned
+
+
+@pytest.fixture
+def passing(chains: Worlds) -> Iterator[Passing]:
+    with open_passing(chains) as opened:
+        yield opened

@@ -17,7 +17,7 @@ from arbitrum_rigs import (
     Rollup,
 )
 from arbitrum_run import ArbitrumRun
-from bridges.test_canonical_arbitrum import between, changed, meant, owner, silent, waits
+from bridges.arbitrum_lies import between, changed, meant, owner, silent, waits
 
 from agent.bridges import _arbitrum_token_deposits
 from agent.bridges._arbitrum_contracts import CONTENT, DELIVERED

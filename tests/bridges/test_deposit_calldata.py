@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from proposals import (
     ACCOUNT,
     ATTACKER,
@@ -25,6 +24,7 @@ from proposals import (
     codes,
     honest,
 )
+from splices import Edits, edits, spliced
 
 from agent.bridges._spoke_pool import DEPOSIT, LAYOUTS, NOBODY, Terms, deposit_data
 from agent.core.guard import Proposal, check
@@ -210,21 +210,9 @@ def test_every_mutant_of_a_deposit_is_refused_or_means_no_worse() -> None:
 
 
 @settings(max_examples=200)
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 600), st.integers(0, 64), st.binary(max_size=64)),
-        min_size=1,
-        max_size=3,
-    )
-)
-def test_deposit_spliced_at_random_is_refused_or_means_no_worse(
-    edits: list[tuple[int, int, bytes]],
-) -> None:
-    raw = bytes.fromhex(DATA[2:])
-    for place, length, other in edits:
-        start = place % (len(raw) + 1)
-        raw = raw[:start] + other + raw[start + length :]
-    p = proposal("0x" + raw.hex())
+@given(edits(600))
+def test_deposit_spliced_at_random_is_refused_or_means_no_worse(changes: Edits) -> None:
+    p = proposal(spliced(DATA, changes))
     assert not check(p).ok or no_worse(p.meanings[-1])
 
 

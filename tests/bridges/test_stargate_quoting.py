@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from stargate_rigs import ENDPOINT, FACTS, FAR, NEAR, OTHER, WALLET, Passing, open_passing
+from stargate_rigs import ENDPOINT, FACTS, FAR, NEAR, OTHER, WALLET, Passing
 
 from agent.bridges.stargate import APPROVAL_GAS, COIN_GAS, SEND_GAS, make
 from agent.core.money import NATIVE, Address, ChainId, Token
 from agent.core.quote import Allowance, Call, Meaning
 from agent.errors import BadReply, Contradicted, NoRoute, Unavailable
 from agent.lab.providers.stargate import MESSAGE_FEE
-from agent.lab.worlds import Worlds
 from agent.wire.calldata import meaning
 
 RAW = 4_150 * 10**6
@@ -26,12 +24,6 @@ OUT = 4_147_509_999
 ETHER = 10**18
 DUST = 123_456_789
 """Wei that messages have no decimals for."""
-
-
-@pytest.fixture
-def passing(chains: Worlds) -> Iterator[Passing]:
-    with open_passing(chains) as opened:
-        yield opened
 
 
 def meant(passing: Passing, call: object) -> Meaning:

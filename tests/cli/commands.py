@@ -34,3 +34,9 @@ def plain(text: str, wallet: CliWallet) -> str:
     # A zero byte of calldata is cheaper than another one, and addresses and deadlines differ.
     text = re.sub(r"gas \d{3},\d{3}", "gas N", text)
     return re.sub(r"\b(0x)?[0-9a-f]{64}\b", "HASH", text)
+
+
+def go(wallet: CliWallet) -> None:
+    """Let a chain mine that stood `still`."""
+    wallet.world.rpc.call("evm_setAutomine", True)
+    wallet.world.rpc.call("evm_mine")

@@ -8,6 +8,8 @@ from cli.commands import Command, use
 from cli_fixtures import CliWallet, Ended
 
 from agent.cli.main import main
+from agent.wire.http import HttpClient
+from agent.wire.rpc import Rpc
 
 
 @pytest.fixture
@@ -21,6 +23,9 @@ def bare(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("REBALANCER_HOME", str(tmp_path / "bare"))
     monkeypatch.chdir(tmp_path)
+    # Questions are repeated as ever, without the seconds in between.
+    for client in (Rpc, HttpClient):
+        monkeypatch.setitem(client.__init__.__kwdefaults__, "sleep", lambda _seconds: None)
 
     def run(*arguments: str, environ: Mapping[str, str | None] | None = None) -> Ended:
         capsys.readouterr()
@@ -42,3 +47,9 @@ def command(bare: Command, wallet: CliWallet, monkeypatch: pytest.MonkeyPatch) -
     """The command in the home of `wallet`."""
     use(wallet, monkeypatch)
     return bare
+
+
+@pytest.fixture
+def still(wallet: CliWallet) -> None:
+    """The chain mines nothing until `go` says so."""
+    wallet.world.rpc.call("evm_setAutomine", False)

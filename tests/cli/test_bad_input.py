@@ -61,25 +61,25 @@ def test_run_on_a_full_disk_stops_and_goes_on_when_there_is_room(
 
 def test_wrong_password_at_resume_changes_nothing(half_done: CliWallet) -> None:
     before = half_done.facts()
-    refused = half_done.command("resume", environ={"REBALANCER_PASSWORD": "not the password"})
+    refused = half_done.here("resume", environ={"REBALANCER_PASSWORD": "not the password"})
     assert (4, before) == (refused.code, half_done.facts())
     assert "error[K102]" in refused.stderr
 
-    assert 0 == half_done.command("resume").code
+    assert 0 == half_done.here("resume").code
     assert TRANSACTIONS == half_done.nonce()
 
 
 def test_paused_run_is_resumed_without_a_password(half_done: CliWallet) -> None:
-    assert 0 == half_done.command("pause", "--reason", "looking").code
-    waiting = half_done.command("resume", "--wait", "0", environ={"REBALANCER_PASSWORD": None})
+    assert 0 == half_done.here("pause", "--reason", "looking").code
+    waiting = half_done.here("resume", "--wait", "0", environ={"REBALANCER_PASSWORD": None})
     assert 9 == waiting.code
     assert "paused: looking" in waiting.stdout
     assert 0 == half_done.nonce()
 
 
 def test_run_that_is_done_is_resumed_without_a_password(wallet: CliWallet) -> None:
-    assert 0 == wallet.command("run", "--no-rehearsal").code
-    assert 0 == wallet.command("resume", environ={"REBALANCER_PASSWORD": None}).code
+    assert 0 == wallet.here("run", "--no-rehearsal").code
+    assert 0 == wallet.here("resume", environ={"REBALANCER_PASSWORD": None}).code
 
 
 @pytest.fixture(params=["Edited journal", "Corrupt journal file"])
@@ -90,7 +90,7 @@ def spoilt(request: pytest.FixtureRequest, new_wallet: NewWallet) -> Iterator[At
 
 @pytest.mark.parametrize("command", ["status", "resume", "plan"])
 def test_spoilt_journal_is_trusted_by_no_command(spoilt: Attempt, command: str) -> None:
-    told = spoilt.wallet.command(command)
+    told = spoilt.wallet.here(command)
     assert 10 == told.code
     assert "error[H101]" in told.stderr
 
@@ -100,7 +100,7 @@ def test_plan_that_cannot_be_made_is_not_told_as_nothing_to_do(
     new_wallet: NewWallet, title: str
 ) -> None:
     with arranged(case(title), new_wallet) as attempt:
-        told = attempt.wallet.command("plan", "--json", "--exit-code")
+        told = attempt.wallet.here("plan", "--json", "--exit-code")
     assert (6, case(title).code) == (told.code, told.document["code"])
 
 
@@ -112,7 +112,7 @@ def test_token_that_is_no_token_is_told_with_its_place(wallet: CliWallet) -> Non
     path.write_text(facts)
     line = 1 + facts[: facts.index("decimals", facts.index("dEaD"))].count("\n")
 
-    told = wallet.command("plan", "--json", "--chains", str(path))
+    told = wallet.here("plan", "--json", "--chains", str(path))
 
     assert 2 == told.code
     assert (
@@ -122,14 +122,14 @@ def test_token_that_is_no_token_is_told_with_its_place(wallet: CliWallet) -> Non
 
 
 def test_plan_file_is_not_run_under_other_decimals(wallet: CliWallet) -> None:
-    assert 0 == wallet.command("plan", "-o", "plan.json").code
+    assert 0 == wallet.here("plan", "-o", "plan.json").code
     facts = resources.text("chains.toml")
     usdc = facts.index("tokens.USDC]")
     Path(wallet.home / "chains.toml").write_text(
         facts[:usdc] + facts[usdc:].replace("decimals = 6", "decimals = 7", 1)
     )
     for command in ("run", "simulate"):
-        told = wallet.command(command, "plan.json", "--json", "--chains", "chains.toml")
+        told = wallet.here(command, "plan.json", "--json", "--chains", "chains.toml")
         assert (2, "C105") == (told.code, told.document["code"])
     assert not [fact for fact in wallet.facts() if isinstance(fact, Started)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def test_withdrawal_that_no_journal_knows_is_found_and_finished(
     }
     sent = rpc.call("eth_sendTransaction", request)
     while rpc.call("eth_getTransactionReceipt", sent) is None:
-        pass
+        time.sleep(0.05)
     before = ether(wallet, 1)
     told = command(wallet, lab_cache, "doctor", "--funds", "-q")
     assert "Base canonical_op: 1.0000 ETH left by deposit" in told.stdout, told

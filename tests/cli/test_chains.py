@@ -94,6 +94,7 @@ def test_sound_facts_are_confirmed_one_by_one(local: Any, wallet: CliWallet) -> 
     wanted = """\
 ✓ Ethereum node 127.0.0.1:PORT: chain id 1, genesis as pinned, head N is AGE old
 ✓ Ethereum contracts: N have code, N of them the code that is pinned
+✓ Ethereum Uniswap V4: not checked: this local chain has none
 ✓ Ethereum tokens: 6 say the decimals that chains.toml has
 ✓ Ethereum symbols: 6 say the symbol that chains.toml has
 ✓ Ethereum feed of ETH: ETH / USD, 8 decimals, fresh

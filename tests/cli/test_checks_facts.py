@@ -12,6 +12,7 @@ from agent.cli import checks_facts
 from agent.core.money import Address, ChainId
 from agent.settings import ChainFacts, load_chains_only
 from agent.wire.abi import Function, functions
+from agent.wire.address import checksum
 
 BASE = load_chains_only(environ={}).chains[ChainId(8453)]
 NOW = 1_800_000_000
@@ -191,15 +192,53 @@ def test_feed_of_what_counts_is_no_contract_that_every_wallet_depends_on() -> No
     assert {feed} == set(checks_facts.counted_addresses(ethereum))
 
 
-def test_contracts_of_v4_are_checked_where_the_chain_is_no_local_one() -> None:
-    v4 = BASE.uniswap_v4
-    assert v4 is not None
-    named = {v4.state_view: "Uniswap V4 StateView", v4.permit2: "Permit2"}
-    named[v4.universal_router] = "UniversalRouter"
-    place = 'chains."eip155:8453".uniswap_v4'
-    found = checks_facts.addresses(BASE)
-    assert named == {
-        address: what for address, (what, where) in found.items() if where.endswith(place)
-    }
-    here = checks_facts.addresses(replace(BASE, rpc=("http://127.0.0.1:8545",)))
-    assert named.keys() == found.keys() - here.keys()
+class Coded(ScriptedNode):
+    """Has code with these hashes and nothing else."""
+
+    def __init__(self, hashes: dict[Address, str]) -> None:
+        super().__init__(8453)
+        self.hashes = hashes
+
+    def code_hashes(self, addresses: Any) -> dict[Address, str]:
+        return {address: self.hashes.get(address, "") for address in addresses}
+
+
+V4 = BASE.uniswap_v4
+assert V4 is not None
+CODE = {V4.state_view: "0x01", V4.universal_router: "0x02", V4.permit2: "0x03"}
+V4_TABLE = 'chains."eip155:8453".uniswap_v4'
+NOT_PINNED = "3 have code; no hash is pinned of StateView, UniversalRouter and Permit2"
+
+
+@pytest.mark.parametrize("rpc", ["https://base.example", "http://127.0.0.1:8545"])
+def test_v4_with_code_says_what_is_not_pinned(rpc: str) -> None:
+    facts = replace(BASE, rpc=(rpc,))
+    assert [("ok", NOT_PINNED, "")] == told(checks_facts.uniswap_v4(facts, Coded(CODE)))
+
+
+def test_v4_with_pinned_code_says_so_and_other_code_is_wrong() -> None:
+    pinned = replace(BASE, code_hashes=CODE)
+    right = told(checks_facts.uniswap_v4(pinned, Coded(CODE)))
+    assert [("ok", "3 have code, the code that is pinned", "")] == right
+    other = Coded({**CODE, V4.permit2: "0x04"})
+    what = f"Permit2 at {checksum(V4.permit2)} has other code (0x04…) than is pinned (0x03…)"
+    assert [("error", what, V4_TABLE)] == told(checks_facts.uniswap_v4(pinned, other))
+
+
+@pytest.mark.parametrize("missing", list(CODE))
+@pytest.mark.parametrize("rpc", ["https://base.example", "http://127.0.0.1:8545"])
+def test_v4_in_part_is_wrong_everywhere(rpc: str, missing: Address) -> None:
+    there = Coded({address: code for address, code in CODE.items() if address != missing})
+    ((level, what, place),) = told(checks_facts.uniswap_v4(replace(BASE, rpc=(rpc,)), there))
+    assert ("error", V4_TABLE) == (level, place)
+    assert what.endswith(f"at {checksum(missing)} has no code")
+
+
+def test_v4_is_not_checked_where_it_stands_on_no_local_chain() -> None:
+    here, nobody = replace(BASE, rpc=("http://127.0.0.1:8545",)), Coded({})
+    left_out = [("ok", "not checked: this local chain has none", "")]
+    assert left_out == told(checks_facts.uniswap_v4(here, nobody))
+    assert 3 == len(
+        told(checks_facts.uniswap_v4(replace(BASE, rpc=("https://b.example",)), nobody))
+    )
+    assert [] == told(checks_facts.uniswap_v4(replace(BASE, uniswap_v4=None), nobody))

@@ -32,7 +32,7 @@ def begin(
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "agent", *arguments],
-        env={**passed_on(home, cache), **(environ or {})},
+        env={**passed_on(home, cache, measured=True), **(environ or {})},
         cwd=home,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -52,6 +52,7 @@ def test_a_sound_wallet_has_no_findings(command: Command, wallet: CliWallet) -> 
 ✓ simulate: ANVIL is in CACHE
 ✓ Ethereum node 127.0.0.1:PORT: chain id 1, genesis as pinned, head N is AGE old
 ✓ Ethereum contracts: N have code, N of them the code that is pinned
+✓ Ethereum Uniswap V4: not checked: this local chain has none
 ✓ Ethereum tokens: 6 say the decimals that chains.toml has
 ✓ Ethereum wallet: 13.0000 ETH pay for 5 swaps and more
 ✓ price of DAI: 0.9990 USD by chainlink and pool

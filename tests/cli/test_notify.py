@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cli.commands import Command
+from cli.commands import Command, go
 from cli.test_secrets import files_with
 from cli.test_views import let_feeds_be_old
-from cli.test_watch import TRANSACTIONS, go, still
+from cli.test_watch import TRANSACTIONS
 from cli_fixtures import CliWallet
 from error_cases import free_port
 from hook_server import SECRET, Hook, hook_server
-
-__all__ = ["still"]  # a fixture
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ class Shell:
     def __init__(self, home: Path, cache: Path, crossing: Crossing) -> None:
         self.home = home
         self._environ = {
-            **passed_on(home, cache),
+            **passed_on(home, cache, measured=True),
             "REBALANCER_HOME": str(home / "state"),
             "REBALANCER_CONFIG": str(home / "portfolio.toml"),
             "REBALANCER_OVERLAY": str(home / "overlay.toml"),

@@ -8,7 +8,7 @@ import signal
 import sys
 
 import pytest
-from cli.commands import Command, plain
+from cli.commands import Command, go, plain
 from cli.test_approvals import STRANGER, grant
 from cli_fixtures import CliWallet
 
@@ -25,17 +25,6 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture
-def still(wallet: CliWallet) -> None:
-    """The chain mines nothing until `go` says so."""
-    wallet.world.rpc.call("evm_setAutomine", False)
-
-
-def go(wallet: CliWallet) -> None:
-    wallet.world.rpc.call("evm_setAutomine", True)
-    wallet.world.rpc.call("evm_mine")
 
 
 def test_a_run_is_a_stream_of_events_that_ends_with_its_result(

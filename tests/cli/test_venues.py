@@ -50,6 +50,26 @@ def test_list_says_who_is_allowed_and_on(three: Worlds, tmp_path: Path, bare: Co
     assert "canary" not in done.stdout + done.stderr
 
 
+def test_venue_whose_key_is_missing_is_not_asked_and_says_which_variable_to_set(
+    three: Worlds, tmp_path: Path, bare: Command
+) -> None:
+    keyless = variables(tmp_path, ZEROX_API_KEY="")
+    missing = "it needs a key: set ZEROX_API_KEY, in the environment or in .env"
+    listed = bare("--json", "venues", "list", environ=keyless).document["venues"]
+    assert [missing] == [row["off"] for row in listed if row["off"]]
+    quoted = bare("--json", *QUOTE, "--all", environ=keyless).document["quotes"]
+    assert [{"via": "zerox", "answer": "off", "passes": False, "why": missing}] == [
+        each for each in quoted if each["via"] == "zerox"
+    ]
+    told = bare(*QUOTE, "--all", environ=keyless).stdout
+    assert re.search(rf"^zerox +off: {re.escape(missing)}$", told, re.M), told
+    (tmp_path / ".env").write_text("ZEROX_API_KEY=canary-key-5e12\n")
+    (tmp_path / ".env").chmod(0o600)
+    again = bare("--json", *QUOTE, "--all", environ=variables(tmp_path, ZEROX_API_KEY=""))
+    (asked,) = [each for each in again.document["quotes"] if each["via"] == "zerox"]
+    assert "off" != asked["answer"]
+
+
 def test_list_for_people_has_a_line_for_each(three: Worlds, tmp_path: Path, bare: Command) -> None:
     done = bare("venues", "list", environ=variables(tmp_path))
     assert 0 == done.code

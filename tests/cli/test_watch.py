@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.commands import Command
+from cli.commands import Command, go
 from cli_fixtures import PASSWORD, CliWallet
 from error_cases import free_port, serve_from
 
@@ -31,17 +31,6 @@ def tick(command: Command, *more: str) -> dict[str, Any]:
 
 def brief(found: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(found[key] for key in ("exit", "outcome", "code"))
-
-
-@pytest.fixture
-def still(wallet: CliWallet) -> None:
-    """The chain mines nothing until `go` says so."""
-    wallet.world.rpc.call("evm_setAutomine", False)
-
-
-def go(wallet: CliWallet) -> None:
-    wallet.world.rpc.call("evm_setAutomine", True)
-    wallet.world.rpc.call("evm_mine")
 
 
 def test_a_tick_begins_a_run_and_the_next_one_has_nothing_to_do(

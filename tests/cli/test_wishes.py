@@ -46,15 +46,30 @@ def test_a_deposit_is_put_to_work_and_nothing_else_is_sold(
 def test_a_plan_for_a_deposit_goes_through_a_file_and_is_carried_out(
     deposited: CliWallet,
 ) -> None:
-    planned = deposited.command("plan", "--invest", "1000:USDC", "-o", "plan.json", "-q")
+    planned = deposited.here("plan", "--invest", "1000:USDC", "-o", "plan.json", "-q")
     assert 0 == planned.code, planned
-    ran = deposited.command("run", "plan.json", "--json", "-q")
+    ran = deposited.here("run", "plan.json", "--json", "-q")
     assert (0, "done") == (ran.code, ran.lines[-1]["outcome"]), ran
     started = next(fact for fact in deposited.facts() if isinstance(fact, Started))
     assert ("invest", Decimal(1000)) == (started.plan.wish.kind, started.plan.wish.amount)
-    held = json.loads(deposited.command("balances", "--json").stdout)["balances"]
+    held = json.loads(deposited.here("balances", "--json").stdout)["balances"]
     left = next(int(row["amount"]) for row in held if row["symbol"] == "USDC")
     assert 29_000 * 10**6 <= left < 29_010 * 10**6
+
+
+def test_money_that_is_wanted_where_it_is_stays_and_both_shares_are_told(
+    command: Command, wallet: CliWallet
+) -> None:
+    stays = (
+        "nothing to do: the 1,000.00 USDC stay USDC, where they are wanted: it is 24.0 % of the "
+        "rest without them and 25.0 % of all with them, of a target of 30.0 %"
+    )
+    asked = ("--invest", "1000:USDC")
+    assert f"{stays}\n" == command("plan", *asked).stdout
+    made = command("plan", *asked, "--json").document
+    assert ([], [stays]) == (made["legs"], made["why"])
+    assert {"kind": "invest", "asset": "USDC", "asked": "1000"} == made["wish"]
+    assert 0 == wallet.nonce()
 
 
 def test_a_keeper_under_a_policy_that_only_buys_carries_its_plans_out(

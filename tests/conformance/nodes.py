@@ -303,3 +303,13 @@ def creation(runtime: str) -> str:
     """
     code = runtime.removeprefix("0x")
     return f"0x60{len(code) // 2:02x}8060095f395ff3{code}"
+
+
+def mined(on: Harness, call_: Call, nonce: int) -> str:
+    """Send one call of the account and see it in a block."""
+    signed = on.sign(call_, nonce)
+    assert on.node.send(signed.raw).accepted
+    on.mine()
+    (receipt,) = on.node.sight(on.account, [signed.hash]).receipts
+    assert receipt is not None
+    return signed.hash

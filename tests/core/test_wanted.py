@@ -231,8 +231,10 @@ def test_an_investment_that_would_bring_nothing_is_none(more: str, amount: str, 
 def test_money_stays_what_it_is_while_its_own_asset_is_short() -> None:
     _, decision = asked(invest("3000"), holdings(ETH="20", WBTC="0.2", USDC="26000"))
     assert isinstance(decision, Rest)
-    assert decision.why.startswith("nothing to do: asked to invest 3,000.00 USDC; ETH is ")
-    assert decision.why.endswith("USDC is 26.5 % itself, of a target of 30.0 %")
+    assert (
+        "nothing to do: the 3,000.00 USDC stay USDC, where they are wanted: it is 24.2 % of the "
+        "rest without them and 26.5 % of all with them, of a target of 30.0 %"
+    ) == decision.why
 
 
 def test_a_chain_out_of_its_range_stays_as_it_is_when_money_is_invested() -> None:

@@ -33,12 +33,12 @@ def test_bad_input_is_told_as_documented_and_costs_nothing(case: Case, attempt: 
     wallet = attempt.wallet
     before = (wallet.nonce(), signatures(attempt), kept(wallet))
 
-    told, as_json = (
-        wallet.command(
-            *case.command, *attempt.more, *more, environ=attempt.environ, before=attempt.before
-        )
-        for more in ((), ("--json",))
-    )
+    words, environ, before_it = (*case.command, *attempt.more), attempt.environ, attempt.before
+    told = wallet.command(*words, environ=environ, before=before_it)
+    if before_it is None:
+        as_json = wallet.here(*words, "--json", environ=environ)
+    else:
+        as_json = wallet.command(*words, "--json", environ=environ, before=before_it)
 
     assert (case.exit, case.exit) == (told.code, as_json.code), told.stderr
     error = as_json.document

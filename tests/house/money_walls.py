@@ -82,9 +82,9 @@ def exact_core(root: Path) -> Iterator[Breach]:
 
 
 def silent_core(root: Path) -> Iterator[Breach]:
-    """The core, planning and ports call nothing that reads or writes."""
+    """The core, planning, weights and ports call nothing that reads or writes."""
     for module in modules(root):
-        if not module.is_in("core", "planning", "ports", "errors"):
+        if not module.is_in("core", "planning", "weights", "ports", "errors"):
             continue
         for node in module.nodes:
             if isinstance(node, ast.Call) and dotted_name(node.func) in _TALKATIVE:

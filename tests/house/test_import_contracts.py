@@ -23,6 +23,8 @@ _PLANTS = [
     ("bridges/planted.py", "import agent.venues", "agent.bridges.planted -> agent.venues"),
     ("wire/planted.py", "def f():\n    import agent.chain", "agent.wire.planted -> agent.chain"),
     ("settings/__init__.py", "import agent.compose", "agent.settings -> agent.compose"),
+    ("keeper/planted.py", "import agent.weights", "agent.keeper.planted -> agent.weights"),
+    ("compose/planted.py", "import agent.weights", "agent.compose.planted -> agent.weights"),
     ("stores/planted.py", "import web3", "agent.stores.planted -> web3"),
     ("lab/planted.py", "def f():\n    import eth_account", "agent.lab.planted -> eth_account"),
     ("lab/cycle_a.py", "def f():\n    from agent.lab import cycle_b", "- .cycle_"),

@@ -36,6 +36,8 @@ PLANTS = [
     Plant("pure_rooms", "agent/core/planted.py", "import requests\n", "requests is not"),
     Plant("pure_rooms", "agent/ports/__init__.py", "import sqlite3\n", "sqlite3 is not"),
     Plant("pure_rooms", "agent/planning/planted.py", "import random\n", "random is not"),
+    Plant("pure_rooms", "agent/weights/planted.py", "import pandas\n", "pandas is not"),
+    Plant("pure_rooms", "agent/core/planted.py", "import skfolio\n", "skfolio is not"),
     Plant(
         "independent_adapters",
         "agent/venues/planted.py",

@@ -33,7 +33,7 @@ _MACHINE_PATHS = re.compile(
 )
 _PIN = re.compile(r"^[a-z0-9.-]+(?:\[[a-z0-9,-]+\])?==[^\s;@]+(?: ; [^\\]+)? \\$")
 _HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}(?: \\)?$")
-_LOCKS = ("dev", "lab", "node", "notify", "run")
+_LOCKS = ("dev", "lab", "node", "notify", "run", "weights")
 _TEXT_LIMIT_BYTES = 4_000_000
 
 
@@ -68,7 +68,7 @@ def locks_have_hashes(root: Path) -> Iterator[Breach]:
 def locks_agree(root: Path) -> Iterator[Breach]:
     """Going from the demo's packages to the tests' adds packages and changes none."""
     widest = _pins(root, "dev")
-    for name in ("lab", "notify", "run"):
+    for name in ("lab", "notify", "run", "weights"):
         for package, version in _pins(root, name).items():
             if widest.get(package) != version:
                 what = f"{package}=={version}, but {widest.get(package)} in dev.txt"
@@ -82,11 +82,13 @@ def locks_are_current(root: Path) -> Iterator[Breach]:
     run = project["project"]["dependencies"]
     lab = run + project["project"]["optional-dependencies"]["lab"] + groups["build"]
     notify = project["project"]["optional-dependencies"]["notify"]
+    weights = project["project"]["optional-dependencies"]["weights"]
     declared = {
         "run": run,
         "notify": run + notify,
+        "weights": run + weights,
         "lab": lab,
-        "dev": lab + notify + groups["dev"],
+        "dev": lab + notify + weights + groups["dev"],
         "node": groups["node"],
     }
     for name, requirements in declared.items():

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from lab.reading import read
 from router_rig import CHAIN, lab_node, options
 from swap_runs import WALLET, SwapRun
-from v4_rig import v4_options, with_pools
+from v4_rig import v4_options
 from venue_rigs import api_token, api_worth
 
 from agent.chain.fork import ForkNode
@@ -24,23 +23,6 @@ from agent.lab.world import World
 from agent.ports import AdapterIo
 from agent.venues import router
 from agent.wire.clock import SystemClock
-
-
-@pytest.fixture(scope="module")
-def with_v4(world: World, lab_cache: Path) -> Iterator[World]:
-    """The local chain with pools of V4; what is done to it is undone in the end."""
-    snapshot = world.snapshot()
-    with_pools(world, lab_cache)
-    yield world
-    world.revert(snapshot)
-
-
-@pytest.fixture
-def v4_chain(with_v4: World) -> Iterator[World]:
-    snapshot = with_v4.snapshot()
-    with_v4.publish()
-    yield with_v4
-    with_v4.revert(snapshot)
 
 
 @contextmanager

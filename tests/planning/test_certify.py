@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from networks import Truth, arc, network, networks, sharing
 
 from agent.planning import certify as certify_module
+from agent.planning.budget import Budget
 from agent.planning.certify import certify
-from agent.planning.milp import Budget, solve
+from agent.planning.milp import solve
 from agent.planning.network import Arc, Flow, Joint, Network
 
 SOLD = network(

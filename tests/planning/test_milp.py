@@ -10,7 +10,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from networks import Truth, arc, network, networks, sharing
 
-from agent.planning.milp import Budget, solve
+from agent.planning.budget import Budget
+from agent.planning.milp import solve
 from agent.planning.network import Arc, Flow, Network, Range
 
 EXACT = Budget(gap=1e-7)
@@ -224,10 +225,17 @@ def test_limits_hold_and_wraps_do_not_count_in_them() -> None:
 
 def test_a_solver_that_gives_up_leaves_what_is_known() -> None:
     asked = network((800, 200), [arc(0, 1, 0.99, 0.98, 0.97)], [(0.4, 0.6), (0.4, 0.6)])
-    flow = solve(asked, budget=Budget(seconds=0.0))
+    flow = solve(asked, budget=Budget(seconds=0.0, few_swaps=0))
     assert (True, 0.0) == (flow.braked, sum(flow.sold))
     known = solve(asked)
     assert known.cost >= solve(asked, budget=Budget(seconds=0.0), start=known).cost
+
+
+def test_few_arcs_need_no_search_where_swaps_find_what_is_proven_best() -> None:
+    asked = network((800, 200), [arc(0, 1, 0.99, 0.98, 0.97)], [(0.4, 0.6), (0.4, 0.6)])
+    swapped, searched = solve(asked, budget=Budget(seconds=0.0)), solve(asked)
+    assert (False, 0.0) == (swapped.braked, swapped.missed)
+    assert pytest.approx(searched.cost) == swapped.cost
 
 
 def test_no_more_than_all_can_be_lost() -> None:

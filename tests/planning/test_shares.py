@@ -9,10 +9,11 @@ import pytest
 from hypothesis import event, given, settings
 from networks import arc, network, networks
 
+from agent.planning.budget import Budget
 from agent.planning.coupling import coupling
 from agent.planning.majorant import hull
 from agent.planning.master import Master
-from agent.planning.milp import Budget, solve
+from agent.planning.milp import solve
 from agent.planning.network import Arc, Network, Range
 from agent.planning.shares import shares
 from agent.planning.sizes import sizes, widened

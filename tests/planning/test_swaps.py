@@ -6,10 +6,11 @@ import numpy as np
 from hypothesis import given, settings
 from networks import arc, network, networks
 
+from agent.planning.budget import Budget
 from agent.planning.coupling import coupling
 from agent.planning.flowcost import outcome
 from agent.planning.majorant import hull
-from agent.planning.milp import Budget, solve
+from agent.planning.milp import solve
 from agent.planning.network import Arc, Network
 from agent.planning.sizes import sizes
 from agent.planning.swaps import Swaps

@@ -34,6 +34,7 @@ from proposals import (
     swap_data,
     with_data,
 )
+from splices import Edits, edits, spliced
 
 from agent.core.guard import check
 from agent.core.layout import Layout
@@ -362,20 +363,10 @@ def assert_no_worse(said: Meaning | Refusal) -> None:
 @settings(max_examples=300)
 @given(
     kind=st.sampled_from(sorted(HONEST)),
-    edits=st.lists(
-        st.tuples(st.integers(0, 2000), st.integers(0, 64), st.binary(max_size=64)),
-        min_size=1,
-        max_size=3,
-    ),
+    changes=edits(2000),
 )
-def test_calldata_spliced_at_random_is_refused_or_means_no_worse(
-    kind: str, edits: list[tuple[int, int, bytes]]
-) -> None:
-    data = bytes.fromhex(HONEST[kind][2:])
-    for place, length, other in edits:
-        start = place % (len(data) + 1)
-        data = data[:start] + other + data[start + length :]
-    bad = with_data(honest(kind), "0x" + data.hex())
+def test_calldata_spliced_at_random_is_refused_or_means_no_worse(kind: str, changes: Edits) -> None:
+    bad = with_data(honest(kind), spliced(HONEST[kind], changes))
     if check(bad).ok:
         assert_no_worse(bad.act)
 

@@ -28,6 +28,7 @@ from proposals import (
     honest,
     simulated,
 )
+from splices import Edits, edits, spliced
 
 from agent.core.amm.path import Hop
 from agent.core.amm.split import Share
@@ -443,19 +444,11 @@ def test_every_mutant_of_every_word_is_refused_or_means_no_worse(route: str) -> 
 @settings(max_examples=200)
 @given(
     route=st.sampled_from(sorted(ROUTES)),
-    edits=st.lists(
-        st.tuples(st.integers(0, 3000), st.integers(0, 64), st.binary(max_size=64)),
-        min_size=1,
-        max_size=3,
-    ),
+    changes=edits(3000),
 )
 def test_calldata_spliced_at_random_is_refused_or_means_no_worse(
-    route: str, edits: list[tuple[int, int, bytes]]
+    route: str, changes: Edits
 ) -> None:
-    data = bytes.fromhex(call(route)[2:])
-    for place, length, other in edits:
-        start = place % (len(data) + 1)
-        data = data[:start] + other + data[start + length :]
-    bad = proposal("0x" + data.hex())
+    bad = proposal(spliced(call(route), changes))
     if check(bad).ok:
         assert_no_worse(bad.act)
