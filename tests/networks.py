@@ -10,7 +10,7 @@ import highspy
 import numpy as np
 from hypothesis import strategies as st
 
-from agent.planning.network import Arc, Network, Range
+from agent.planning.network import Arc, Joint, Network, Range
 from agent.planning.solver import run, solver
 
 
@@ -112,6 +112,45 @@ def charged_networks(draw: st.DrawFn) -> Network:
     return replace(of, ranges=tuple(ranges))
 
 
+@st.composite
+def sharing(draw: st.DrawFn) -> Network:
+    """Networks some of whose arcs bring no more than so much together, and waste the rest."""
+    of = draw(networks())
+    arcs = of.arcs[:3]
+    mine = range(draw(st.integers(1, len(arcs))))
+    heads = sorted({arcs[place].head for place in mine})
+    prices = [draw(st.sampled_from([0.97, 1.0, 1.01])) for _ in of.start]
+    kept = draw(st.sampled_from([0.0, 0.0, 0.5]))
+    wastes = [
+        Arc(
+            tail=head,
+            head=len(of.start) + number,
+            ladder=((0.0, 0.0), (60.0, 60.0 * kept)),
+            fixed=0.0,
+            sure=1.01 if kept else 1.0,
+            trade=False,
+        )
+        for number, head in enumerate(heads)
+    ]
+    terms = [(p, -prices[arcs[p].tail], prices[arcs[p].head]) for p in mine]
+    terms += [(len(arcs) + n, -prices[head], prices[head]) for n, head in enumerate(heads)]
+    return replace(
+        of,
+        start=(*of.start, *(0.0 for _ in heads)),
+        free=(*of.free, *(0.0 for _ in heads)),
+        arcs=(*arcs, *wastes),
+        ranges=tuple(
+            replace(
+                each,
+                nodes=each.nodes
+                | {len(of.start) + n for n, head in enumerate(heads) if head in each.nodes},
+            )
+            for each in of.ranges
+        ),
+        joints=(Joint(terms=tuple(terms), most=draw(st.sampled_from([0.0, 0.2, 2.0]))),),
+    )
+
+
 class Truth:
     """Every choice of arcs, and of the straight part of each ladder they are used in."""
 
@@ -183,6 +222,16 @@ class _Line:
         flights = np.array([float(bool(each.via)) for each, _ in arcs] + [0.0])
         self._add(trades, 0, -inf, of.max_turnover)
         self._add(flights, 0, -inf, of.max_in_flight)
+        place = {id(each): number for number, (each, _) in enumerate(arcs)}
+        for joint in of.joints:
+            row = np.zeros(count + 1)
+            for number, per_sold, per_brought in joint.terms:
+                at = place.get(id(of.arcs[number]))
+                if at is not None:
+                    _, _, slope, height = arcs[at][1]
+                    row[at] += per_sold + per_brought * slope
+                    row[-1] += per_brought * height
+            self._add(row, 0, -inf, joint.most)
         self.legs = trades.sum()
         losses = [1.0 - slope for _, (_, _, slope, _) in arcs]
         self.cost = [*losses, *(0.0 for _ in of.ranges)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from agent.core.amm.split import Split
 from agent.core.money import Token
 
 
@@ -15,7 +16,9 @@ class Edge:
     `gas` is gas units of all transactions of the leg; `seconds` its usual duration;
     `pools` the addresses whose state it moves: edges that share one are not additive.
     `data_bytes` are the bytes of those transactions, which a rollup pays for on its parent
-    chain. A bridge's edge leads from one chain to another; its gas is spent on the first.
+    chain. A bridge's edge leads from one chain to another; its gas is spent on the first. `splits`
+    are the paths over on-chain pools by which each point of the ladder was found, empty where
+    nobody knows them: with them edges that share pools are worked out together.
     """
 
     via: str
@@ -29,3 +32,4 @@ class Edge:
     data_bytes: int = 0
     fee: int = 0
     far_gas: int = 0
+    splits: tuple[Split, ...] = field(default=(), compare=False, repr=False)

@@ -155,6 +155,15 @@ class _Done:
             yield f"more is sent to other chains than {network.max_in_flight:.6f}"
         if network.max_legs is not None and not len(trades) <= network.max_legs:
             yield f"{len(trades)} trades are more than {network.max_legs}"
+        done = {place: (sold, got) for place, _, sold, got in self._used}
+        for number, joint in enumerate(network.joints):
+            moved = fsum(
+                per_sold * done[arc][0] + per_brought * done[arc][1]
+                for arc, per_sold, per_brought in joint.terms
+                if arc in done
+            )
+            if not moved <= joint.most + dust:
+                yield f"its arcs do {moved:.6f} together, more than {joint.most:.6f} ({number})"
         if self._leads_round():
             yield "its arcs lead round, so that none could be the first"
 
@@ -174,8 +183,9 @@ class _Prices:
     """Prices of what arcs share: by node, by range, and of the limits.
 
     `balance` is of what a node may sell; `low` and `high` of a range's edges; `over_*` of what
-    arcs move beyond the room that there is without others; `off` of how far a range is from its
-    target, where that is charged; `must_*` of the legs that a range needs.
+    arcs move beyond the room that there is without others; `joint` of what arcs may do together;
+    `off` of how far a range is from its target, where that is charged; `must_*` of the legs that a
+    range needs.
     """
 
     balance: Sequence[float]
@@ -184,6 +194,7 @@ class _Prices:
     over_in: Sequence[float]
     over_out: Sequence[float]
     over_held: Sequence[float]
+    joint: Sequence[float]
     off: Sequence[float]
     turnover: float
     in_flight: float
@@ -206,6 +217,7 @@ def _prices(network: Network, given: Sequence[float]) -> _Prices:
     next(following)  # of value lost, which follows from the others
     balance, low, high = at_least(nodes), at_least(ranges), at_most(ranges)
     over_in, over_out, over_held = at_most(ranges), at_most(ranges), at_most(nodes)
+    joint = at_most(len(network.joints))
     off = [next(following) if each.rate > 0 else 0.0 for each in network.ranges]
     turnover, in_flight, legs, _ = at_most(4)
     return _Prices(
@@ -215,6 +227,7 @@ def _prices(network: Network, given: Sequence[float]) -> _Prices:
         over_in=over_in,
         over_out=over_out,
         over_held=over_held,
+        joint=joint,
         off=off,
         turnover=turnover,
         in_flight=in_flight,
@@ -229,9 +242,10 @@ def _floor(network: Network, flow: Flow, cost: float) -> float:
 
     Flows that cost more than this one need no proof: so no more than *cost* is supposed lost.
     """
-    nodes, ranges = len(network.start), len(network.ranges)
+    nodes, ranges, joints = len(network.start), len(network.ranges), len(network.joints)
     charged = sum(each.rate > 0 for each in network.ranges)
-    if len(flow.prices) != 5 + 2 * nodes + 6 * ranges + charged or flow.missed > 0:
+    count = 5 + 2 * nodes + 6 * ranges + joints + charged
+    if len(flow.prices) != count or flow.missed > 0:
         return -inf
     if not all(abs(price) < _ABSURD for price in flow.prices):
         return -inf
@@ -290,10 +304,15 @@ class _Proof:
             (prices.legs, inf if network.max_legs is None else network.max_legs),
         ):
             yield price * limit if price else 0.0
-        for arc in network.arcs:
-            yield self._least(arc)
+        by_arc: dict[int, list[tuple[float, float]]] = {}
+        for price, joint in zip(prices.joint, network.joints, strict=True):
+            yield price * joint.most
+            for number, per_sold, per_brought in joint.terms:
+                by_arc.setdefault(number, []).append((-price * per_sold, -price * per_brought))
+        for place, arc in enumerate(network.arcs):
+            yield self._least(arc, by_arc.get(place, []))
 
-    def _least(self, arc: Arc) -> float:
+    def _least(self, arc: Arc, joint: Sequence[tuple[float, float]]) -> float:
         """The least that an arc adds: 0 for not using it."""
         low = max(arc.least, arc.ladder[0][0])
         high = min(arc.most, self._network.max_turnover if arc.trade else inf)
@@ -301,6 +320,8 @@ class _Proof:
         if not (high > 0 and high >= low):
             return 0.0
         per_sold, per_brought, flat = self._of(arc)
+        per_sold += fsum(per for per, _ in joint)
+        per_brought += fsum(per for _, per in joint)
         rooms = list(self._rooms(arc))
         ends = [x for x, _ in arc.ladder] + [low, high]
         for of_brought, room, _ in rooms:

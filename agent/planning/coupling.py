@@ -78,14 +78,15 @@ def joined(blocks: list[Block]) -> Block:
 class _Rows:
     """The first numbers of the shared rows: what is lost comes first."""
 
-    def __init__(self, nodes: int, ranges: int, charged: int) -> None:
+    def __init__(self, nodes: int, ranges: int, joints: int, charged: int) -> None:
         self.balance = 1
         self.low = self.balance + nodes
         self.high = self.low + ranges
         self.over_in = self.high + ranges
         self.over_out = self.over_in + ranges
         self.over_held = self.over_out + ranges
-        self.tracked = self.over_held + nodes
+        self.joint = self.over_held + nodes
+        self.tracked = self.joint + joints
         self.turnover = self.tracked + charged
         self.in_flight = self.turnover + 1
         self.legs = self.in_flight + 1
@@ -103,7 +104,8 @@ def coupling(
     With *elastic* ranges may be missed: nothing is then said of what must enter or leave them.
     What is charged is told most exactly where ranges are *near*, by their distance from targets.
     """
-    rows = _Rows(len(table.start), len(table.low), int((table.rate > 0).sum()))
+    charged = int((table.rate > 0).sum())
+    rows = _Rows(len(table.start), len(table.low), len(table.joint.most), charged)
     lower, upper = _bounds(table, rows, most_lost, elastic=elastic)
     count = 3 * len(table.tail)
     row, column, value = joined(_arc_blocks(table, rows))
@@ -131,7 +133,8 @@ def _bounds(table: Table, rows: _Rows, most_lost: float, *, elastic: bool) -> tu
     lower[rows.balance : rows.low] = -table.free
     lower[rows.low : rows.high] = table.low * table.whole - table.tolerance - table.inside
     upper[rows.high : rows.over_in] = table.high * table.whole + table.tolerance - table.inside
-    upper[rows.over_in : rows.tracked] = 0.0
+    upper[rows.over_in : rows.joint] = 0.0
+    upper[rows.joint : rows.tracked] = table.joint.most
     lower[rows.tracked : rows.turnover] = upper[rows.tracked : rows.turnover] = sides(table)
     limits = [table.max_turnover, table.max_in_flight, table.max_legs]
     upper[rows.turnover : rows.missed] = limits
@@ -167,7 +170,7 @@ def _block(row: Ints | int, column: Ints, value: Floats | float) -> Block:
 def _arc_blocks(table: Table, rows: _Rows) -> list[Block]:
     sold = 3 * np.arange(len(table.tail))
     brought, used = sold + 1, sold + 2
-    paid = table.payer >= 0
+    joint, paid = table.joint, table.payer >= 0
     payer, fees, uses = table.payer[paid], table.fixed[paid], used[paid]
     blocks = [
         _block(0, sold, -1.0),
@@ -176,6 +179,8 @@ def _arc_blocks(table: Table, rows: _Rows) -> list[Block]:
         _block(rows.balance + table.tail, sold, -1.0),
         _block(rows.balance + table.head, brought, 1.0),
         _block(rows.over_held + table.head, brought, -1.0),
+        _block(rows.joint + joint.row, sold[joint.arc], joint.per_sold),
+        _block(rows.joint + joint.row, brought[joint.arc], joint.per_brought),
         _block(rows.turnover, sold[table.trade], 1.0),
         _block(rows.in_flight, sold[table.bridge], 1.0),
         _block(rows.legs, used[table.trade], 1.0),

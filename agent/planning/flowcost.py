@@ -61,6 +61,7 @@ def outcome(table: Table, sold: Floats) -> Outcome:
         and moved[table.bridge[on]].sum() <= table.max_in_flight + dust
         and table.trade[on].sum() <= table.max_legs
     )
+    limits = limits and not (table.joint.beyond(on, moved, brought) > dust).any()
     charged = charge(table, after)
     return Outcome(
         sold=sold,
@@ -97,3 +98,18 @@ def circle(table: Table, on: Ints) -> Ints | None:
                 nodes.append(head)
                 waiting.append(iter(leaving.get(head, ())))
     return None
+
+
+def wasted(table: Table, sold: Floats, brought: Floats) -> Floats:
+    """*sold*, and wasted what arcs bring less than their ladders, if there is an arc for that."""
+    wastes = np.flatnonzero(table.wastes)
+    if not len(wastes):
+        return sold
+    used = np.flatnonzero((sold > 0) & ~table.wastes)
+    less = np.maximum(table.brought_by(sold[used], used) - brought[used], 0.0)
+    by_node = np.bincount(table.head[used], weights=less, minlength=len(table.start))
+    kept = table.brought[wastes, -1] / table.sold[wastes, -1]
+    more = np.minimum(by_node[table.tail[wastes]] / (1.0 - kept), table.most[wastes] - sold[wastes])
+    found = sold.copy()
+    found[wastes] += more
+    return found

@@ -15,7 +15,7 @@ from agent.planning.atlas import Atlas, atlas
 from agent.planning.board import Board, without, without_bridges
 from agent.planning.goals import Aim, goals
 from agent.planning.nearer import nearer
-from agent.planning.outlook import charged_assets, untouched
+from agent.planning.outlook import Outlook, charged_assets, untouched
 from agent.planning.pull import Aims
 from agent.planning.reach import Reach
 from agent.planning.search import Found, Strategy, search
@@ -29,6 +29,14 @@ TO_EDGE = tuple(
 )
 PAIRING = Strategy(aim="edge", by_size=True)
 """The rule of most rebalancers, for comparison: largest against largest, whatever it costs."""
+
+
+_LITTLE = Decimal("1e-6")
+"""The part of the whole that is no difference between two ways to miss goals: a millionth."""
+
+_LEG = Decimal("0.01")
+"""The part of what a policy calls dust that a leg is worth: each is one more thing that can fail,
+be late and be looked at, and cents are no reason for it."""
 
 
 class Tries:
@@ -94,16 +102,29 @@ class Tries:
     def best_of(self, known: Sequence[Found], wish: RebalanceTo) -> Found:
         """The best of what is known, or nothing at all where that misses less of the bands."""
         found = min(known, key=lambda each: self.rank(each, wish))
+        if wish == "target":
+            near = [each for each in known if self._is_as_near(each, found)]
+            found = min(near, key=lambda each: self.rank(each, wish)[2:])
         nothing = untouched(self._place)
         if self.bands.shortfall(found.outlook) <= self.bands.shortfall(nothing):
             return found
         return replace(found, outlook=nothing, left=self.bands.missed(nothing))
 
     def rank(self, found: Found, wish: RebalanceTo) -> tuple[Decimal, Decimal, Decimal, int]:
-        """What plans are compared by: what is missed, what it costs or moves, and trades."""
+        """What plans are compared by: what is missed, what it costs or moves, and trades.
+
+        A trade that is one more has a price beside its cost.
+        """
         seen = found.outlook
-        price = seen.turnover if wish == "edge" else seen.total
+        more = leg_price(self._place) * len(seen.trades)
+        price = seen.turnover if wish == "edge" else seen.total + more
         return self.bands.shortfall(seen), found.shortfall, price, len(seen.trades)
+
+    def _is_as_near(self, found: Found, best: Found) -> bool:
+        """Whether it misses no more of the bands than *best*, and no more but for a little."""
+        if self.bands.shortfall(found.outlook) > self.bands.shortfall(best.outlook):
+            return False
+        return found.shortfall <= best.shortfall + little(best.outlook)
 
     @cached_property
     def without_bridges(self) -> Found:
@@ -121,3 +142,13 @@ class Tries:
         """What one strategy finds."""
         own = replace(strategy, frugal=self._frugal)
         return search(self._place, self._map, self._reach, own, start)
+
+
+def leg_price(place: Board) -> Decimal:
+    """What a trade must save beside what it costs to be done at all."""
+    return _LEG * place.problem.policy.dust
+
+
+def little(seen: Outlook) -> Decimal:
+    """Value that may be missed more if that is cheaper: nobody would pay to have it."""
+    return _LITTLE * sum(seen.expected.values(), Decimal(0))

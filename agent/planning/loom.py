@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from math import inf, isfinite
-from typing import Protocol
 
 from agent.core.fees import money as fee_value
 from agent.core.money import ChainId, raw_up
 from agent.planning.board import Board
-from agent.planning.certify import certify
 from agent.planning.fuel import Starved, refuelled
 from agent.planning.goals import Aim
-from agent.planning.network import Flow, Network
+from agent.planning.greedy import leg_price
+from agent.planning.network import Flow
 from agent.planning.outlook import Outlook, outlook, untouched
 from agent.planning.pull import Aims, Pull
-from agent.planning.route import Move
+from agent.planning.question import Proof, Question, Solver, Tolerances
+from agent.planning.route import Move, Route
 from agent.planning.stretch import along
 from agent.planning.trade import Trade
 from agent.planning.unravel import unravelled
-from agent.planning.weave import LOOSE, Tension, Weave, weave
+from agent.planning.way import Way
+from agent.planning.weave import LOOSE, Tension, Weave
 
 ROUNDS = 3
 """How often the solver is asked at most for moves that hold in integers."""
@@ -30,6 +30,9 @@ CLOSE = 5e-3
 """Moves that cost no more than this part above what their question could cost are not improved
 further: goals are reached surely, and that alone costs about as much as prices may slip, half a
 percent of it."""
+
+FEW = 2
+"""Trades that nobody would like to have fewer of: most plans need them."""
 
 CENT = Decimal("0.01")
 """What may be missed of a range because base units are whole and floats are not exact."""
@@ -58,21 +61,6 @@ _WIDENED = 4
 """Moves that are tried wider for each part that is missed, the largest first."""
 
 
-class Solver(Protocol):
-    """Finds a cheap flow, and proves how little any flow costs."""
-
-    def __call__(self, network: Network) -> Flow:
-        """Solve *network*."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What was proven of all plans that miss each goal by no more than what is tolerated."""
-
-    tolerated: tuple[Decimal, ...]
-    flow: Flow
-
-
 @dataclass(frozen=True, slots=True)
 class Woven:
     """Where the solver's moves lead, what it proved, and why it failed if it did."""
@@ -84,59 +72,64 @@ class Woven:
 
 @dataclass(frozen=True, slots=True)
 class Loom:
-    """What moves are looked for, and held to: each goal may be missed by what is *tolerated*."""
+    """What moves are looked for, and held to: each goal may be missed by what is `tolerated`.
+
+    What is proven is proven of plans that miss each by `slack` more. Bands are `surely` reached,
+    but for what is tolerated of them: they are the same parts in the same order. The search begins
+    with what is `known`.
+    """
 
     board: Board
     aim: Aim
     aims: Aims
-    tolerated: tuple[Decimal, ...]
+    tolerated: Tolerances
+    slack: Decimal = Decimal(0)
+    surely: tuple[Aims, Tolerances] | None = None
+    known: Outlook | None = None
+
+    @property
+    def proven(self) -> Tolerances:
+        """By how much each goal is missed at most by plans of which something is proven."""
+        return tuple(each + self.slack for each in self.tolerated)
 
     def missed(self, seen: Outlook) -> Decimal:
-        """What goals are missed by beyond what is tolerated here."""
-        return missed(self.aims, seen, self.tolerated)
+        """What goals and bands are missed by beyond what is tolerated here."""
+        return sum((over for _, _, over in self.misses(seen)), Decimal(0))
+
+    def misses(self, seen: Outlook) -> list[tuple[int, Pull, Decimal]]:
+        """Goals and bands that are missed by more than that, by their place, and by how much."""
+        bands = [] if self.surely is None else _misses(self.surely[0], seen, self.surely[1])
+        return _misses(self.aims, seen, self.tolerated) + bands
 
 
 def woven(loom: Loom, solver: Solver) -> Woven:
     """Ask the solver, carry its flow out in integers, and ask again where that does not hold."""
-    asked = weave(loom.board, loom.aim, loom.tolerated)
-    flow = answered(solver, asked.network)
+    known = untouched(loom.board) if loom.known is None else loom.known
+    question = Question(loom.board, loom.aim, loom.proven, solver, known)
+    flow = question.asked()
     if isinstance(flow, str):
         return Woven(failure=flow)
     # Only what is asked without tension is true of every plan.
-    proof = Proof(loom.tolerated, flow)
+    proof = Proof(loom.proven, flow)
     found: list[Outlook] = []
     tension = LOOSE
     while True:
-        first, refused = _carried_out(loom.board, _moves(loom.board, asked, flow))
-        seen = _tuned(loom, first)
+        flow, proof = question.parted(flow, proof)
+        first, refused = _carried_out(loom.board, _moves(loom.board, question.weave, flow))
+        seen = _rerouted(loom, _tuned(loom, first))
         found.append(seen)
         reached = loom.missed(seen) <= Decimal(proof.flow.missed) + CENT
         close = float(seen.total) - flow.bound <= CLOSE * flow.bound
         tighter = _tighter(loom, tension, first, refused)
-        if (reached and close) or tighter == tension or len(found) == ROUNDS:
+        good = (reached and close) or tighter == tension
+        if len(found) == ROUNDS or (good and (tension.leg or len(seen.trades) <= FEW)):
             return Woven(tuple(found), proof)
-        tension = tighter
-        asked = weave(loom.board, loom.aim, loom.tolerated, tension)
-        flow = answered(solver, asked.network, proves=False)
-        if isinstance(flow, str):
-            return Woven(tuple(found), proof, flow)
-
-
-def answered(solver: Solver, network: Network, *, proves: bool = True) -> Flow | str:
-    """The solver's answer, or what it did instead: nothing that happens in it may stop a plan."""
-    try:
-        flow = solver(network)
-    except Exception as error:  # noqa: BLE001 a plan without it is told apart, and says this
-        return f"failed with {type(error).__name__}: {error}"
-    if not (isfinite(flow.missed) and flow.missed >= 0 and flow.bound < inf):
-        said = f"it misses {flow.missed:.2f}, and nothing costs less than {flow.bound:.2f}"
-        return f"gave a wrong answer: {said}"
-    # Working out again what prices prove takes its time, and of a tighter question nobody asks it.
-    checked = flow if proves else replace(flow, prices=(), floor=-inf)
-    faults = certify(network, checked).faults
-    if faults:
-        return f"gave a wrong answer: {faults[0]}"
-    return flow
+        # With a price on legs another answer may do as well with fewer of them.
+        tension = replace(tension if good else tighter, leg=float(leg_price(loom.board)))
+        again = question.tighter(loom.tolerated, tension)
+        if isinstance(again, str):
+            return Woven(tuple(found), proof, again)
+        flow = again
 
 
 def missed(aims: Aims, seen: Outlook, tolerated: Sequence[Decimal]) -> Decimal:
@@ -201,7 +194,7 @@ def _additions(
 def _tuned(loom: Loom, seen: Outlook) -> Outlook:
     """Moves made a little wider where something is still missed: costs, minima, whole units."""
     for _ in range(_PASSES):
-        left = _misses(loom.aims, seen, loom.tolerated)
+        left = loom.misses(seen)
         if not left:
             break
         options = [
@@ -213,6 +206,41 @@ def _tuned(loom: Loom, seen: Outlook) -> Outlook:
             break
         seen = best[3]
     return seen
+
+
+def _rerouted(loom: Loom, seen: Outlook) -> Outlook:
+    """Moves in another order, or along other ways of the same venue, where that is cheaper.
+
+    Which way is best for a size alone need not be so on pools that others have moved, and who comes
+    first meets them as they are. No more is missed.
+    """
+    best = _better(loom, seen, seen.moves[::-1])
+    for number, move in enumerate(best.moves):
+        for place, way in enumerate(move.route.ways):
+            for other in _beside(loom.board, way):
+                moves, ways = list(best.moves), list(best.moves[number].route.ways)
+                ways[place] = other
+                moves[number] = Move(Route(tuple(ways)), moves[number].raw)
+                best = _better(loom, best, moves)
+    return best
+
+
+def _better(loom: Loom, best: Outlook, moves: Sequence[Move]) -> Outlook:
+    """Where *moves* lead if that is cheaper than the best and misses no more."""
+    ahead = outlook(loom.board, moves)
+    if isinstance(ahead, str) or not ahead.total < best.total:
+        return best
+    ahead = _tuned(loom, ahead)
+    return ahead if ahead.total < best.total and loom.missed(ahead) <= loom.missed(best) else best
+
+
+def _beside(board: Board, way: Way) -> Iterator[Way]:
+    """Other ways of the same venue between the same tokens over shared pools."""
+    for other in board.ways:
+        ends = other.edge.via, other.edge.sell, other.edge.buy
+        same = ends == (way.edge.via, way.edge.sell, way.edge.buy)
+        if same and other is not way and other.edge.pools & way.edge.pools:
+            yield other
 
 
 def _wider(
@@ -240,7 +268,7 @@ def _helps(pull: Pull, move: Move) -> bool:
 def _tighter(loom: Loom, tension: Tension, seen: Outlook, refused: Sequence[Move]) -> Tension:
     """What the next round has to know that the last one did not."""
     inside = dict(tension.inside)
-    for place, pull, over in _misses(loom.aims, seen, loom.tolerated):
+    for place, pull, over in loom.misses(seen):
         low, high = inside.get(place, (0.0, 0.0))
         more = float(over + CENT)
         inside[place] = (low, high + more) if pull.surplus > 0 else (low + more, high)
@@ -263,17 +291,20 @@ def _used(seen: Outlook, refused: Sequence[Move]) -> dict[int, float]:
     """What each way's ladder loses to trades before it that share its pools."""
     used: dict[int, float] = {}
     for way in {way for move in refused for way in move.route.ways}:
-        before = [t for t in seen.trades if t.way is not way and t.way.edge.pools & way.edge.pools]
+        before = [t for t in seen.trades if t.way is not way and _is_met(t, way)]
         if before:
             used[way.index] = float(sum(t.sold_value for t in before))
     for place, done in enumerate(seen.trades):
-        pools = done.way.edge.pools
-        before = [
-            t for t in seen.trades[:place] if t.way is not done.way and t.way.edge.pools & pools
-        ]
+        before = [t for t in seen.trades[:place] if t.way is not done.way and _is_met(t, done.way)]
         if before:
             used[done.way.index] = float(sum(t.sold_value for t in before))
     return used
+
+
+def _is_met(done: Trade, way: Way) -> bool:
+    """Whether a trade uses up the ladder of a way; cuts tell of paths that are known."""
+    known = way.edge.splits and done.way.edge.splits
+    return bool(done.way.edge.pools & way.edge.pools) and not known
 
 
 def _starved(board: Board, refused: Sequence[Move]) -> frozenset[int]:

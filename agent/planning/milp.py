@@ -14,7 +14,7 @@ import numpy as np
 
 from agent.planning.budget import COARSE, FINE, Budget
 from agent.planning.coupling import Coupling, coupling
-from agent.planning.flowcost import DUST, Outcome, circle, outcome
+from agent.planning.flowcost import DUST, Outcome, circle, outcome, wasted
 from agent.planning.majorant import Hull, concave_run, hull
 from agent.planning.master import LITTLE, Master, Relaxed
 from agent.planning.network import Flow, Network
@@ -334,7 +334,7 @@ def _ask(search: _Search, program: Program, nodes: int) -> Answer | None:
 
 def _taken(search: _Search, stage: _Stage, answer: Answer, missed: float | None) -> bool:
     """Take an answer, made exact where ladders are not concave; not if it leads round."""
-    sold = _sold(answer)
+    sold = _sold(search, answer)
     round_ = circle(search.table, np.flatnonzero(sold))
     if round_ is not None:
         search.circles.append(round_)
@@ -365,11 +365,12 @@ def _make_exact(search: _Search, stage: _Stage, sold: Floats, missed: float | No
         missed = None if answer is None else max(answer.value, 0.0) + search.dust
     answer = _ask(search, _program(search, stage, again, offered, missed), search.budget.nodes)
     if answer is not None:
-        search.offer(_sold(answer))
+        search.offer(_sold(search, answer))
 
 
-def _sold(answer: Answer) -> Floats:
-    return np.where((answer.used > 0.5) & (answer.sold > _DENT), answer.sold, 0.0)
+def _sold(search: _Search, answer: Answer) -> Floats:
+    sold = np.where((answer.used > 0.5) & (answer.sold > _DENT), answer.sold, 0.0)
+    return wasted(search.table, sold, answer.brought)
 
 
 def _miss_least(search: _Search) -> None:

@@ -58,11 +58,20 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Joint:
+    """What arcs may do together: for each (arc, per sold, per brought) that many times what it
+    sells and brings, added up, is at most `most`."""
+
+    terms: tuple[tuple[int, float, float], ...]
+    most: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """Values by node that count (`start`), of which `free` may be sold, and what may be done.
 
     `max_turnover` limits all that trades sell, `max_in_flight` what is sold to other chains,
-    `max_legs` the number of trades.
+    `max_legs` the number of trades, and each of `joints` what some arcs do together.
     """
 
     start: tuple[float, ...]
@@ -72,6 +81,7 @@ class Network:
     max_turnover: float = inf
     max_in_flight: float = inf
     max_legs: int | None = None
+    joints: tuple[Joint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

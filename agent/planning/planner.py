@@ -12,9 +12,9 @@ from agent.planning.board import Board, board
 from agent.planning.draft import Draft, drawn_up, notes
 from agent.planning.fuel import NO_GAS, Starved
 from agent.planning.greedy import Tries
-from agent.planning.loom import Solver
 from agent.planning.outlook import Outlook
 from agent.planning.problem import NoPlan, Problem
+from agent.planning.question import Solver
 from agent.planning.search import Found
 from agent.planning.solved import WITHOUT, Solved
 

@@ -16,14 +16,16 @@ from agent.planning.table import Bools, Floats, Ints
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answer:
-    """What the solver found: by arc what is sold and in how large a part it is used.
+    """What the solver found: by arc what is sold and brought, and in how large a part it is used.
 
-    `value` is the objective, `bound` what it cannot be below.
+    Mixtures may bring less than a ladder does. `value` is the objective, `bound` what it cannot be
+    below.
     """
 
     value: float
     bound: float
     sold: Floats
+    brought: Floats
     used: Floats
 
 
@@ -44,6 +46,7 @@ class Program:
         row, self._places = np.nonzero(offered[self.arcs])
         self._arc = self.arcs[row]
         self._sold = found.sold[self._arc, self._places]
+        self._brought = found.brought[self._arc, self._places]
         self._first_use = shared.own_count + len(shared.tracked.cost)
         self._first_mix = self._first_use + len(self.arcs)
         count = self._first_mix + len(row)
@@ -149,8 +152,12 @@ class Program:
         return Answer(
             value=found.objective_function_value,
             bound=found.mip_dual_bound,
-            sold=np.asarray(
-                np.bincount(self._arc, weights=mix * self._sold, minlength=count), dtype=np.float64
-            ),
+            sold=self._summed(mix * self._sold),
+            brought=self._summed(mix * self._brought),
             used=used,
         )
+
+    def _summed(self, values: Floats) -> Floats:
+        """Values of sizes by arc."""
+        count = len(self._shared.price)
+        return np.asarray(np.bincount(self._arc, weights=values, minlength=count), dtype=np.float64)

@@ -9,11 +9,13 @@ from math import isfinite
 
 from agent.planning.board import Board
 from agent.planning.goals import Aim, goals
-from agent.planning.greedy import TO_EDGE, TO_TARGET, Tries
-from agent.planning.loom import CENT, Loom, Proof, Solver, Woven, missed, woven
+from agent.planning.greedy import TO_EDGE, TO_TARGET, Tries, little
+from agent.planning.loom import CENT, Loom, Woven, missed, woven
 from agent.planning.outlook import Outlook
 from agent.planning.pull import Aims
+from agent.planning.question import Proof, Solver, Tolerances
 from agent.planning.search import Found
+from agent.planning.trade import Trade
 
 _TO_EDGE, _TO_TARGET = Decimal(0), Decimal("0.9")
 """The part of what goals tolerate that is used: a band is reached, a target is met as nearly as
@@ -50,7 +52,8 @@ class Solved:
         """To the bands without what they tolerate, to exact targets with most of it."""
         part = _TO_EDGE if self._aim == "edge" else _TO_TARGET
         tolerated = tuple(goal.tolerance * part for goal in self.aims.wanted)
-        return self._woven(tolerated)
+        bands = tuple(band.tolerance for band in self._tries.bands.wanted)
+        return self._woven(self._greedy.outlook, tolerated, bands)
 
     @property
     def _asked(self) -> Iterator[Woven]:
@@ -71,8 +74,19 @@ class Solved:
     def _greedy(self) -> Found:
         return self._tries.best(self.wish)
 
-    def _woven(self, tolerated: tuple[Decimal, ...]) -> Woven:
-        return woven(Loom(self._place, self._aim, self.aims, tolerated), self._solver)
+    def _woven(
+        self, known: Outlook, tolerated: Tolerances, surely: Tolerances, slack: Decimal = Decimal(0)
+    ) -> Woven:
+        loom = Loom(
+            board=self._place,
+            aim=self._aim,
+            aims=self.aims,
+            tolerated=tolerated,
+            slack=slack,
+            surely=(self._tries.bands, surely) if self._aim == "target" else None,
+            known=known,
+        )
+        return woven(loom, self._solver)
 
     def _found(self, seen: Outlook) -> Found:
         # What holds moves up holds up all of them; a solver cannot say it.
@@ -99,7 +113,15 @@ class Solved:
             return found
         for _ in range(_AGAIN):
             pulls = self.aims.pulls(found.outlook, aims=False)
-            again = self._woven(tuple(max(pull.surplus, pull.deficit) for pull in pulls))
+            tolerated = tuple(max(pull.surplus, pull.deficit) for pull in pulls)
+            bands = self._tries.bands
+            surely = tuple(
+                max(band.tolerance, pull.surplus, pull.deficit)
+                for band, pull in zip(
+                    bands.wanted, bands.pulls(found.outlook, aims=False), strict=True
+                )
+            )
+            again = self._woven(found.outlook, tolerated, surely, _slack(found.outlook))
             self._more.append(again)
             before = found
             own = [self._found(seen) for seen in again.seen if may(seen)]
@@ -134,3 +156,13 @@ class Solved:
         if any(proof.flow.braked for proof in self._proofs):
             return f"{PERHAPS}: the solver ran out of time"
         return ""
+
+
+def _slack(seen: Outlook) -> Decimal:
+    """By how much each goal may be missed more: what is not asked of a solver costs something too.
+
+    What brings gas for fees is not asked for, nor which of several ways of one venue is taken.
+    """
+    fuel = (*seen.fuel.first, *seen.fuel.last)
+    costs = (step.cost if isinstance(step, Trade) else step.gas_cost for step in fuel)
+    return little(seen) + sum(costs, Decimal(0))

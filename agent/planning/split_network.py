@@ -121,7 +121,7 @@ class Network:
         start, end = (self.order.sell, False), (self.order.buy, False)
         nodes = dict.fromkeys([start, *(node for each in links for node in (each.one, each.other))])
         first = {node: prices.get(node) or prices[node[0], not node[1]] for node in nodes}
-        return least_bound(links, start, float(self.order.amount), first, end)
+        return least_bound(links, {start: float(self.order.amount)}, first, end)
 
     def best(self, prices: Mapping[Node, float]) -> Found | None:
         """The best flow, gas aside, as paths; None where the pools do not take so much."""

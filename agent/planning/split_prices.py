@@ -88,9 +88,9 @@ class _Slope:
 
 
 def least_bound(
-    links: Sequence[Link], start: Node, amount: float, prices: Mapping[Node, float], end: Node
+    links: Sequence[Link], sold: Mapping[Node, float], prices: Mapping[Node, float], end: Node
 ) -> Bound:
-    """The bound over *links* for *amount* at *start*, from *prices* downhill.
+    """The bound over *links* for what is *sold*, less what is bought, from *prices* downhill.
 
     All prices are in what is bought, whose own stays. Newton's method on their logarithms: the
     second derivatives are those of a network of springs, so each step is one small linear system.
@@ -98,10 +98,10 @@ def least_bound(
     nodes = [node for node in prices if node != end]
     place = {node: number for number, node in enumerate([*nodes, end])}
     springs = [(each.arc, place[each.one], place[each.other], each.cost) for each in links]
-    sold = place[start], amount
+    sales = [(place[node], amount) for node, amount in sold.items()]
     shortest = _SHORTEST_WITH_GAS if any(each.cost > 0.0 for each in links) else _SHORTEST
     at = [*(prices[node] for node in nodes), 1.0]
-    here = _slope(springs, at, sold)
+    here = _slope(springs, at, sales)
     for _ in range(_STEPS):
         step = [*_solved(here.bend, here.gradient), 0.0]
         promise = -sum(g * s for g, s in zip(here.gradient, step, strict=True))
@@ -110,7 +110,7 @@ def least_bound(
         scale = widest = min(1.0, _WIDEST_STEP / max(map(abs, step)))
         while scale > shortest * widest:
             moved = [price * exp(scale * s) for price, s in zip(at, step, strict=True)]
-            there = _slope(springs, moved, sold)
+            there = _slope(springs, moved, sales)
             if there.value < here.value or promise < _LAST * here.value:
                 at, here = moved, there
                 break
@@ -133,12 +133,18 @@ def gain(link: Link, prices: Mapping[Node, float]) -> float:
 
 
 def _slope(
-    springs: Sequence[tuple[Arc, int, int, float]], prices: list[float], sold: tuple[int, float]
+    springs: Sequence[tuple[Arc, int, int, float]],
+    prices: list[float],
+    sales: Sequence[tuple[int, float]],
 ) -> _Slope:
     size = len(prices)
     gradient = [0.0] * size
     bend = [[0.0] * size for _ in prices]
-    value = moved = gradient[sold[0]] = sold[1] * prices[sold[0]]
+    value = moved = 0.0
+    for node, amount in sales:
+        worth = gradient[node] = amount * prices[node]
+        value += worth
+        moved += abs(worth)
     taken: dict[Arc, tuple[float, float]] = {}
     for arc, one, other, cost in springs:
         price_in, price_out = prices[one], prices[other]

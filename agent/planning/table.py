@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,23 @@ _WHOLE = 10_000.0
 
 _REFINEMENTS = 3
 """Rounds in which nodes are told apart by their neighbours; those left alike are exchangeable."""
+
+
+class Joints(NamedTuple):
+    """What arcs may do together: entries by row, arc, per sold and brought, then the rows' most."""
+
+    row: Ints
+    arc: Ints
+    per_sold: Floats
+    per_brought: Floats
+    most: Floats
+
+    def beyond(self, arcs: Ints, sold: Floats, brought: Floats) -> Floats:
+        """By row what is too much when these *arcs*, in order, sell and bring so much."""
+        on = np.isin(self.arc, arcs)
+        at = np.searchsorted(arcs, self.arc[on])
+        done = self.per_sold[on] * sold[at] + self.per_brought[on] * brought[at]
+        return np.bincount(self.row[on], weights=done, minlength=len(self.most)) - self.most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,6 +72,7 @@ class Table:
     max_turnover: float
     max_in_flight: float
     max_legs: float
+    joint: Joints
 
     @property
     def whole(self) -> float:
@@ -65,6 +83,13 @@ class Table:
     def inside(self) -> Floats:
         """The value of each range."""
         return self.member @ self.start
+
+    @property
+    def wastes(self) -> Bools:
+        """The arcs on which what arcs may not bring together is wasted."""
+        found = np.zeros(len(self.tail), dtype=np.bool_)
+        found[self.joint.arc] = True
+        return found & ~self.trade
 
     def brought_by(self, sold: Floats, rows: Ints | None = None) -> Floats:
         """What the arcs (those of *rows*) bring for what is sold, by the exact ladders."""
@@ -131,6 +156,26 @@ def table(network: Network) -> Table:
         max_turnover=network.max_turnover * scale,
         max_in_flight=network.max_in_flight * scale,
         max_legs=inf if network.max_legs is None else float(network.max_legs),
+        joint=_joints(network, order, scale),
+    )
+
+
+def _joints(network: Network, order: Ints, scale: float) -> Joints:
+    place = {int(arc): row for row, arc in enumerate(order)}
+    found = [
+        (row, place[arc], per_sold, per_brought)
+        for row, joint in enumerate(network.joints)
+        for arc, per_sold, per_brought in joint.terms
+        if arc in place
+    ]
+    rows, arcs, sold, brought = zip(*found, strict=True) if found else ((), (), (), ())
+    most = [joint.most * scale for joint in network.joints]
+    return Joints(
+        np.array(rows, dtype=np.int64),
+        np.array(arcs, dtype=np.int64),
+        np.array(sold, dtype=np.float64),
+        np.array(brought, dtype=np.float64),
+        np.array(most, dtype=np.float64),
     )
 
 

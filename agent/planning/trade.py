@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -12,6 +12,7 @@ from agent.core.rounding import mul_div_down, mul_div_up
 from agent.core.wording import percent, percent_of_bps, whole
 from agent.planning.board import Board
 from agent.planning.ladder import bought
+from agent.planning.wake import Draws, passed, wake
 from agent.planning.way import Way
 
 FEE_GROWTH = 4
@@ -39,6 +40,7 @@ class Trade:
 
     `least` is the minimum for the planned size, `sure_out` for the sure size. Values are
     without gas. `gas_for` names the chain whose gas it pays for, None for any other trade.
+    `draws` are what it puts into pools, where that is known.
     """
 
     way: Way
@@ -51,6 +53,7 @@ class Trade:
     sure_sold_value: Decimal
     sure_value: Decimal
     gas_for: ChainId | None = None
+    draws: Draws = ()
 
     @property
     def raw(self) -> int:
@@ -84,26 +87,34 @@ def trade(
     board: Board,
     way: Way,
     size: Size,
-    earlier: Iterable[Trade] = (),
+    earlier: Sequence[Trade] = (),
     gas_for: ChainId | None = None,
 ) -> Trade | str:
     """Price *size* after *earlier* trades, or say why it must not be done.
 
-    What earlier trades pushed through a pool of the same edge counts as if it had gone along
-    this edge: the first part of the ladder is used up.
+    Where the paths of edges are known they are met as earlier trades left their pools. Otherwise
+    what went through a pool of the same edge counts as if it had gone along this edge: the first
+    part of the ladder is used up.
     """
-    used = _used(way, earlier)
-    key = ("trade", way.index, used, size, gas_for)
+    used, before = _used(way, earlier)
+    key = ("trade", way.index, used, before, size, gas_for)
     done: Trade | str | None = board.memo.get(key)
     if done is None:
-        done = board.memo[key] = _priced(board, way, used, size, gas_for)
+        done = board.memo[key] = _priced(board, way, (used, before), size, gas_for)
     return done
 
 
-def _priced(board: Board, way: Way, used: int, size: Size, gas_for: ChainId | None) -> Trade | str:
+def _priced(
+    board: Board, way: Way, earlier: tuple[int, Draws], size: Size, gas_for: ChainId | None
+) -> Trade | str:
+    used, before = earlier
     expected = _out(way, used, size.planned)
     if expected is None:
         return _beyond(way, size.planned)
+    draws: Draws = ()
+    if way.edge.splits:
+        out, draws = passed(board, way, before, size.planned)
+        expected = min(expected, out)
     limits = board.problem.policy.limits
     fair = way.fair_out(size.planned)
     by_price = mul_div_up(fair, WHOLE_BPS - limits.max_price_impact_bps, WHOLE_BPS)
@@ -135,6 +146,7 @@ def _priced(board: Board, way: Way, used: int, size: Size, gas_for: ChainId | No
         sure_sold_value=way.sold_value(size.sure) if size.sure != size.planned else sold_value,
         sure_value=way.bought_value(sure_out),
         gas_for=gas_for,
+        draws=draws,
     )
 
 
@@ -175,11 +187,15 @@ def _bridge_least(board: Board, way: Way, used: int, size: Size) -> int | str:
     return min(rates)
 
 
-def _used(way: Way, earlier: Iterable[Trade]) -> int:
-    """Base units of the edge's ladder that earlier trades through its pools have used up."""
-    pools = way.edge.pools
+def _used(way: Way, earlier: Sequence[Trade]) -> tuple[int, Draws]:
+    """Base units of the edge's ladder that earlier trades used up, and what others put into pools.
+
+    A trade whose paths are known counts for what it puts in, if those of *way* are known too.
+    """
+    pools, known = way.edge.pools, bool(way.edge.splits)
     shared = [t for t in earlier if t.way is way or (pools and t.way.edge.pools & pools)]
     if not shared:
-        return 0
-    value = sum((t.sold_value for t in shared), Decimal(0))
-    return raw_up(value / way.sell_price, way.edge.sell)
+        return 0, ()
+    met = [t.draws for t in earlier if known and t.draws and t.way.sell[1] == way.sell[1]]
+    value = sum((t.sold_value for t in shared if not (known and t.draws)), Decimal(0))
+    return raw_up(value / way.sell_price, way.edge.sell), wake(way, met)

@@ -26,8 +26,8 @@ class Tension:
     `inside` is value by which ranges are narrowed at their lower and upper edges, by their
     place; `used` is value of ladders that others have used up, by way; `without` are ways that
     must not be used; `dearer` is value added to what each way costs that begins on a chain;
-    `kept` is value of gas coins that fees may take. When it is `firm` no trade may be smaller than
-    the policy allows, not even one that could be for gas alone.
+    `kept` is value of gas coins that fees may take; `leg` is value added to each trade. When it is
+    `firm` no trade may be smaller than the policy allows, not even one that could be for gas alone.
     """
 
     inside: Mapping[int, tuple[float, float]] = field(default_factory=empty)
@@ -35,6 +35,7 @@ class Tension:
     without: frozenset[int] = frozenset()
     dearer: Mapping[ChainId, float] = field(default_factory=empty)
     kept: Mapping[ChainId, float] = field(default_factory=empty)
+    leg: float = 0.0
     firm: bool = False
 
 
@@ -264,7 +265,7 @@ class _Making:
             tail=nodes.tokens[way.edge.sell],
             head=nodes.arrives.get(way.edge.buy, nodes.tokens[way.edge.buy]),
             ladder=ladder,
-            fixed=float(way.gas_cost) + tension.dearer.get(chain, 0.0),
+            fixed=float(way.gas_cost) + tension.dearer.get(chain, 0.0) + tension.leg,
             payer=_payer(board, nodes, chain),
             least=max(least, ladder[0][0]),
             sure=1.0 if goes_on or not self.surely else _sure(board, way, ladder),
@@ -334,11 +335,14 @@ def _ranges(
         inner = low + more, high - less
         if inner[0] > inner[1]:
             inner = (sum(inner) / 2,) * 2
+        narrow = max(low, min(high, inner[0])), max(low, min(high, inner[1]))
+        # What is no wider than a point is to be met the more exactly.
+        unmet = max(low + more - narrow[0], narrow[1] - (high - less), 0.0) * whole
         yield Range(
             nodes=frozenset(n for n, cell in enumerate(nodes.members) if goal.holds(cell)),
-            low=max(low, min(high, inner[0])),
-            high=max(low, min(high, inner[1])),
-            tolerance=float(tolerance),
+            low=narrow[0],
+            high=narrow[1],
+            tolerance=max(0.0, float(tolerance) - unmet),
         )
 
 

@@ -290,6 +290,7 @@ def _edge(
         pools=frozenset(hop.pool.address for hops in shares for hop in hops),
         detail=describe(whole.split),
         data_bytes=size_of_calls,
+        splits=tuple(each.split for each in fillings),
     )
 
 

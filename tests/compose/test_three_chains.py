@@ -81,9 +81,12 @@ def test_without_local_forks_each_node_simulates_and_it_is_said(
     fees = {
         row.token: sum(part.raw for part in row.parts if part.what == FEES) for row in forked.rows
     }
-    assert {token: raw - fees.get(token, 0) for token, raw in forked.after.items()} == dict(
-        done.after
-    )
+    expected = {token: raw - fees.get(token, 0) for token, raw in forked.after.items()}
+    # A leg whose pools an earlier one moves is quoted on forks as they are then, here as they are.
+    requoted = {token for token, raw in done.after.items() if raw != expected[token]}
+    assert requoted <= {leg.buy for leg in plan.legs[1:] if leg.kind == "swap"}
+    assert all(0 <= expected[token] - done.after[token] < 10**4 for token in requoted)
+    assert expected == {**done.after, **{token: expected[token] for token in requoted}}
 
 
 def standing(account: Account, chain: ChainId) -> Account:

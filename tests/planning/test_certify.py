@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import Truth, arc, network, networks
+from networks import Truth, arc, network, networks, sharing
 
 from agent.planning import certify as certify_module
 from agent.planning.budget import Budget
 from agent.planning.certify import certify
 from agent.planning.milp import solve
-from agent.planning.network import Arc, Flow, Network
+from agent.planning.network import Arc, Flow, Joint, Network
 
 SOLD = network(
     (700, 300, 0),
@@ -23,9 +23,11 @@ SOLD = network(
     [(0.0, 0.6), (0.0, 0.5), (0.03, 0.05)],
 )
 
+TOGETHER = Joint(terms=((0, 0.0, 1.0), (1, 0.0, 1.0)), most=50.0)
+
 
 @settings(max_examples=60)
-@given(networks())
+@given(networks() | sharing())
 def test_what_is_found_is_confirmed(of: Network) -> None:
     flow = solve(of)
     found = certify(of, flow)
@@ -35,7 +37,7 @@ def test_what_is_found_is_confirmed(of: Network) -> None:
 
 
 @settings(max_examples=60)
-@given(networks(), st.data())
+@given(networks() | sharing(), st.data())
 def test_no_prices_prove_more_than_the_truth(of: Network, given_: st.DataObject) -> None:
     """Whoever made them up: wrong prices make a floor low, never wrong."""
     every = Truth(of)
@@ -44,7 +46,7 @@ def test_no_prices_prove_more_than_the_truth(of: Network, given_: st.DataObject)
         return
     flow = solve(of, budget=Budget(gap=1e-7))
     price = st.floats(-2, 2)
-    count = 5 + 2 * len(of.start) + 6 * len(of.ranges)
+    count = 5 + 2 * len(of.start) + 6 * len(of.ranges) + len(of.joints)
     prices = tuple(given_.draw(price) for _ in range(count))
     if flow.prices:
         weight = given_.draw(st.floats(0, 0.2))
@@ -95,6 +97,7 @@ def test_a_false_claim_is_refused(change: dict[str, object], fault: str) -> None
         ({"max_in_flight": 10.0}, "more is sent to other chains than 10.000000"),
         ({"max_legs": 1}, "2 trades are more than 1"),
         ({"free": (1.0, 1.0, 1.0)}, "node 0 sells"),
+        ({"joints": (TOGETHER,)}, "its arcs do"),
     ],
 )
 def test_a_limit_that_is_not_kept_is_named(change: dict[str, object], fault: str) -> None:

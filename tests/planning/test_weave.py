@@ -39,6 +39,7 @@ from agent.planning.loom import missed
 from agent.planning.network import Flow
 from agent.planning.outlook import outlook
 from agent.planning.pull import Aims
+from agent.planning.question import followed as followed_by
 from agent.planning.stretch import along, offered, shortened
 from agent.planning.unravel import unravelled
 from agent.planning.weave import Tension, weave
@@ -146,6 +147,16 @@ def test_what_is_drawn_tighter_is_narrower_shorter_dearer_and_fewer():
     assert before.arcs[0].most - 1000 == pytest.approx(now.arcs[0].most)
     assert before.arcs[0].fixed + 7 == pytest.approx(now.arcs[0].fixed)
     assert 100 == pytest.approx(sum(before.free) - sum(now.free))
+
+
+def test_trades_on_ways_that_are_not_asked_for_are_no_start():
+    place = board(problem())
+    seen = Tries(place).best("cheapest").outlook
+    asked, aims = question(place)
+    assert sum(followed_by(asked, seen).sold) >= float(seen.turnover)
+    without = Tension(without=frozenset({seen.trades[0].way.index}))
+    fewer = weave(place, "edge", (Decimal(0),) * len(aims.wanted), without)
+    assert followed_by(fewer, seen) is None
 
 
 def test_a_wrap_is_no_trade_and_costs_its_gas():
