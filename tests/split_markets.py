@@ -16,6 +16,7 @@ from math import isqrt
 from amm_pools import FEE_AND_SPACING, v2_pool, v3_pool
 
 from agent.core.amm.path import Hop, Pool
+from agent.core.amm.split import stretches, swaps
 from agent.core.amm.tick_price import sqrt_ratio_at_tick, tick_at_sqrt_ratio
 from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
@@ -173,13 +174,25 @@ def real_output(shares: Iterable[tuple[Sequence[Hop], int]]) -> Decimal:
     with localcontext() as context:
         context.prec = DIGITS
         moved: dict[Address, tuple[Decimal, Decimal]] = {}
-        total = Decimal(0)
-        for hops, amount in shares:
+        come: dict[Address, Decimal] = {}
+        parts = list(shares)
+        turns = stretches([hops for hops, _ in parts])
+        for (_, amount), turn in zip(parts, turns, strict=True):
             x = Decimal(amount)
-            for hop in hops:
-                x = _swap(hop, x, moved)
-            total += x
-        return total
+            for number, stretch in enumerate(turn):
+                x += come.pop(stretch[0].token_in) if number else 0
+                for hop in stretch:
+                    x = _swap(hop, x, moved)
+            there = turn[-1][-1].token_out
+            come[there] = come.get(there, Decimal(0)) + x
+        return sum(come.values(), Decimal(0))
+
+
+def meets_pairs_again(shares: Iterable[tuple[Sequence[Hop], int]]) -> int:
+    """How often paths meet a v2 pair that an earlier one has swapped in."""
+    met = swaps([hops for hops, _ in shares])
+    pairs = [hop.pool.address for hop in met if isinstance(hop.pool, V2Pool)]
+    return len(pairs) - len(set(pairs))
 
 
 def _swap(hop: Hop, x: Decimal, moved: dict[Address, tuple[Decimal, Decimal]]) -> Decimal:

@@ -36,7 +36,7 @@ class GasCost:
 
     def net(self, drawn: Drawn) -> float:
         """What paths bring after the gas of their hops and ticks."""
-        hops = sum(self.of(hop) for path, _ in drawn.paths for hop in path)
+        hops = sum(map(self.of, drawn.swaps))
         ticks = sum(arc.curve.ticks(x) for arc, x in drawn.used.items())
         return drawn.amount_out - hops - self.tick * ticks
 
@@ -137,9 +137,7 @@ class Network:
                 break
             apart = (apart | parting) - joined
             parted |= parting
-        worth = {token: price for (token, late), price in at.items() if not late}
-        worth = {token: price for (token, _), price in at.items()} | worth
-        drawn = draw(bound.taken, worth, (self.order.sell, self.order.buy), self.order.amount)
+        drawn = draw(bound.taken, (self.order.sell, self.order.buy), self.order.amount)
         if drawn is None:
             return None
         return Found(drawn, self.order.gas.net(drawn), bound, links, apart)
@@ -167,16 +165,18 @@ class Network:
         targets = Counter(arc.hop.token_out for arc in gains)
         weak = []
         for arc in gains:
-            dropped, paths = frozenset((arc,)), 1
+            dropped, gone = frozenset((arc,)), 0
             if hubs[arc.hop.token_in] == 1 or targets[arc.hop.token_out] == 1:
                 kept = joined(gains.keys() - dropped, order.sell, order.buy)
                 if not kept:
                     continue
                 dropped = frozenset(gains).difference(kept)
-                paths = len(dropped) - len(hubs) + len({each.hop.token_in for each in kept})
-            length = 1 + (arc.hop.token_in != order.sell) + (arc.hop.token_out != order.buy)
+                gone = len(hubs) - len({each.hop.token_in for each in kept})
+            # What comes to a hub is divided before it: a pool behind one is met, and one before it
+            # once more; but for the last pool behind each hub nothing is divided.
+            met = sum(1 + (each.hop.token_in != order.sell) for each in dropped) - gone
             lost = sum(gains[each] for each in gains if each in dropped)
-            lost -= order.gas.of(arc.hop) * length * paths
+            lost -= order.gas.of(arc.hop) * met
             if lost < 0:
                 weak.append((lost, dropped))
         return sorted(weak, key=lambda pair: pair[0])

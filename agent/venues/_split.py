@@ -151,9 +151,8 @@ def split_gas(split: Split) -> int:
     gas = BASE_GAS + (SHARING_GAS if len(split.shares) > 1 else 0)
     if uses_v4(split):
         gas = BASE_GAS + UNIVERSAL_GAS + TAKING_GAS * len(split.shares)
-    for share in split.shares:
-        gas += sum(_hop_gas(hop) for hop in share.hops) + share.ticks_crossed * TICK_GAS
-    return gas
+    gas += sum(map(_hop_gas, split.swaps))
+    return gas + sum(share.ticks_crossed for share in split.shares) * TICK_GAS
 
 
 def _hop_gas(hop: Hop) -> int:

@@ -25,7 +25,6 @@ import platformdirs
 
 from agent.core.amm.path import Hop
 from agent.core.amm.split import Split, quote_split
-from agent.core.amm.v2 import V2Pool
 from agent.lab.world import open_world
 from agent.planning.split import Choice, Order, Splitter
 from agent.venues._paths import BASE_GAS, RATE_UNIT, Search
@@ -42,6 +41,7 @@ from split_markets import (
     exact_bound,
     gas_of,
     market,
+    meets_pairs_again,
     paths,
     real_output,
 )
@@ -150,12 +150,12 @@ def split_row(seed: int) -> Row | None:
         seed=seed,
         pools=drawn.count,
         paths=count,
-        pairs_met_twice=_pairs_met_twice(choice.paths),
+        pairs_met_twice=meets_pairs_again(choice.paths),
         milliseconds=milliseconds,
         wall_milliseconds=wall_milliseconds,
         gap_bp=float((proven - real) / proven * 10_000),
         free_gap_bp=(free.net_bound - free_real) / free.net_bound * 10_000,
-        free_pairs_met_twice=_pairs_met_twice(free.paths),
+        free_pairs_met_twice=meets_pairs_again(free.paths),
         units_per_path=float(proven - out) / count,
         rounding_units_per_path=float(real - out) / count,
         rounding_coarse_units_per_path=float(real - out)
@@ -233,11 +233,6 @@ def _coarsest(choice: Choice, hops: Path_) -> float:
     """What the dearest unit of a token on the path is worth in units of what is bought."""
     worth = {token: price for (token, _), price in choice.prices.items()}
     return max([1.0, *(worth[hop.token_in] for hop in hops)])
-
-
-def _pairs_met_twice(some: Sequence[tuple[Path_, int]]) -> int:
-    pairs = [hop.pool.address for hop in _hops(some) if isinstance(hop.pool, V2Pool)]
-    return len(pairs) - len(set(pairs))
 
 
 def document(

@@ -52,22 +52,23 @@ ROUTES = [
     (("USDC", 2000), "WBTC", ONE_AND_V2, "V3 0.01 % > V2"),
     (("DAI", 2000), "USDT", options(tiers=(THIRTY,)), "V2 > V3 0.3 %"),
     (("USDT", 2000), "WBTC", ONE_AND_V2, "V3 0.01 % > V3 0.01 % > V2"),
-    (("WBTC", 1000), "DAI", ONE_AND_V2, "V2 > V3 0.01 % > V3 0.01 %"),
+    (("WBTC", 500), "DAI", ONE_AND_V2, "V2 > V3 0.01 % > V3 0.01 %"),
 ]
 SPLITS = [
     # The same; what the shares lead through, from the least of them to the greatest.
-    (("USDT", 20_000), "WBTC", ONLY_V2, ["V2 > V2", "V2 > V2"]),
-    (
-        ("WETH", 20_000),
-        "USDC",
-        NO_V2,
-        ["V3 0.01 %", "V3 0.05 % > V3 0.01 %", "V3 0.05 %"],
-    ),
+    (("USDT", 20_000), "WBTC", ONLY_V2, ["V2 > V2", "V2 > V2", "V2 > V2 > V2"]),
+    (("WETH", 20_000), "USDC", NO_V2, ["V3 0.01 %", "V3 0.05 % > V3 0.01 %", "V3 0.05 %"]),
     (
         ("WETH", 50_000),
         "USDT",
         ONE_AND_V2,
-        ["V3 0.01 % > V3 0.01 %", "V2 > V3 0.01 % > V3 0.01 %", "V2", "V2 > V3 0.01 %"],
+        [
+            "V2",
+            "V2 > V3 0.01 %",
+            "V2 > V2 > V3 0.01 %",
+            "V2 > V3 0.01 % > V3 0.01 %",
+            "V3 0.01 % > V3 0.01 %",
+        ],
     ),
     (
         ("WBTC", 50_000),

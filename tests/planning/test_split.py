@@ -14,7 +14,18 @@ import pytest
 from amm_pools import v2_pool, v3_pool
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from split_markets import BUY, HUBS, SELL, Market, exact_bound, gas_of, market, paths, real_output
+from split_markets import (
+    BUY,
+    HUBS,
+    SELL,
+    Market,
+    exact_bound,
+    gas_of,
+    market,
+    meets_pairs_again,
+    paths,
+    real_output,
+)
 
 from agent.core.amm.path import Hop, Pool, quote_path
 from agent.core.amm.split import Split, quote_split
@@ -52,16 +63,6 @@ def chosen(pools: dict[tuple[Address, Address], list[Pool]], amount: int) -> Cho
     return found
 
 
-def meets_a_pair_twice(choice: Choice) -> bool:
-    pairs = [
-        hop.pool.address
-        for hops, _ in choice.paths
-        for hop in hops
-        if not isinstance(hop.pool, V3Pool)
-    ]
-    return len(pairs) > len(set(pairs))
-
-
 @settings(max_examples=60, deadline=None)
 @given(seeds)
 def test_filling_is_never_worse_than_the_best_single_path_after_gas(seed: int) -> None:
@@ -97,7 +98,7 @@ def test_split_brings_what_its_prices_prove_to_be_the_most(seed: int) -> None:
     # The ends of pools, which rounding could miss, are counted generously.
     assert choice.bound <= float(proven) * (1 + 1e-6)
     # A pair that is met twice keeps the fee of the first swap: no proof is close to that.
-    if not meets_a_pair_twice(choice):
+    if not meets_pairs_again(choice.paths):
         assert float((proven - real) / proven) <= 1e-7
 
 
@@ -244,7 +245,7 @@ def test_amount_that_only_several_pools_take_is_divided_between_them() -> None:
     assert isinstance(quote_split(choice.paths), Split)
 
 
-def test_path_through_a_shared_pool_is_quoted_as_earlier_ones_left_it() -> None:
+def test_paths_that_end_in_one_pool_go_through_it_together() -> None:
     first = [at(v2_pool(10**21, 10**21), number, SELL, X) for number in (100, 101)]
     last = at(v3_pool([(-60_000, 60_000, 10**21)]), 102, X, BUY)
     choice = chosen(keyed(*first, last), 10**20)
@@ -253,6 +254,7 @@ def test_path_through_a_shared_pool_is_quoted_as_earlier_ones_left_it() -> None:
     )
     split = quote_split(choice.paths)
     assert isinstance(split, Split)
+    assert [100, 101, 102] == sorted(int(hop.pool.address, 16) for hop in split.swaps)
     alone = [quote_path(share.hops, share.amount_in) for share in split.shares]
     assert split.amount_out < sum(getattr(quote, "amount_out", 0) for quote in alone)
     assert 0 <= choice.bound - split.amount_out <= 1e-11 * choice.bound
@@ -266,7 +268,7 @@ def test_pair_is_met_once_where_a_v3_pool_can_be_met_twice(depth: int, after: in
     last = [at(v2_pool(3 * 10**20, 3 * 10**20), 102, X, BUY), at(wide(after), 103, X, BUY)]
     choice = chosen(keyed(*first, *last), 10**20)
     assert 3 == len(choice.paths)
-    assert not meets_a_pair_twice(choice)
+    assert not meets_pairs_again(choice.paths)
 
 
 def wide(depth: int = 10**22, price: float = 1) -> V3Pool:
