@@ -30,7 +30,7 @@ _AT_ONCE = 4
 _FEW = 3
 """Up to so many paths gas counts most, and the search also begins with the single path."""
 
-_TRIES = 4
+_TRIES = 8
 """How many single changes are tried before the search ends, the most promising first."""
 
 
@@ -89,6 +89,11 @@ class Splitter:
             return None
         self._note_unread(found.drawn.used.items())
         return Choice(found.drawn.paths, found.net, found.bound.value, most, found.bound.prices)
+
+    def at_first_prices(self, order: Order) -> float:
+        """What all of it would bring at the price of the first unit: no division brings more."""
+        prices = Network(self._all_arcs(order), order).first_prices(())
+        return order.amount * prices.get((order.sell, False), 0.0)
 
     def bound(self, hops: Sequence[Hop], amount: int) -> float | None:
         """What the path can bring at most by its curves; None where they do not take so much."""

@@ -33,10 +33,6 @@ HOP_BYTES = 128
 """The least that a hop adds to the bytes of a call: a third of a share of three V3 hops."""
 
 
-_PART = 6
-"""A first part, a power of two: a sixty-fourth, whose own price impact says little."""
-
-
 @dataclass(frozen=True, slots=True)
 class Filling:
     """A split, quoted exactly, and the gas of all of it in one transaction.
@@ -102,10 +98,10 @@ class Filler:
         if sell == buy or amount <= 0:
             return None
         route = self._search.best(sell, buy, amount, gas_rate)
-        if route is not None and self._promises_too_little(route, amount, gas_rate):
+        order = Order(sell=sell, buy=buy, amount=amount, gas=_cost(gas_rate, byte_rate))
+        if route is not None and self._promises_too_little(route, order, gas_rate):
             return self._filling_alone(route, amount)
         hops = () if route is None else route.hops
-        order = Order(sell=sell, buy=buy, amount=amount, gas=_cost(gas_rate, byte_rate))
         choice = self._splitter.best(order, hops)
         most = None if choice is None else _net_bound(choice, gas_rate)
         found = None if choice is None else _filling(choice, most)
@@ -115,13 +111,11 @@ class Filler:
         pays = found is not None and found.net(gas_rate, byte_rate) > alone.net(gas_rate, byte_rate)
         return found if pays else alone
 
-    def _promises_too_little(self, route: Route, amount: int, gas_rate: int) -> bool:
-        """Whether all at the price of its first part would not pay for one hop more."""
-        first = self._search.best(route.hops[0].token_in, route.hops[-1].token_out, amount >> _PART)
-        if first is None:
-            return False
+    def _promises_too_little(self, route: Route, order: Order, gas_rate: int) -> bool:
+        """Whether all at the price of its first unit would not pay for one hop more."""
+        most = int(self._splitter.at_first_prices(order)) + 1
         hop = (SHARING_GAS + min(V2_HOP_GAS, V3_HOP_GAS)) * gas_rate // RATE_UNIT
-        return (first.amount_out + 1 << _PART) - route.amount_out < hop
+        return most - route.amount_out < hop
 
     def alone(self, sell: Address, buy: Address, amount: int, gas_rate: int = 0) -> Filling | None:
         """The single path that brings most after gas."""

@@ -27,7 +27,7 @@ from agent.core.amm.path import Hop
 from agent.core.amm.split import Split, quote_split
 from agent.lab.world import open_world
 from agent.planning.split import Choice, Order, Splitter
-from agent.venues._paths import BASE_GAS, RATE_UNIT, Search
+from agent.venues._paths import BASE_GAS, RATE_UNIT, SHARING_GAS, Search
 from agent.venues._split import Filler, split_gas
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
@@ -131,7 +131,6 @@ def split_row(seed: int) -> Row | None:
     free = Splitter(drawn.pools, HUBS).best(free_order, ())
     if filling is None or choice is None or free is None:
         return None
-    assert filling.net_bound is not None
     proven = exact_bound(_hops(choice.paths), choice.prices, drawn.amount)
     real = real_output(choice.paths)
     free_real = float(real_output(free.paths))
@@ -140,6 +139,8 @@ def split_row(seed: int) -> Row | None:
     assert real <= proven
     out, count = split.amount_out, len(choice.paths)
     bound = filling.net_bound
+    if bound is None:  # nothing was divided, so nothing was proven
+        bound = int(choice.net_bound) + 1 - BASE_GAS * drawn.gas_rate // RATE_UNIT
 
     def loss(net: int | None) -> float | None:
         return None if net is None else (bound - net) / filling.split.amount_out * 10_000
@@ -173,8 +174,9 @@ def grid_net(drawn: Market) -> int | None:
     before it; the first may also be the second best.
     """
     quotes = _grid_quotes(drawn)
+    sharing = SHARING_GAS * drawn.gas_rate // RATE_UNIT
     found = [
-        _completed(quotes, PARTS - part, part, [first])
+        _completed(quotes, PARTS - part, part, [first], sharing)
         for part in quotes
         for first in quotes[part][:2]
     ]
@@ -187,9 +189,10 @@ def _completed(
     left: int,
     most: int,
     chosen: list[tuple[int, Path_]],
+    sharing: int,
 ) -> int | None:
     if left == 0:
-        return sum(net for net, _ in chosen)
+        return sum(net for net, _ in chosen) - (sharing if len(chosen) > 1 else 0)
     if len(chosen) == MOST_PATHS:
         return None
     met = {hop.pool.address for _, hops in chosen for hop in hops}
@@ -197,7 +200,7 @@ def _completed(
     for part in range(min(left, most), 0, -1):
         for net, hops in quotes.get(part, ()):
             if all(hop.pool.address not in met for hop in hops):
-                found = _completed(quotes, left - part, part, [*chosen, (net, hops)])
+                found = _completed(quotes, left - part, part, [*chosen, (net, hops)], sharing)
                 best = found if best is None or (found is not None and found > best) else best
                 break
     return best
