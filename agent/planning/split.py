@@ -18,6 +18,7 @@ from agent.planning.pool_curve import AT_THE_END, pool_curve
 from agent.planning.split_network import Found, GasCost, Network, Order, joined
 from agent.planning.split_paths import Paths
 from agent.planning.split_prices import Arc, Link, Node, gain
+from agent.planning.split_trim import trimmed
 
 __all__ = ["Choice", "GasCost", "Order", "Splitter"]
 
@@ -87,6 +88,7 @@ class Splitter:
         if found is None:
             self._note_unread((arc, inf) for arc in network.arcs)
             return None
+        found = trimmed(found, order.gas)
         self._note_unread(found.drawn.used.items())
         return Choice(found.drawn.paths, found.net, found.bound.value, most, found.bound.prices)
 

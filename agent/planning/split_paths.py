@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -15,6 +15,9 @@ from agent.planning.split_prices import Arc
 
 Paths = tuple[tuple[tuple[Hop, ...], int], ...]
 """Paths in the order in which they are swapped, and the base units into each."""
+
+Place = tuple[Address, Address]
+"""The address of a pool, and the token that goes in."""
 
 _NOTHING = 1e-6
 """The part of an arc's amount that is not worth a path of its own: what is not divided just as the
@@ -128,16 +131,21 @@ def draw(
     for last in _sinks(flows, sell, buy):
         ways += last.ways(())
     paths = _whole(ways, amount)
-    if not paths:
+    return swapped(paths, taken) if paths else None
+
+
+def swapped(paths: Paths, arcs: Iterable[Arc]) -> Drawn | None:
+    """What *paths* over *arcs* bring; None where one of those does not take so much."""
+    flows = {place(arc.hop): _Flow(arc, 0.0, 0.0) for arc in arcs}
+    out = _brought(paths, flows)
+    if not all(flow.arc.curve.takes(flow.used * (1.0 - AT_THE_END / 2)) for flow in flows.values()):
         return None
-    out = _swapped(paths, {_place(flow.arc.hop): flow for flow in flows})
-    if not all(flow.arc.curve.takes(flow.used * (1.0 - AT_THE_END / 2)) for flow in flows):
-        return None
-    used = {flow.arc: flow.used for flow in flows if flow.used > 0}
+    used = {flow.arc: flow.used for flow in flows.values() if flow.used > 0}
     return Drawn(paths, out, used, swaps([hops for hops, _ in paths]))
 
 
-def _place(hop: Hop) -> tuple[Address, Address]:
+def place(hop: Hop) -> Place:
+    """The pool and the direction, which are quicker to compare than all that is known of a pool."""
     return hop.pool.address, hop.token_in
 
 
@@ -198,15 +206,13 @@ def _whole(ways: Sequence[_Way], amount: int) -> Paths:
         left -= whole
         if whole > 0:
             found.append((hops, whole))
-    for flow in last:
-        flow.used = flow.paid = 0.0
     if found:
         most = max(range(len(found)), key=lambda number: found[number][1])
         found[most] = found[most][0], found[most][1] + left
     return tuple(found)
 
 
-def _swapped(paths: Paths, flows: Mapping[tuple[Address, Address], _Flow]) -> float:
+def _brought(paths: Paths, flows: Mapping[Place, _Flow]) -> float:
     """What the paths bring together, which is kept in mind in the flows."""
     come: dict[Address, float] = {}
     turns = stretches([hops for hops, _ in paths])
@@ -216,7 +222,7 @@ def _swapped(paths: Paths, flows: Mapping[tuple[Address, Address], _Flow]) -> fl
             if number > 0:
                 x += come.pop(stretch[0].token_in)
             for hop in stretch:
-                x = flows[_place(hop)].swap(x)
+                x = flows[place(hop)].swap(x)
         there = turn[-1][-1].token_out
         come[there] = come.get(there, 0.0) + x
     return sum(come.values())

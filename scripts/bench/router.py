@@ -64,12 +64,13 @@ class Row:
     seed: int
     pools: int
     paths: int
+    swaps: int
+    free_paths: int  # as if gas cost nothing, and so are the next ones
     pairs_met_twice: int
     milliseconds: float  # of the processor, which other programs may share
     wall_milliseconds: float
     gap_bp: float  # of the continuous problem along the chosen pools, before any rounding
-    free_gap_bp: float  # the same over all pools, as if gas cost nothing
-    free_pairs_met_twice: int
+    whole_gap_bp: float  # the same over all pools
     units_per_path: float  # bound less whole units out, by the number of paths
     rounding_units_per_path: float  # of these, what the contracts' rounding took
     rounding_coarse_units_per_path: float  # the same in units of the path's coarsest token
@@ -131,13 +132,12 @@ def split_row(seed: int) -> Row | None:
     free = Splitter(drawn.pools, HUBS).best(free_order, ())
     if filling is None or choice is None or free is None:
         return None
-    proven = exact_bound(_hops(choice.paths), choice.prices, drawn.amount)
-    real = real_output(choice.paths)
-    free_real = float(real_output(free.paths))
-    split = quote_split(choice.paths)
+    proven = exact_bound(_hops(free.paths), free.prices, drawn.amount)
+    real = real_output(free.paths)
+    split = quote_split(free.paths)
     assert isinstance(split, Split)
     assert real <= proven
-    out, count = split.amount_out, len(choice.paths)
+    out, count = split.amount_out, len(free.paths)
     bound = filling.net_bound
     if bound is None:  # nothing was divided, so nothing was proven
         bound = int(choice.net_bound) + 1 - BASE_GAS * drawn.gas_rate // RATE_UNIT
@@ -150,17 +150,18 @@ def split_row(seed: int) -> Row | None:
     return Row(
         seed=seed,
         pools=drawn.count,
-        paths=count,
-        pairs_met_twice=meets_pairs_again(choice.paths),
+        paths=len(filling.split.shares),
+        swaps=len(filling.split.swaps),
+        free_paths=count,
+        pairs_met_twice=meets_pairs_again(free.paths),
         milliseconds=milliseconds,
         wall_milliseconds=wall_milliseconds,
         gap_bp=float((proven - real) / proven * 10_000),
-        free_gap_bp=(free.net_bound - free_real) / free.net_bound * 10_000,
-        free_pairs_met_twice=meets_pairs_again(free.paths),
+        whole_gap_bp=(free.net_bound - float(real)) / free.net_bound * 10_000,
         units_per_path=float(proven - out) / count,
         rounding_units_per_path=float(real - out) / count,
         rounding_coarse_units_per_path=float(real - out)
-        / sum(_coarsest(choice, hops) for hops, _ in choice.paths),
+        / sum(_coarsest(free, hops) for hops, _ in free.paths),
         net_loss_single_bp=loss(None if route is None else route.net(drawn.gas_rate)[0]),
         net_loss_grid_bp=loss(grid_net(drawn)),
         net_loss_bp=ours,
@@ -243,7 +244,6 @@ def document(
 ) -> dict[str, Any]:
     """The machine-readable result."""
     once = [row for row in rows if not row.pairs_met_twice]
-    free_once = [row for row in rows if not row.free_pairs_met_twice]
     split_ms = spread([row.milliseconds for row in rows])
     gap = spread([row.gap_bp for row in rows])
     beaten = [row.seed for row in rows if row.gap_bp < 0 or row.net_loss_bp < 0]
@@ -275,14 +275,13 @@ def document(
             "paths": spread([row.paths for row in rows]),
             "milliseconds_of_the_processor": split_ms,
             "milliseconds_of_the_clock": spread([row.wall_milliseconds for row in rows]),
+            "swaps": spread([row.swaps for row in rows]),
+            "paths_if_gas_were_free": spread([row.free_paths for row in rows]),
             "gap_bp_along_the_chosen_pools": gap,
             "sets_above_asked_gap": sum(row.gap_bp > ASKED["gap_bp"] for row in rows),
             "sets_where_a_v2_pair_is_met_twice": len(rows) - len(once),
             "gap_bp_where_none_is": spread([row.gap_bp for row in once]),
-            "gap_bp_over_all_pools_if_gas_were_free": spread([row.free_gap_bp for row in rows]),
-            "the_same_where_no_v2_pair_is_met_twice": spread(
-                [row.free_gap_bp for row in free_once]
-            ),
+            "gap_bp_over_all_pools": spread([row.whole_gap_bp for row in rows]),
             "units_per_path_after_rounding": spread([row.units_per_path for row in rows]),
             "the_same_where_no_pair_is_met_twice": spread([row.units_per_path for row in once]),
             "of_these_rounding_by_the_contracts": spread(

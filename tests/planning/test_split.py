@@ -307,6 +307,44 @@ def test_gas_makes_a_small_swap_one_path() -> None:
     assert one.net <= one.net_bound
 
 
+def test_small_part_that_costs_a_swap_of_its_own_goes_elsewhere() -> None:
+    """Two pools before a hub and two behind it fit each other but for little."""
+    pools = [
+        at(wide(10**22), 100, SELL, X),
+        at(wide(2 * 10**22), 101, SELL, X),
+        at(wide(1003 * 10**19), 102, X, BUY),
+        at(wide(1997 * 10**19), 103, X, BUY),
+    ]
+    gas = GasCost(v2_hop=1e15, v3_hop=1e15, v4_hop=1e15, tick=0.0)
+    free = chosen(keyed(*pools), 10**21)
+    paid = Splitter(keyed(*pools), HUBS).best(order(10**21, gas), ())
+    assert paid is not None
+    assert (3, 2) == (len(free.paths), len(paid.paths))
+    assert [(100, 102), (101, 103)] == sorted(
+        tuple(int(hop.pool.address, 16) for hop in hops) for hops, _ in paid.paths
+    )
+    assert 10**21 == sum(amount for _, amount in paid.paths)
+    # What was saved is a swap, and what was lost for it is less.
+    assert gas.v3_hop * 0.5 < paid.net - (free.net - 5 * gas.v3_hop) < gas.v3_hop
+
+
+@pytest.mark.parametrize(("tick", "crossed"), [(0.0, 1), (1e16, 0)])
+def test_tick_that_brings_less_than_its_gas_is_not_crossed(tick: float, crossed: int) -> None:
+    ranges = [(-60, 60, 10**22), (-60_000, 60_000, 10**22)]
+    ends = v3_pool(ranges, fee=500, spacing=10)
+    pools = [at(ends, 100, SELL, BUY), at(wide(2 * 10**22), 101, SELL, BUY)]
+    gas = GasCost(v2_hop=0.0, v3_hop=0.0, v4_hop=0.0, tick=tick)
+    choice = Splitter(keyed(*pools), HUBS).best(order(1205 * 10**17, gas), ())
+    assert choice is not None
+    split = quote_split(choice.paths)
+    assert isinstance(split, Split)
+    assert (2, crossed) == (
+        len(split.shares),
+        sum(share.ticks_crossed for share in split.shares),
+    )
+    assert split.amount_out <= choice.bound
+
+
 PRINT = """
 from split_markets import *
 from agent.venues._split import Filler
