@@ -15,12 +15,12 @@ from math import inf
 from agent.core.amm.path import Hop, Pool
 from agent.core.money import Address
 from agent.planning.pool_curve import AT_THE_END, pool_curve
-from agent.planning.split_network import Found, GasCost, Network, Order, joined
+from agent.planning.split_network import Found, GasCost, Network, Order, Room, joined
 from agent.planning.split_paths import Paths
 from agent.planning.split_prices import Arc, Link, Node, gain
 from agent.planning.split_trim import trimmed
 
-__all__ = ["Choice", "GasCost", "Order", "Splitter"]
+__all__ = ["Choice", "GasCost", "Order", "Room", "Splitter"]
 
 _TIGHT = 2e-8
 """What is within this part of its bound is not looked for anywhere else."""
@@ -66,7 +66,7 @@ class Splitter:
     def best(self, order: Order, single: Sequence[Hop]) -> Choice | None:
         """The best division found, starting from the path *single* if there is one.
 
-        None where all pools together do not take so much.
+        None where all pools together do not take so much, or not with so little gas.
         """
         path = [self._arc(hop) for hop in single]
         network = Network(self._all_arcs(order), order)
@@ -83,8 +83,9 @@ class Splitter:
             network = network.within(inf if found is None else most - found.net, rough.prices)
             whole = network.best(rough.prices)
             if whole is not None:
-                found = _searched(network, whole, found)
-                most = max(min(most, network.net_bound(whole)), found.net)
+                best = _searched(network, whole, found)
+                most = max(min(most, network.net_bound(whole)), best.net)
+                found = _within_room(network, best, whole) or found
         if found is None:
             self._note_unread((arc, inf) for arc in network.arcs)
             return None
@@ -139,6 +140,18 @@ class Splitter:
                 self.unread[arc.hop.pool.address] = word
 
 
+def _within_room(network: Network, found: Found, whole: Found) -> Found | None:
+    """What is left when the pools that bring least are left out until the rest has room."""
+    if network.has_room(found):
+        return found
+    here: Found | None = found
+    while here is not None and not network.has_room(here):
+        ranked, taken, near = network.ranked(here), set(here.bound.taken), here.bound.prices
+        fewer = (_along(network, taken - arcs, near) for _, arcs in ranked[:_TRIES])
+        here = next((after for after in fewer if after is not None), None)
+    return None if here is None else _climbed(network, here, whole)
+
+
 def _searched(network: Network, whole: Found, alone: Found | None) -> Found:
     """The best that single changes lead to: of ever fewer pools, and of the single path.
 
@@ -174,13 +187,14 @@ def _pruned(network: Network, found: Found) -> Found:
 def _changed(network: Network, best: Found, whole: Found) -> Found | None:
     """A pool or a hub more, or a pool less, that brings more; None if none was found."""
     used, prices = set(best.bound.taken), whole.bound.prices | best.bound.prices
+    has_room = network.has_room(best)
     more = _promising(network, whole.links, used, prices)
     tries = [used - dropped for _, dropped in network.weak(best)[:_TRIES]]
     tries += [used | added for _, added in sorted(more, key=lambda each: -each[0])[:_TRIES]]
     for arcs in tries:
         found = _along(network, arcs, prices)
         found = found and _pruned(network, found)
-        if found is not None and found.net > best.net:
+        if found is not None and found.net > best.net and network.has_room(found) >= has_room:
             return found
     return None
 

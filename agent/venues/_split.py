@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from agent.core.amm.path import Hop
+from agent.core.amm.path import Hop, Pool
 from agent.core.amm.split import Share, Split, quote_split
 from agent.core.amm.v4 import V4Pool
 from agent.core.money import Address
 from agent.core.rounding import mul_div_down
-from agent.planning.split import Choice, GasCost, Order, Splitter
+from agent.planning.split import Choice, GasCost, Order, Room, Splitter
+from agent.venues._discovery import Pair
 from agent.venues._paths import (
     BASE_GAS,
     PERMIT_BYTES,
@@ -31,6 +33,11 @@ from agent.venues._universal_calls import universal_bytes
 
 HOP_BYTES = 128
 """The least that a hop adds to the bytes of a call: a third of a share of three V3 hops."""
+
+
+MOST_GAS = 1_100_000
+"""Most gas that a split may take by our figures: some fourteen swaps. The engine first simulates a
+call with 1 500 000, and splits were measured to take up to 1.3 times what the figures say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +82,15 @@ def uses_v4(split: Split) -> bool:
 class Filler:
     """Fills swaps over the pools of one block; `unknown` collects as that of `Search` does.
 
+    No split takes more than *most_gas*: what does not fit is had along fewer paths, or not at all.
     What was found out about a pool is kept for the next amount.
     """
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: Search, most_gas: int = MOST_GAS) -> None:
         self._search = search
         self._splitter = Splitter(search.pools, search.hubs, search.unknown)
+        self._room = _room(search.pools, most_gas)
+        self._most_gas = most_gas
 
     @property
     def unknown(self) -> dict[Address, int]:
@@ -98,13 +108,15 @@ class Filler:
         if sell == buy or amount <= 0:
             return None
         route = self._search.best(sell, buy, amount, gas_rate)
-        order = Order(sell=sell, buy=buy, amount=amount, gas=_cost(gas_rate, byte_rate))
+        cost = _cost(gas_rate, byte_rate)
+        order = Order(sell=sell, buy=buy, amount=amount, gas=cost, room=self._room)
         if route is not None and self._promises_too_little(route, order, gas_rate):
             return self._filling_alone(route, amount)
         hops = () if route is None else route.hops
         choice = self._splitter.best(order, hops)
         most = None if choice is None else _net_bound(choice, gas_rate)
         found = None if choice is None else _filling(choice, most)
+        found = None if found is None or found.gas > self._most_gas else found
         if route is None:
             return found
         alone = self._filling_alone(route, amount, most)
@@ -151,6 +163,16 @@ def split_gas(split: Split) -> int:
 
 def _hop_gas(hop: Hop) -> int:
     return hop_gas(hop.pool)
+
+
+def _room(pools: Mapping[Pair, Sequence[Pool]], most_gas: int) -> Room:
+    """Room for hops and ticks; where there are pools of V4, as if each hop began a share."""
+    has_v4 = any(isinstance(pool, V4Pool) for some in pools.values() for pool in some)
+    once, each = (UNIVERSAL_GAS, TAKING_GAS) if has_v4 else (SHARING_GAS, 0)
+    gas = GasCost(
+        v2_hop=V2_HOP_GAS + each, v3_hop=V3_HOP_GAS + each, v4_hop=V4_HOP_GAS + each, tick=TICK_GAS
+    )
+    return Room(most=most_gas - BASE_GAS - once, gas=gas)
 
 
 def _cost(gas_rate: int, byte_rate: int) -> GasCost:

@@ -28,7 +28,7 @@ from agent.core.amm.split import Split, quote_split
 from agent.lab.world import open_world
 from agent.planning.split import Choice, Order, Splitter
 from agent.venues._paths import BASE_GAS, RATE_UNIT, SHARING_GAS, Search
-from agent.venues._split import Filler, split_gas
+from agent.venues._split import MOST_GAS, Filler, split_gas
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 from quoter_duel import Duel
@@ -54,6 +54,9 @@ CANDIDATES = 25
 
 ASKED = {"gap_bp": 0.001, "units_per_path": 1, "quote_us": 50, "split_ms": 5}
 
+ENDLESS_GAS = 10**12
+"""More than any split takes."""
+
 Path_ = tuple[Hop, ...]
 
 
@@ -77,6 +80,8 @@ class Row:
     net_loss_single_bp: float | None  # against the bound after gas; None where no path takes all
     net_loss_grid_bp: float | None
     net_loss_bp: float
+    gas: int  # of all that could be divided, however much the engine would let it take
+    net_loss_within_gas_bp: float | None  # with what it lets it take; None where that is too little
 
 
 def main() -> int:
@@ -122,9 +127,10 @@ def split_row(seed: int) -> Row | None:
     drawn = market(seed)
     search = Search(drawn.pools, HUBS)
     started, busy = time.perf_counter(), time.process_time()
-    filling = Filler(search).best(SELL, BUY, drawn.amount, drawn.gas_rate)
+    fitting = Filler(search).best(SELL, BUY, drawn.amount, drawn.gas_rate)
     milliseconds = (time.process_time() - busy) * 1000
     wall_milliseconds = (time.perf_counter() - started) * 1000
+    filling = Filler(search, ENDLESS_GAS).best(SELL, BUY, drawn.amount, drawn.gas_rate)
     route = search.best(SELL, BUY, drawn.amount, drawn.gas_rate)
     order = Order(sell=SELL, buy=BUY, amount=drawn.amount, gas=gas_of(drawn.gas_rate))
     choice = Splitter(drawn.pools, HUBS).best(order, () if route is None else route.hops)
@@ -165,6 +171,8 @@ def split_row(seed: int) -> Row | None:
         net_loss_single_bp=loss(None if route is None else route.net(drawn.gas_rate)[0]),
         net_loss_grid_bp=loss(grid_net(drawn)),
         net_loss_bp=ours,
+        gas=filling.gas,
+        net_loss_within_gas_bp=loss(None if fitting is None else fitting.net(drawn.gas_rate)[0]),
     )
 
 
@@ -244,6 +252,7 @@ def document(
 ) -> dict[str, Any]:
     """The machine-readable result."""
     once = [row for row in rows if not row.pairs_met_twice]
+    beyond = [row for row in rows if row.gas > MOST_GAS]
     split_ms = spread([row.milliseconds for row in rows])
     gap = spread([row.gap_bp for row in rows])
     beaten = [row.seed for row in rows if row.gap_bp < 0 or row.net_loss_bp < 0]
@@ -294,6 +303,15 @@ def document(
                 row.units_per_path <= ASKED["units_per_path"] for row in rows
             ),
             "loss_bp_against_the_bound_after_gas": compared(rows),
+            "sets_beyond_the_most_gas": len(beyond),
+            "sets_not_filled_within_it": sum(row.net_loss_within_gas_bp is None for row in beyond),
+            "lost_by_the_most_gas_bp": spread(
+                [
+                    row.net_loss_within_gas_bp - row.net_loss_bp
+                    for row in rows
+                    if row.net_loss_within_gas_bp is not None
+                ]
+            ),
         },
         "smart_order_router": "not run: its search is imitated with our quotes and our gas",
         "bounds_beaten": beaten,
