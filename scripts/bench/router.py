@@ -7,8 +7,9 @@ scripts/bench/quotes.py does. Then swaps over seeded random pools (the law is in
 divided by the router and held against what prices prove to be the most, recomputed with sixty
 digits: before gas, where all amounts are free, and after it, where each pool is a yes or a no.
 Side by side: the best single path, and parts of 5 % over at most seven paths that share no pool,
-which is how Uniswap's order router searches by default (here with our quotes and our gas). Ends
-with 1 if a quote differs or a bound is beaten.
+which is how Uniswap's order router searches by default (here with our quotes and our gas). With
+--order-router that router itself answers too, on the local chain's own pools; what it answers is
+quoted and its gas counted as ours is. Ends with 1 if a quote differs or a bound is beaten.
 """
 
 import argparse
@@ -23,15 +24,21 @@ from typing import Any
 
 import platformdirs
 
+from agent.chain.multicall import aggregating
 from agent.core.amm.path import Hop
 from agent.core.amm.split import Split, quote_split
+from agent.core.money import Address
+from agent.lab import mainnet
 from agent.lab.world import open_world
 from agent.planning.split import Choice, Order, Splitter
 from agent.venues._paths import BASE_GAS, RATE_UNIT, SHARING_GAS, Search
+from agent.venues._pools import read_pools
 from agent.venues._split import MOST_GAS, Filler, split_gas
+from scripts.bench.order_router import NotRunError, installed
+from scripts.bench.order_router import compared as compared_with_order_router
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
-from quoter_duel import Duel
+from quoter_duel import Duel, world_places
 from split_markets import (
     BUY,
     HUBS,
@@ -89,6 +96,11 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--quotes", type=int, default=5000, help="single paths to quote")
     parser.add_argument("--sets", type=int, default=500, help="sets of pools that take a swap")
+    parser.add_argument(
+        "--order-router",
+        action="store_true",
+        help="install Uniswap's smart-order-router (400 packages of npm) and run it beside ours",
+    )
     parser.add_argument("--seed", type=int, default=1, help="which quotes, and the first set")
     chosen = parser.parse_args()
     quotes = quoted(chosen.quotes, chosen.seed)
@@ -99,6 +111,11 @@ def main() -> int:
         rows += [row] if row else []
         skipped += row is None
     result = document(quotes, rows, skipped=skipped, seed=chosen.seed)
+    result["smart_order_router"] = (
+        beside_order_router()
+        if chosen.order_router
+        else {"skipped": "ask for it with --order-router"}
+    )
     if chosen.json:
         print(json.dumps(result, indent=1))
     else:
@@ -120,6 +137,22 @@ def quoted(count: int, seed: int) -> dict[str, Any]:
         "mismatch_examples": score.mismatches[:10],
         "median_us": asdict(speed),
     }
+
+
+def beside_order_router() -> dict[str, Any]:
+    """Swaps on the local chain by Uniswap's own router, or why there are none."""
+    cache = platformdirs.user_cache_path("rebalancer")
+    try:
+        packages = installed(cache)
+        with open_world(cache) as world:
+            read = aggregating(Address(mainnet.MULTICALL3))
+            at = world.head()[0]
+            state = read_pools(
+                lambda calls, block: read(world.rpc, calls, hex(block)), world_places(world), at
+            )
+            return compared_with_order_router(world, state.found, packages)
+    except NotRunError as why:
+        return {"skipped": str(why)}
 
 
 def split_row(seed: int) -> Row | None:
@@ -313,7 +346,6 @@ def document(
                 ]
             ),
         },
-        "smart_order_router": "not run: its search is imitated with our quotes and our gas",
         "bounds_beaten": beaten,
         "met": met,
         "passed": not beaten and quotes["mismatches"] == 0,
@@ -370,6 +402,14 @@ def print_table(result: dict[str, Any]) -> None:
             print(
                 f"  {name:<50} {some['median']:>12.4g} {some['p90']:>12.4g} {some['most']:>12.4g}"
             )
+    beside = result["smart_order_router"]
+    if "skipped" in beside:
+        print(f"smart-order-router: {beside['skipped']}")
+    else:
+        gained, took = beside["gained_bp"], beside["median_ms"]
+        print(f"{len(beside['swaps'])} swaps beside {beside['version']}, on the local chain:")
+        print(f"  gained over it, bp: {gained['least']:.3g} to {gained['most']:.3g}")
+        print(f"  milliseconds: {took['ours']:.3g} and {took['its']:.4g}")
     for name, is_met in result["met"].items():
         print(f"{'met' if is_met else 'MISSED':>8}  {name}")
 
