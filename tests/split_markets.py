@@ -20,6 +20,7 @@ from agent.core.amm.split import stretches, swaps
 from agent.core.amm.tick_price import sqrt_ratio_at_tick, tick_at_sqrt_ratio
 from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
+from agent.core.amm.v4 import V4Key, V4Pool
 from agent.core.money import Address
 from agent.planning.split import GasCost
 from agent.venues._paths import RATE_UNIT, TICK_GAS, V2_HOP_GAS, V3_HOP_GAS, V4_HOP_GAS
@@ -73,6 +74,25 @@ def market(seed: int) -> Market:
         found = Market(pools, int(amount), int(hop_cost * RATE_UNIT / V3_HOP_GAS))
         if found.count >= 8 and next(paths(found), None):
             return found
+
+
+def with_v4(drawn: Market, seed: int) -> Market:
+    """The same market, each v3 pool with probability 0.4 one of V4."""
+    rng = random.Random(seed)
+
+    def changed(pool: Pool) -> Pool:
+        if not isinstance(pool, V3Pool) or rng.random() > 0.4:
+            return pool
+        key = V4Key(
+            currency0=pool.token0,
+            currency1=pool.token1,
+            fee=pool.fee,
+            tick_spacing=pool.tick_map.spacing,
+        )
+        return V4Pool(key=key, curve=pool)
+
+    pools = {ends: [changed(pool) for pool in some] for ends, some in drawn.pools.items()}
+    return replace(drawn, pools=pools)
 
 
 def _pools(rng: random.Random, worth: Sequence[float]) -> dict[tuple[Address, Address], list[Pool]]:
@@ -148,7 +168,7 @@ def exact_bound(
 
 def _surplus(hop: Hop, price_in: Decimal, price_out: Decimal) -> Decimal:
     """The most that is gained by swapping any amount at these prices."""
-    pool = hop.pool
+    pool = _facing(hop)
     if isinstance(pool, V2Pool):
         here, there, kept = _v2(hop)
         best = ((here * there * kept * price_out / price_in).sqrt() - here) / kept
@@ -209,8 +229,14 @@ def _swap(hop: Hop, x: Decimal, moved: dict[Address, tuple[Decimal, Decimal]]) -
     return y
 
 
-def _v3_out(hop: Hop, x: Decimal) -> Decimal:
+def _facing(hop: Hop) -> V2Pool | V3Pool:
+    """The pool; one of V4 as that of V3 which it is in this direction."""
     pool = hop.pool
+    return pool.facing(zero_for_one=hop.zero_for_one) if isinstance(pool, V4Pool) else pool
+
+
+def _v3_out(hop: Hop, x: Decimal) -> Decimal:
+    pool = _facing(hop)
     assert isinstance(pool, V3Pool)
     left, paid = x * (1 - Decimal(pool.fee) / 10**6), Decimal(0)
     for liquidity, start, end in _ranges(pool, hop.zero_for_one):

@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "bench" / "router.py"
 
 def test_router_bench_finds_no_quote_that_differs_and_no_bound_that_is_beaten() -> None:
     ran = subprocess.run(
-        [sys.executable, str(SCRIPT), "--json", "--quotes", "40", "--sets", "4"],
+        [sys.executable, str(SCRIPT), "--json", "--quotes", "40", "--sets", "4", "--v4-sets", "2"],
         capture_output=True,
         text=True,
         check=False,
@@ -32,6 +32,7 @@ def test_router_bench_finds_no_quote_that_differs_and_no_bound_that_is_beaten() 
     assert 4 == said["splits"]["sets"]
     assert said["met"]["every gap where no v2 pair is met twice"]
     assert {"skipped": "ask for it with --order-router"} == said["smart_order_router"]
+    assert 0 == said["splits_where_pools_of_v4_are_among_them"]["sets_above_asked_gap"]
     losses = said["splits"]["loss_bp_against_the_bound_after_gas"]
     assert losses["ours"]["mean"] <= losses["single_path"]["mean"]
 

@@ -25,6 +25,7 @@ from split_markets import (
     meets_pairs_again,
     paths,
     real_output,
+    with_v4,
 )
 
 from agent.core.amm.path import Hop, Pool, quote_path
@@ -83,10 +84,10 @@ def test_filling_is_never_worse_than_the_best_single_path_after_gas(seed: int) -
 
 
 @settings(max_examples=60, deadline=None)
-@given(seeds)
-@example(106)
-def test_split_brings_what_its_prices_prove_to_be_the_most(seed: int) -> None:
-    drawn = market(seed)
+@given(seeds, st.booleans())
+@example(106, False)
+def test_split_brings_what_its_prices_prove_to_be_the_most(seed: int, has_v4: bool) -> None:
+    drawn = with_v4(market(seed), seed) if has_v4 else market(seed)
     choice = Splitter(drawn.pools, HUBS).best(order(drawn.amount), ())
     if choice is None:
         return
