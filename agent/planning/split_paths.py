@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from agent.core.amm.path import Hop
-from agent.core.amm.split import stretches, swaps
+from agent.core.amm.split import Stretches, stretches
 from agent.core.amm.v2 import V2Pool
 from agent.core.money import Address
 from agent.planning.pool_curve import AT_THE_END
@@ -137,11 +137,12 @@ def draw(
 def swapped(paths: Paths, arcs: Iterable[Arc]) -> Drawn | None:
     """What *paths* over *arcs* bring; None where one of those does not take so much."""
     flows = {place(arc.hop): _Flow(arc, 0.0, 0.0) for arc in arcs}
-    out = _brought(paths, flows)
+    turns = stretches([hops for hops, _ in paths])
+    out = _brought([amount for _, amount in paths], turns, flows)
     if not all(flow.arc.curve.takes(flow.used * (1.0 - AT_THE_END / 2)) for flow in flows.values()):
         return None
     used = {flow.arc: flow.used for flow in flows.values() if flow.used > 0}
-    return Drawn(paths, out, used, swaps([hops for hops, _ in paths]))
+    return Drawn(paths, out, used, tuple(hop for turn in turns for some in turn for hop in some))
 
 
 def place(hop: Hop) -> Place:
@@ -212,11 +213,12 @@ def _whole(ways: Sequence[_Way], amount: int) -> Paths:
     return tuple(found)
 
 
-def _brought(paths: Paths, flows: Mapping[Place, _Flow]) -> float:
-    """What the paths bring together, which is kept in mind in the flows."""
+def _brought(
+    amounts: Sequence[int], turns: Sequence[Stretches], flows: Mapping[Place, _Flow]
+) -> float:
+    """What the turns of paths bring together, which is kept in mind in the flows."""
     come: dict[Address, float] = {}
-    turns = stretches([hops for hops, _ in paths])
-    for (_, amount), turn in zip(paths, turns, strict=True):
+    for amount, turn in zip(amounts, turns, strict=True):
         x = float(amount)
         for number, stretch in enumerate(turn):
             if number > 0:
