@@ -112,9 +112,13 @@ class Splitter:
         return None if found is None else found.bound.value
 
     def _arc(self, hop: Hop) -> Arc:
-        key = (hop.pool.address, hop.token_in)
+        return self._arc_of(hop.pool, hop.token_in, hop.token_out)
+
+    def _arc_of(self, pool: Pool, token_in: Address, token_out: Address) -> Arc:
+        key = (pool.address, token_in)
         if key not in self._arcs:
-            curve = pool_curve(hop.pool, zero_for_one=hop.zero_for_one)
+            hop = Hop(pool=pool, token_in=token_in, token_out=token_out)
+            curve = pool_curve(pool, zero_for_one=hop.zero_for_one)
             self._arcs[key] = Arc(hop, curve, curve.spot)
         return self._arcs[key]
 
@@ -122,7 +126,7 @@ class Splitter:
         """Every pool in every direction that a path could use."""
         hubs = [hub for hub in self.hubs if hub not in {order.sell, order.buy}]
         arcs = [
-            self._arc(Hop(pool=pool, token_in=one, token_out=other))
+            self._arc_of(pool, one, other)
             for one in (order.sell, *hubs)
             for other in (*hubs, order.buy)
             if one != other

@@ -186,18 +186,20 @@ class Network:
         targets = Counter(arc.hop.token_out for arc in gains)
         ranked = []
         for arc in gains:
-            dropped, gone = frozenset((arc,)), 0
+            dropped: Sequence[Arc] = (arc,)
+            gone = 0
             if hubs[arc.hop.token_in] == 1 or targets[arc.hop.token_out] == 1:
-                kept = joined(gains.keys() - dropped, order.sell, order.buy)
+                kept = joined([each for each in gains if each is not arc], order.sell, order.buy)
                 if not kept:
                     continue
-                dropped = frozenset(gains).difference(kept)
+                here = set(kept)
+                dropped = [each for each in gains if each not in here]
                 gone = len(hubs) - len({each.hop.token_in for each in kept})
             # What comes to a hub is divided before it: a pool behind one is met, and one before it
             # once more; but for the last pool behind each hub nothing is divided.
             met = sum(1 + (each.hop.token_in != order.sell) for each in dropped) - gone
-            lost = sum(gains[each] for each in gains if each in dropped)
-            ranked.append((lost - order.gas.of(arc.hop) * met, dropped))
+            lost = sum(gains[each] for each in dropped) - order.gas.of(arc.hop) * met
+            ranked.append((lost, frozenset(dropped)))
         return sorted(ranked, key=lambda pair: pair[0])
 
 

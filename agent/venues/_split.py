@@ -111,7 +111,7 @@ class Filler:
         cost = _cost(gas_rate, byte_rate)
         order = Order(sell=sell, buy=buy, amount=amount, gas=cost, room=self._room)
         if route is not None and self._promises_too_little(route, order, gas_rate):
-            return self._filling_alone(route, amount)
+            return self._bounded(_alone(route, amount))
         hops = () if route is None else route.hops
         choice = self._splitter.best(order, hops)
         most = None if choice is None else _net_bound(choice, gas_rate)
@@ -119,9 +119,9 @@ class Filler:
         found = None if found is None or found.gas > self._most_gas else found
         if route is None:
             return found
-        alone = self._filling_alone(route, amount, most)
+        alone = _alone(route, amount, most)
         pays = found is not None and found.net(gas_rate, byte_rate) > alone.net(gas_rate, byte_rate)
-        return found if pays else alone
+        return found if pays else self._bounded(alone)
 
     def _promises_too_little(self, route: Route, order: Order, gas_rate: int) -> bool:
         """Whether all at the price of its first unit would not pay for one hop more."""
@@ -134,22 +134,25 @@ class Filler:
         if sell == buy or amount <= 0:
             return None
         route = self._search.best(sell, buy, amount, gas_rate)
-        return None if route is None else self._filling_alone(route, amount)
+        return None if route is None else self._bounded(_alone(route, amount))
 
-    def _filling_alone(self, route: Route, amount: int, net_bound: int | None = None) -> Filling:
-        split = self._alone(route, amount)
-        return Filling(split, split_gas(split), net_bound)
+    def _bounded(self, filling: Filling) -> Filling:
+        """The single path with what it could bring at most."""
+        (share,) = filling.split.shares
+        bound = self._splitter.bound(share.hops, share.amount_in)
+        return replace(filling, split=replace(filling.split, bound=_whole(bound)))
 
-    def _alone(self, route: Route, amount: int) -> Split:
-        """The path by itself, with what it could bring at most."""
-        ticks = route.gas - BASE_GAS - sum(map(_hop_gas, route.hops))
-        share = Share(
-            hops=route.hops,
-            amount_in=amount,
-            amount_out=route.amount_out,
-            ticks_crossed=ticks // TICK_GAS,
-        )
-        return Split(shares=(share,), bound=_whole(self._splitter.bound(route.hops, amount)))
+
+def _alone(route: Route, amount: int, net_bound: int | None = None) -> Filling:
+    ticks = route.gas - BASE_GAS - sum(map(_hop_gas, route.hops))
+    share = Share(
+        hops=route.hops,
+        amount_in=amount,
+        amount_out=route.amount_out,
+        ticks_crossed=ticks // TICK_GAS,
+    )
+    split = Split(shares=(share,))
+    return Filling(split, split_gas(split), net_bound)
 
 
 def split_gas(split: Split) -> int:
