@@ -35,9 +35,13 @@ HOP_BYTES = 128
 """The least that a hop adds to the bytes of a call: a third of a share of three V3 hops."""
 
 
-MOST_GAS = 1_100_000
-"""Most gas that a split may take by our figures: some fourteen swaps. The engine first simulates a
-call with 1 500 000, and splits were measured to take up to 1.3 times what the figures say."""
+MOST_GAS = 1_400_000
+"""Most gas that a split may take, each hop and tick counted as dear as it was ever measured. The
+engine first simulates a call with 1 500 000: tokens that cost more than others have the rest."""
+
+DEARER_HOP_GAS, DEARER_TICK_GAS = 17_000, 43_000
+"""What a hop and a tick were measured to take at most beyond the figures of `_paths`, which are for
+choosing: 139 000 for a swap of one hop, 73 000 for a tick (docs/fees.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class Filler:
         choice = self._splitter.best(order, hops)
         most = None if choice is None else _net_bound(choice, gas_rate)
         found = None if choice is None else _filling(choice, most)
-        found = None if found is None or found.gas > self._most_gas else found
+        found = None if found is None or dearest_gas(found.split) > self._most_gas else found
         if route is None:
             return found
         alone = _alone(route, amount, most)
@@ -164,6 +168,12 @@ def split_gas(split: Split) -> int:
     return gas + sum(share.ticks_crossed for share in split.shares) * TICK_GAS
 
 
+def dearest_gas(split: Split) -> int:
+    """Gas of a split where each hop and tick is as dear as any was."""
+    ticks = sum(share.ticks_crossed for share in split.shares)
+    return split_gas(split) + len(split.swaps) * DEARER_HOP_GAS + ticks * DEARER_TICK_GAS
+
+
 def _hop_gas(hop: Hop) -> int:
     return hop_gas(hop.pool)
 
@@ -172,8 +182,12 @@ def _room(pools: Mapping[Pair, Sequence[Pool]], most_gas: int) -> Room:
     """Room for hops and ticks; where there are pools of V4, as if each hop began a share."""
     has_v4 = any(isinstance(pool, V4Pool) for some in pools.values() for pool in some)
     once, each = (UNIVERSAL_GAS, TAKING_GAS) if has_v4 else (SHARING_GAS, 0)
+    each += DEARER_HOP_GAS
     gas = GasCost(
-        v2_hop=V2_HOP_GAS + each, v3_hop=V3_HOP_GAS + each, v4_hop=V4_HOP_GAS + each, tick=TICK_GAS
+        v2_hop=V2_HOP_GAS + each,
+        v3_hop=V3_HOP_GAS + each,
+        v4_hop=V4_HOP_GAS + each,
+        tick=TICK_GAS + DEARER_TICK_GAS,
     )
     return Room(most=most_gas - BASE_GAS - once, gas=gas)
 

@@ -33,7 +33,7 @@ from agent.lab.world import open_world
 from agent.planning.split import Choice, Order, Splitter
 from agent.venues._paths import BASE_GAS, RATE_UNIT, SHARING_GAS, Search
 from agent.venues._pools import read_pools
-from agent.venues._split import MOST_GAS, Filler, split_gas
+from agent.venues._split import MOST_GAS, Filler, dearest_gas, split_gas
 from scripts.bench.order_router import NotRunError, installed
 from scripts.bench.order_router import compared as compared_with_order_router
 
@@ -209,7 +209,7 @@ def split_row(seed: int, *, has_v4: bool = False) -> Row | None:
         net_loss_single_bp=loss(None if route is None else route.net(drawn.gas_rate)[0]),
         net_loss_grid_bp=loss(grid_net(drawn)),
         net_loss_bp=ours,
-        gas=filling.gas,
+        gas=dearest_gas(filling.split),
         net_loss_within_gas_bp=loss(None if fitting is None else fitting.net(drawn.gas_rate)[0]),
     )
 

@@ -30,6 +30,7 @@ from agent.lab import mainnet
 from agent.lab.puppet import Tx
 from agent.lab.world import World
 from agent.venues._paths import Search
+from agent.venues._split import MOST_GAS, dearest_gas
 from agent.venues._swap_calls import swap_call
 from agent.venues.router import Options
 from agent.wire import erc20
@@ -156,6 +157,21 @@ def test_best_paths_of_every_pair_pay_exactly_what_was_quoted(
             assert quote.amount_out == sum(on_quoter(chain, share) for share in found.shares)
         assert {sell: -raw, buy: quote.amount_out} == on.send(quote)
         assert {0} == on.in_router()
+
+
+@pytest.mark.parametrize(
+    ("sell", "usd", "buy"),
+    [("WETH", 300_000, "USDC"), ("WETH", 2_000_000, "USDC"), ("USDC", 2_000_000, "WBTC")],
+)
+def test_swap_over_many_paths_takes_no_more_gas_than_a_split_may(
+    chain: World, sell: str, usd: int, buy: str
+) -> None:
+    with trader(chain) as on:
+        quote = on.quote(sell, buy, worth(sell, usd))
+        found = split(on, quote)
+        assert 3 < len(found.swaps)
+        assert {sell: -quote.sell.raw, buy: quote.amount_out} == on.send(quote)
+        assert on.gas_used <= dearest_gas(found) <= MOST_GAS
 
 
 def test_several_paths_bring_more_than_the_best_of_them_alone(chain: World) -> None:
