@@ -39,6 +39,7 @@ Kind = Literal[
     "sandwich",
     "split",
     "mixed split",
+    "meeting split",
     "wrap",
     "unwrap",
     "bridge",
@@ -79,8 +80,14 @@ ROUTES: dict[str, tuple[tuple[str, tuple[Token, ...]], ...]] = {
         ("23", (WETH, DAI, USDC)),
         ("33", (WETH, WBTC, USDC)),
     ),
+    "meeting split": (
+        ("33", (WETH, DAI, USDC)),
+        ("23", (WETH, DAI, USDC)),
+        ("323", (WETH, WBTC, DAI, USDC)),
+    ),
 }
-"""Kinds of pools and tokens of the shares of routes, all from WETH to USDC."""
+"""Kinds of pools and tokens of the shares of routes, all from WETH to USDC; those that meet end in
+one pool."""
 
 BRIDGING = Layout(
     signature="send(address,uint256,uint256,address,uint256,address,address,uint256)",
@@ -129,9 +136,12 @@ def shares(kind: str, amount_in: int = SOLD) -> tuple[Share, ...]:
     paths, part = ROUTES[kind], amount_in // 4
     last = amount_in - part * (len(paths) - 1)
     amounts = (*[part] * (len(paths) - 1), last)
+    ways = [hops(*path, number) for number, path in enumerate(paths)]
+    if kind.startswith("meeting"):
+        ways = [(*way[:-1], ways[0][-1]) for way in ways]
     return tuple(
-        Share(hops=hops(*path, number), amount_in=amount, amount_out=1)
-        for number, (path, amount) in enumerate(zip(paths, amounts, strict=True))
+        Share(hops=way, amount_in=amount, amount_out=1)
+        for way, amount in zip(ways, amounts, strict=True)
     )
 
 

@@ -16,9 +16,11 @@ from math import isqrt
 from amm_pools import FEE_AND_SPACING, v2_pool, v3_pool
 
 from agent.core.amm.path import Hop, Pool
+from agent.core.amm.split import stretches, swaps
 from agent.core.amm.tick_price import sqrt_ratio_at_tick, tick_at_sqrt_ratio
 from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
+from agent.core.amm.v4 import V4Key, V4Pool
 from agent.core.money import Address
 from agent.planning.split import GasCost
 from agent.venues._paths import RATE_UNIT, TICK_GAS, V2_HOP_GAS, V3_HOP_GAS, V4_HOP_GAS
@@ -72,6 +74,25 @@ def market(seed: int) -> Market:
         found = Market(pools, int(amount), int(hop_cost * RATE_UNIT / V3_HOP_GAS))
         if found.count >= 8 and next(paths(found), None):
             return found
+
+
+def with_v4(drawn: Market, seed: int) -> Market:
+    """The same market, each v3 pool with probability 0.4 one of V4."""
+    rng = random.Random(seed)
+
+    def changed(pool: Pool) -> Pool:
+        if not isinstance(pool, V3Pool) or rng.random() > 0.4:
+            return pool
+        key = V4Key(
+            currency0=pool.token0,
+            currency1=pool.token1,
+            fee=pool.fee,
+            tick_spacing=pool.tick_map.spacing,
+        )
+        return V4Pool(key=key, curve=pool)
+
+    pools = {ends: [changed(pool) for pool in some] for ends, some in drawn.pools.items()}
+    return replace(drawn, pools=pools)
 
 
 def _pools(rng: random.Random, worth: Sequence[float]) -> dict[tuple[Address, Address], list[Pool]]:
@@ -147,7 +168,7 @@ def exact_bound(
 
 def _surplus(hop: Hop, price_in: Decimal, price_out: Decimal) -> Decimal:
     """The most that is gained by swapping any amount at these prices."""
-    pool = hop.pool
+    pool = _facing(hop)
     if isinstance(pool, V2Pool):
         here, there, kept = _v2(hop)
         best = ((here * there * kept * price_out / price_in).sqrt() - here) / kept
@@ -173,13 +194,25 @@ def real_output(shares: Iterable[tuple[Sequence[Hop], int]]) -> Decimal:
     with localcontext() as context:
         context.prec = DIGITS
         moved: dict[Address, tuple[Decimal, Decimal]] = {}
-        total = Decimal(0)
-        for hops, amount in shares:
+        come: dict[Address, Decimal] = {}
+        parts = list(shares)
+        turns = stretches([hops for hops, _ in parts])
+        for (_, amount), turn in zip(parts, turns, strict=True):
             x = Decimal(amount)
-            for hop in hops:
-                x = _swap(hop, x, moved)
-            total += x
-        return total
+            for number, stretch in enumerate(turn):
+                x += come.pop(stretch[0].token_in) if number else 0
+                for hop in stretch:
+                    x = _swap(hop, x, moved)
+            there = turn[-1][-1].token_out
+            come[there] = come.get(there, Decimal(0)) + x
+        return sum(come.values(), Decimal(0))
+
+
+def meets_pairs_again(shares: Iterable[tuple[Sequence[Hop], int]]) -> int:
+    """How often paths meet a v2 pair that an earlier one has swapped in."""
+    met = swaps([hops for hops, _ in shares])
+    pairs = [hop.pool.address for hop in met if isinstance(hop.pool, V2Pool)]
+    return len(pairs) - len(set(pairs))
 
 
 def _swap(hop: Hop, x: Decimal, moved: dict[Address, tuple[Decimal, Decimal]]) -> Decimal:
@@ -196,8 +229,14 @@ def _swap(hop: Hop, x: Decimal, moved: dict[Address, tuple[Decimal, Decimal]]) -
     return y
 
 
-def _v3_out(hop: Hop, x: Decimal) -> Decimal:
+def _facing(hop: Hop) -> V2Pool | V3Pool:
+    """The pool; one of V4 as that of V3 which it is in this direction."""
     pool = hop.pool
+    return pool.facing(zero_for_one=hop.zero_for_one) if isinstance(pool, V4Pool) else pool
+
+
+def _v3_out(hop: Hop, x: Decimal) -> Decimal:
+    pool = _facing(hop)
     assert isinstance(pool, V3Pool)
     left, paid = x * (1 - Decimal(pool.fee) / 10**6), Decimal(0)
     for liquidity, start, end in _ranges(pool, hop.zero_for_one):

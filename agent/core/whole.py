@@ -63,11 +63,11 @@ def _continues(before: Meaning, after: Meaning, router: Address) -> bool:
 def _swept(meaning: Meaning) -> Meaning | Refusal:
     """Shares of one swap, which the last call pays out together under one minimum.
 
-    Every share sells a named amount of the first one's token and leaves what is bought in the
-    router; the amounts add up. A call that sells the router's own balance continues its own share
-    at once, in a token that is neither sold nor bought: all there is of that came from the call
-    before it, so that it takes nothing of another share. Where a share begins by taking its amount
-    into the router, that of the next call did too.
+    Every share sells a named amount of the first one's token and leaves what it brings in the
+    router; the amounts add up. A call that sells the router's own balance sells what came to a
+    token that is neither sold nor bought, all there is of it, whichever of the shares brought it;
+    in the end nothing is left of such a token. Where a share begins by taking its amount into the
+    router, that of the next call did too.
     """
     *shares, sweep = meaning.inner
     fault = _unshared(meaning.target, shares, sweep)
@@ -92,20 +92,22 @@ def _unshared(router: Address, shares: Sequence[Meaning], sweep: Meaning) -> str
     if not shares:
         return f"{sweep.name} pays out what nothing before it has bought"
     sold, bought = shares[0].sell, sweep.buy
-    held = bought  # what the router holds after the call before: of a whole share, what it bought
-    others = {sold, bought}  # of which the router may hold what is another share's
-    kept = others
+    ends = {sold, bought}
+    held: set[Address | None] = set()  # what the router holds of other tokens than that bought
+    fetched = False
     for part in shares:
         if not _is_plain(part, router):
             return f"{part.name} is no share of what {sweep.name} pays out"
         begins = part.amount_in != 0
-        if begins and not (held == bought and part.sell == sold and part.takes == shares[0].takes):
+        if begins and not (
+            part.sell == sold and sold not in held and part.takes == shares[0].takes
+        ):
             return f"{part.name} begins a share of another swap, or before the last one has ended"
-        if not begins and not (held == part.sell and part.sell not in kept):
+        if not begins and not (part.sell in held and (fetched or part.sell not in ends)):
             return f"{part.name} would sell what is not its share's own"
-        held = part.sell if part.takes else part.buy
-        kept = set() if part.takes else others
-    return "" if held == bought else f"{sweep.name} leaves what {shares[-1].name} has bought"
+        held = (held - {part.sell}) | ({part.sell if part.takes else part.buy} - {bought})
+        fetched = part.takes
+    return f"{sweep.name} leaves {', '.join(sorted(map(str, held)))} behind" if held else ""
 
 
 def _is_plain(part: Meaning, router: Address) -> bool:

@@ -77,6 +77,11 @@ class Curve:
         piece = self._piece_at(x)
         return 0 if piece is None else piece.ticks
 
+    def beyond_tick(self, x: float) -> float:
+        """How much of *x* goes in behind the last tick that it crosses; 0 where it crosses none."""
+        piece = self._piece_at(x)
+        return 0.0 if piece is None or piece.ticks == 0 else x - piece.x
+
     def takes(self, x: float) -> bool:
         """Whether the curve is long enough for *x*."""
         piece = self._piece_at(x)

@@ -15,11 +15,12 @@ from math import inf
 from agent.core.amm.path import Hop, Pool
 from agent.core.money import Address
 from agent.planning.pool_curve import AT_THE_END, pool_curve
-from agent.planning.split_network import Found, GasCost, Network, Order, joined
+from agent.planning.split_network import Found, GasCost, Network, Order, Room, joined
 from agent.planning.split_paths import Paths
 from agent.planning.split_prices import Arc, Link, Node, gain
+from agent.planning.split_trim import trimmed
 
-__all__ = ["Choice", "GasCost", "Order", "Splitter"]
+__all__ = ["Choice", "GasCost", "Order", "Room", "Splitter"]
 
 _TIGHT = 2e-8
 """What is within this part of its bound is not looked for anywhere else."""
@@ -30,7 +31,7 @@ _AT_ONCE = 4
 _FEW = 3
 """Up to so many paths gas counts most, and the search also begins with the single path."""
 
-_TRIES = 4
+_TRIES = 8
 """How many single changes are tried before the search ends, the most promising first."""
 
 
@@ -65,7 +66,7 @@ class Splitter:
     def best(self, order: Order, single: Sequence[Hop]) -> Choice | None:
         """The best division found, starting from the path *single* if there is one.
 
-        None where all pools together do not take so much.
+        None where all pools together do not take so much, or not with so little gas.
         """
         path = [self._arc(hop) for hop in single]
         network = Network(self._all_arcs(order), order)
@@ -82,13 +83,20 @@ class Splitter:
             network = network.within(inf if found is None else most - found.net, rough.prices)
             whole = network.best(rough.prices)
             if whole is not None:
-                found = _searched(network, whole, found)
-                most = max(min(most, network.net_bound(whole)), found.net)
+                best = _searched(network, whole, found)
+                most = max(min(most, network.net_bound(whole)), best.net)
+                found = _within_room(network, best, whole) or found
         if found is None:
             self._note_unread((arc, inf) for arc in network.arcs)
             return None
+        found = trimmed(found, order.gas)
         self._note_unread(found.drawn.used.items())
         return Choice(found.drawn.paths, found.net, found.bound.value, most, found.bound.prices)
+
+    def at_first_prices(self, order: Order) -> float:
+        """What all of it would bring at the price of the first unit: no division brings more."""
+        prices = Network(self._all_arcs(order), order).first_prices(())
+        return order.amount * prices.get((order.sell, False), 0.0)
 
     def bound(self, hops: Sequence[Hop], amount: int) -> float | None:
         """What the path can bring at most by its curves; None where they do not take so much."""
@@ -104,9 +112,13 @@ class Splitter:
         return None if found is None else found.bound.value
 
     def _arc(self, hop: Hop) -> Arc:
-        key = (hop.pool.address, hop.token_in)
+        return self._arc_of(hop.pool, hop.token_in, hop.token_out)
+
+    def _arc_of(self, pool: Pool, token_in: Address, token_out: Address) -> Arc:
+        key = (pool.address, token_in)
         if key not in self._arcs:
-            curve = pool_curve(hop.pool, zero_for_one=hop.zero_for_one)
+            hop = Hop(pool=pool, token_in=token_in, token_out=token_out)
+            curve = pool_curve(pool, zero_for_one=hop.zero_for_one)
             self._arcs[key] = Arc(hop, curve, curve.spot)
         return self._arcs[key]
 
@@ -114,7 +126,7 @@ class Splitter:
         """Every pool in every direction that a path could use."""
         hubs = [hub for hub in self.hubs if hub not in {order.sell, order.buy}]
         arcs = [
-            self._arc(Hop(pool=pool, token_in=one, token_out=other))
+            self._arc_of(pool, one, other)
             for one in (order.sell, *hubs)
             for other in (*hubs, order.buy)
             if one != other
@@ -130,6 +142,18 @@ class Splitter:
             word = arc.curve.unread
             if word is not None and not arc.curve.takes(x * (1.0 + AT_THE_END)):
                 self.unread[arc.hop.pool.address] = word
+
+
+def _within_room(network: Network, found: Found, whole: Found) -> Found | None:
+    """What is left when the pools that bring least are left out until the rest has room."""
+    if network.has_room(found):
+        return found
+    here: Found | None = found
+    while here is not None and not network.has_room(here):
+        ranked, taken, near = network.ranked(here), set(here.bound.taken), here.bound.prices
+        fewer = (_along(network, taken - arcs, near) for _, arcs in ranked[:_TRIES])
+        here = next((after for after in fewer if after is not None), None)
+    return None if here is None else _climbed(network, here, whole)
 
 
 def _searched(network: Network, whole: Found, alone: Found | None) -> Found:
@@ -167,13 +191,14 @@ def _pruned(network: Network, found: Found) -> Found:
 def _changed(network: Network, best: Found, whole: Found) -> Found | None:
     """A pool or a hub more, or a pool less, that brings more; None if none was found."""
     used, prices = set(best.bound.taken), whole.bound.prices | best.bound.prices
+    has_room = network.has_room(best)
     more = _promising(network, whole.links, used, prices)
     tries = [used - dropped for _, dropped in network.weak(best)[:_TRIES]]
     tries += [used | added for _, added in sorted(more, key=lambda each: -each[0])[:_TRIES]]
     for arcs in tries:
         found = _along(network, arcs, prices)
         found = found and _pruned(network, found)
-        if found is not None and found.net > best.net:
+        if found is not None and found.net > best.net and network.has_room(found) >= has_room:
             return found
     return None
 

@@ -34,11 +34,22 @@ class GasCost:
             return self.v2_hop
         return self.v3_hop if isinstance(hop.pool, V3Pool) else self.v4_hop
 
+    def all_of(self, drawn: Drawn) -> float:
+        """What the hops and ticks of paths cost."""
+        ticks = sum(arc.curve.ticks(x) for arc, x in drawn.used.items())
+        return sum(map(self.of, drawn.swaps)) + self.tick * ticks
+
     def net(self, drawn: Drawn) -> float:
         """What paths bring after the gas of their hops and ticks."""
-        hops = sum(self.of(hop) for path, _ in drawn.paths for hop in path)
-        ticks = sum(arc.curve.ticks(x) for arc, x in drawn.used.items())
-        return drawn.amount_out - hops - self.tick * ticks
+        return drawn.amount_out - self.all_of(drawn)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much the hops and ticks of a swap may take at most: units of gas, and those of each."""
+
+    most: float
+    gas: GasCost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +60,7 @@ class Order:
     buy: Address
     amount: int
     gas: GasCost
+    room: Room | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +149,15 @@ class Network:
                 break
             apart = (apart | parting) - joined
             parted |= parting
-        worth = {token: price for (token, late), price in at.items() if not late}
-        worth = {token: price for (token, _), price in at.items()} | worth
-        drawn = draw(bound.taken, worth, (self.order.sell, self.order.buy), self.order.amount)
+        drawn = draw(bound.taken, (self.order.sell, self.order.buy), self.order.amount)
         if drawn is None:
             return None
         return Found(drawn, self.order.gas.net(drawn), bound, links, apart)
+
+    def has_room(self, found: Found) -> bool:
+        """Whether hops and ticks take no more gas than there is room for."""
+        room = self.order.room
+        return room is None or room.gas.all_of(found.drawn) <= room.most
 
     def net_bound(self, found: Found) -> float:
         """The least bound after gas from the prices of *found*."""
@@ -152,7 +167,11 @@ class Network:
         return before_gas if _inverted(paid.prices, found.apart) else min(paid.value, before_gas)
 
     def weak(self, found: Found) -> list[tuple[float, frozenset[Arc]]]:
-        """Arcs that bring less than the gas of the paths that they make necessary, weakest first.
+        """Arcs that bring less than the gas that they make necessary, the weakest first."""
+        return [(lost, arcs) for lost, arcs in self.ranked(found) if lost < 0]
+
+    def ranked(self, found: Found) -> list[tuple[float, frozenset[Arc]]]:
+        """What would be lost without each arc, after gas, the least first.
 
         Each with those that would lead nowhere without it.
         """
@@ -165,21 +184,23 @@ class Network:
         }
         hubs = Counter(arc.hop.token_in for arc in gains)
         targets = Counter(arc.hop.token_out for arc in gains)
-        weak = []
+        ranked = []
         for arc in gains:
-            dropped, paths = frozenset((arc,)), 1
+            dropped: Sequence[Arc] = (arc,)
+            gone = 0
             if hubs[arc.hop.token_in] == 1 or targets[arc.hop.token_out] == 1:
-                kept = joined(gains.keys() - dropped, order.sell, order.buy)
+                kept = joined([each for each in gains if each is not arc], order.sell, order.buy)
                 if not kept:
                     continue
-                dropped = frozenset(gains).difference(kept)
-                paths = len(dropped) - len(hubs) + len({each.hop.token_in for each in kept})
-            length = 1 + (arc.hop.token_in != order.sell) + (arc.hop.token_out != order.buy)
-            lost = sum(gains[each] for each in gains if each in dropped)
-            lost -= order.gas.of(arc.hop) * length * paths
-            if lost < 0:
-                weak.append((lost, dropped))
-        return sorted(weak, key=lambda pair: pair[0])
+                here = set(kept)
+                dropped = [each for each in gains if each not in here]
+                gone = len(hubs) - len({each.hop.token_in for each in kept})
+            # What comes to a hub is divided before it: a pool behind one is met, and one before it
+            # once more; but for the last pool behind each hub nothing is divided.
+            met = sum(1 + (each.hop.token_in != order.sell) for each in dropped) - gone
+            lost = sum(gains[each] for each in dropped) - order.gas.of(arc.hop) * met
+            ranked.append((lost, frozenset(dropped)))
+        return sorted(ranked, key=lambda pair: pair[0])
 
 
 def _inverted(prices: Mapping[Node, float], apart: frozenset[Address]) -> set[Address]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import inf
 
 from agent.core.amm.path import Hop
+from agent.core.amm.split import Stretches, stretches
 from agent.core.amm.v2 import V2Pool
 from agent.core.money import Address
 from agent.planning.pool_curve import AT_THE_END
@@ -15,40 +16,53 @@ from agent.planning.split_prices import Arc
 Paths = tuple[tuple[tuple[Hop, ...], int], ...]
 """Paths in the order in which they are swapped, and the base units into each."""
 
-_NOTHING = 1e-9
-"""The part of an arc's amount that is not worth a path of its own."""
+Place = tuple[Address, Address]
+"""The address of a pool, and the token that goes in."""
+
+_NOTHING = 1e-6
+"""The part of an arc's amount that is not worth a path of its own: what is not divided just as the
+prices say is lost by the square of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Paths, what they bring together before gas, and what each arc takes for them."""
+    """Paths, what they bring together before gas, and what each arc takes for them.
+
+    `swaps` are their pools as often as they are swapped in: those in which neighbours end, once.
+    """
 
     paths: Paths
     amount_out: float
     used: dict[Arc, float]
+    swaps: tuple[Hop, ...]
 
 
 @dataclass(slots=True, eq=False)
 class _Flow:
-    """What an arc is to take and what it took; `worth` is of one unit in, to compare arcs by."""
+    """What an arc is to take and to pay, and what it took and paid."""
 
     arc: Arc
     whole: float
-    worth: float
+    out: float
     used: float = 0.0
     paid: float = 0.0
 
     @property
-    def left(self) -> float:
-        return self.whole - self.used
+    def is_pair(self) -> bool:
+        """Whether it pays less when it is met twice: a v2 pair keeps the fee of the first swap."""
+        return isinstance(self.arc.hop.pool, V2Pool)
 
-    def pays(self, x: float) -> float:
+    def swap(self, x: float) -> float:
         """What comes out for *x* after what was swapped already."""
         if self._bent is None:
             curve = self.arc.curve
-            return curve.at(self.used + x)[0] - curve.at(self.used)[0]
-        m, n = self._bent
-        return m * x / (1.0 + n * x)
+            y = curve.at(self.used + x)[0] - curve.at(self.used)[0]
+        else:
+            m, n = self._bent
+            y = m * x / (1.0 + n * x)
+        self.used += x
+        self.paid += y
+        return y
 
     def needs(self, y: float) -> float:
         """What has to go in for *y* to come out."""
@@ -72,102 +86,145 @@ class _Flow:
         return n * (there - self.paid), n
 
 
+@dataclass(slots=True, eq=False)
+class _Sink:
+    """Where several flows bring what is swapped on at once: a pool, and pools before it.
+
+    `room` is what is still to be brought.
+    """
+
+    flow: _Flow
+    room: float
+    before: list[_Sink] = field(default_factory=list)
+    sources: list[tuple[_Flow, float]] = field(default_factory=list)
+
+    def ways(self, behind: tuple[Hop, ...]) -> Iterator[_Way]:
+        """The ways through it, those that meet pools before it first."""
+        hops = (self.flow.arc.hop, *behind)
+        for sink in self.before:
+            yield from sink.ways(hops)
+        for flow, part in self.sources:
+            yield flow, part, (flow.arc.hop, *hops)
+
+
+_Way = tuple[_Flow, float, tuple[Hop, ...]]
+"""The flow with which a path begins, what it is to bring to its next pool, and the path."""
+
+
 def draw(
-    taken: Mapping[Arc, tuple[float, float]],
-    prices: Mapping[Address, float],
-    ends: tuple[Address, Address],
-    amount: int,
+    taken: Mapping[Arc, tuple[float, float]], ends: tuple[Address, Address], amount: int
 ) -> Drawn | None:
     """The flow as paths, whole amounts that sum to *amount*; None where it leads nowhere.
 
-    Each path uses up the least of what is left to do, and for the rest of its way those pools of
-    which most is left, v3 before v2: a v2 pair that is met twice pays less than one met once. Arcs
-    between hubs come first, so that no path is longer than three hops. What rounding leaves goes
-    along the greatest path.
+    All that comes to the last pool of paths goes through it at once, and so it is with a pool
+    between hubs, for each last pool once. What comes to a hub is divided before it: so a pool that
+    leads there is met once for each pool behind, a pair where it can be for one only, since a pair
+    that is met twice pays less. What rounding leaves goes along the greatest path.
     """
-    open_ = [_Flow(arc, x, prices[arc.hop.token_in]) for arc, (x, _) in taken.items() if x > 0.0]
-    every = tuple(open_)
-    found: list[tuple[list[_Flow], int]] = []
-    left, out = amount, 0.0
-    while open_:
-        chain = _chain(open_, ends)
-        if chain is None:
-            continue
-        whole = min(int(_most(chain)), left)
-        if whole > 0:
-            found.append((chain, whole))
-            left -= whole
-            out += _send(chain, float(whole))
-        least = min(chain, key=lambda flow: flow.left / flow.whole)
-        open_ = [flow for flow in open_ if flow is not least and flow.left > _NOTHING * flow.whole]
-    if not found:
-        return None
-    place = max(range(len(found)), key=lambda number: found[number][1])
-    chain, whole = found[place]
-    found[place] = chain, whole + left
-    out += _send(chain, float(left))
-    if not all(flow.arc.curve.takes(flow.used * (1.0 - AT_THE_END / 2)) for flow in every):
-        return None
-    paths = tuple((tuple(flow.arc.hop for flow in chain), x) for chain, x in found)
-    return Drawn(paths, out, {flow.arc: flow.used for flow in every if flow.used > 0})
-
-
-def _chain(open_: list[_Flow], ends: tuple[Address, Address]) -> list[_Flow] | None:
-    """The next path through *open_*; None after removing a flow that leads nowhere."""
     sell, buy = ends
-    first = min(
-        open_,
-        key=lambda flow: (
-            flow.arc.hop.token_in == sell or flow.arc.hop.token_out == buy,
-            not isinstance(flow.arc.hop.pool, V2Pool),
-            flow.left * flow.worth,
-        ),
-    )
-    hop, chain = first.arc.hop, [first]
-    if hop.token_in != sell:
-        before = [
-            flow
-            for flow in open_
-            if flow.arc.hop.token_in == sell and flow.arc.hop.token_out == hop.token_in
-        ]
-        chain = [*_fittest(before, first), *chain]
-    if hop.token_out != buy:
-        after = [
-            flow
-            for flow in open_
-            if flow.arc.hop.token_in == hop.token_out and flow.arc.hop.token_out == buy
-        ]
-        chain = [*chain, *_fittest(after, first)]
-    if len(chain) == 1 + (hop.token_in != sell) + (hop.token_out != buy):
-        return chain
-    open_.remove(first)
-    return None
+    flows = [_Flow(arc, x, y) for arc, (x, y) in taken.items() if x > 0.0]
+    ways: list[_Way] = [
+        (flow, inf, (flow.arc.hop,))
+        for flow in flows
+        if flow.arc.hop.token_in == sell and flow.arc.hop.token_out == buy
+    ]
+    for last in _sinks(flows, sell, buy):
+        ways += last.ways(())
+    paths = _whole(ways, amount)
+    return swapped(paths, taken) if paths else None
 
 
-def _fittest(flows: Sequence[_Flow], first: _Flow) -> Sequence[_Flow]:
-    """The flow that best takes all of *first*, if there is any."""
-    enough = first.left * first.worth
-
-    def fitness(flow: _Flow) -> tuple[float, bool, float]:
-        worth = flow.left * flow.worth
-        return min(worth, enough), not isinstance(flow.arc.hop.pool, V2Pool), worth
-
-    return [max(flows, key=fitness)] if flows else []
-
-
-def _most(chain: Sequence[_Flow]) -> float:
-    """What goes into the first pool until one of them has all that it is to take."""
-    most = inf
-    for flow in reversed(chain):
-        most = min(flow.needs(most) if most < inf else inf, flow.left)
-    return most
+def swapped(paths: Paths, arcs: Iterable[Arc]) -> Drawn | None:
+    """What *paths* over *arcs* bring; None where one of those does not take so much."""
+    flows = {place(arc.hop): _Flow(arc, 0.0, 0.0) for arc in arcs}
+    turns = stretches([hops for hops, _ in paths])
+    out = _brought([amount for _, amount in paths], turns, flows)
+    if not all(flow.arc.curve.takes(flow.used * (1.0 - AT_THE_END / 2)) for flow in flows.values()):
+        return None
+    used = {flow.arc: flow.used for flow in flows.values() if flow.used > 0}
+    return Drawn(paths, out, used, tuple(hop for turn in turns for some in turn for hop in some))
 
 
-def _send(chain: Sequence[_Flow], x: float) -> float:
-    """Swap *x* along the chain; what comes out."""
-    for flow in chain:
-        y = flow.pays(x)
-        flow.used += x
-        flow.paid += y
-        x = y
-    return x
+def place(hop: Hop) -> Place:
+    """The pool and the direction, which are quicker to compare than all that is known of a pool."""
+    return hop.pool.address, hop.token_in
+
+
+def _sinks(flows: Sequence[_Flow], sell: Address, buy: Address) -> list[_Sink]:
+    """The last pools, with all that leads to them."""
+    onward = [flow for flow in flows if flow.arc.hop.token_in != sell]
+    lasts = [_Sink(flow, flow.whole) for flow in onward if flow.arc.hop.token_out == buy]
+    between: list[_Sink] = []
+    for flow in _in_order([flow for flow in onward if flow.arc.hop.token_out != buy]):
+        parts = _placed(flow, lasts)
+        brought = 0.0
+        for last in lasts:
+            if last in parts:
+                before = flow.arc.curve.needed(brought)
+                brought += parts[last]
+                sink = _Sink(flow, flow.arc.curve.needed(brought) - before)
+                last.before.append(sink)
+                between.append(sink)
+    first = [flow for flow in flows if flow.arc.hop.token_in == sell]
+    for flow in _in_order([flow for flow in first if flow.arc.hop.token_out != buy]):
+        for sink, part in _placed(flow, [*lasts, *between]).items():
+            sink.sources.append((flow, part))
+    return lasts
+
+
+def _in_order(flows: Sequence[_Flow]) -> list[_Flow]:
+    """Pairs first, then what brings most: what comes last fills what is left."""
+    return sorted(flows, key=lambda flow: (not flow.is_pair, -flow.out))
+
+
+def _placed(flow: _Flow, sinks: Sequence[_Sink]) -> dict[_Sink, float]:
+    """What the flow brings to each of the sinks behind it, to as few of them as can be."""
+    open_ = [sink for sink in sinks if sink.flow.arc.hop.token_in == flow.arc.hop.token_out]
+    found: dict[_Sink, float] = {}
+    left = flow.out
+    while left > 0.0 and open_:
+        wide = [sink for sink in open_ if sink.room >= left - _NOTHING * flow.out]
+        sink = min(wide or open_, key=lambda sink: sink.room if wide else -sink.room)
+        part = left if wide or len(open_) == 1 else sink.room
+        if part > _NOTHING * flow.out:
+            found[sink] = part
+        sink.room -= part
+        left -= part
+        open_.remove(sink)
+    return found
+
+
+def _whole(ways: Sequence[_Way], amount: int) -> Paths:
+    """The ways with whole amounts that sum to *amount*, without those that take nothing."""
+    last = {flow: place for place, (flow, _, _) in enumerate(ways)}
+    found, left = [], amount
+    for place, (flow, part, hops) in enumerate(ways):
+        x = max(flow.whole - flow.used, 0.0)
+        if last[flow] != place:
+            x = min(flow.needs(part), x)
+        flow.swap(x)
+        whole = min(int(x), left)
+        left -= whole
+        if whole > 0:
+            found.append((hops, whole))
+    if found:
+        most = max(range(len(found)), key=lambda number: found[number][1])
+        found[most] = found[most][0], found[most][1] + left
+    return tuple(found)
+
+
+def _brought(
+    amounts: Sequence[int], turns: Sequence[Stretches], flows: Mapping[Place, _Flow]
+) -> float:
+    """What the turns of paths bring together, which is kept in mind in the flows."""
+    come: dict[Address, float] = {}
+    for amount, turn in zip(amounts, turns, strict=True):
+        x = float(amount)
+        for number, stretch in enumerate(turn):
+            if number > 0:
+                x += come.pop(stretch[0].token_in)
+            for hop in stretch:
+                x = flows[place(hop)].swap(x)
+        there = turn[-1][-1].token_out
+        come[there] = come.get(there, 0.0) + x
+    return sum(come.values())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from agent.core.amm.path import Hop
-from agent.core.amm.split import Share
+from agent.core.amm.split import Share, stretches
 from agent.core.amm.v3 import V3Pool
 from agent.core.layout import Layout, Stand
 from agent.core.money import Address
@@ -75,19 +75,18 @@ LAYOUTS = by_selector(MULTICALL, V3_SINGLE, V3_PATH, V2_PATH, SWEEP)
 def swap_call(shares: Sequence[Share], *, min_out: int, to: Address, deadline: int) -> str:
     """Calldata that sells all *shares* for at least *min_out* together, or reverts.
 
-    Hops of one kind in a row are one inner call; between kinds the router itself holds the
-    tokens. One share pays *to* by its last call, which alone has a minimum: everything happens in
-    one transaction. Several leave what they bought in the router, one after the other, and a last
-    call pays it out if it is *min_out* in all. Raises ValueError for shares that are not of one
-    swap, or that would sell another one's money.
+    Hops of one kind in a row are one inner call; between kinds, and before pools in which
+    neighbouring shares end, the router itself holds the tokens. One share pays *to* by its last
+    call, which alone has a minimum: everything happens in one transaction. Several leave what they
+    bought in the router, one after the other, and a last call pays it out if it is *min_out* in
+    all. Raises ValueError for shares that are not of one swap, or that would sell the token sold
+    or bought by the way.
     """
-    must_be_one_swap(
-        shares, {group[0].token_in for share in shares for group in _groups(share.hops)[1:]}
-    )
+    turns = _turns([share.hops for share in shares])
+    must_be_one_swap(shares, {group[0].token_in for groups in turns for group in groups[1:]})
     alone = len(shares) == 1
     calls = []
-    for share in shares:
-        groups = _groups(share.hops)
+    for share, groups in zip(shares, turns, strict=True):
         for position, group in enumerate(groups):
             last = position == len(groups) - 1
             calls.append(
@@ -105,7 +104,7 @@ def swap_call(shares: Sequence[Share], *, min_out: int, to: Address, deadline: i
 
 def call_bytes(shares: Sequence[Sequence[Hop]]) -> int:
     """How long `swap_call` along the hops of *shares* is, without encoding anything."""
-    inner = [_segment_bytes(group) for hops in shares for group in _groups(hops)]
+    inner = [_segment_bytes(group) for groups in _turns(shares) for group in groups]
     if len(shares) > 1:
         inner.append(_SELECTOR_BYTES + 3 * _WORD)
     # Deadline, the array's place and length; then of each call its place, length and words.
@@ -113,10 +112,10 @@ def call_bytes(shares: Sequence[Sequence[Hop]]) -> int:
 
 
 def must_be_one_swap(shares: Sequence[Share], handed_on: set[Address]) -> None:
-    """Raise ValueError unless each share sells and buys the same, and its own money only.
+    """Raise ValueError unless each share sells and buys the same, and only what has to be sold.
 
-    Of what is *handed_on* a call sells all that the router holds. That is the share's own unless
-    it is the token bought, of which the router holds what the shares before have brought.
+    Of what is *handed_on* a call sells all that the router holds. That has to go on unless it is
+    the token bought, of which the router holds what the shares before have brought.
     """
     ends = {(share.hops[0].token_in, share.hops[-1].token_out) for share in shares}
     if not (len(ends) == 1 and all(share.amount_in > 0 for share in shares)):
@@ -137,8 +136,12 @@ def _padded(size: int) -> int:
     return -(-size // _WORD) * _WORD
 
 
+def _turns(paths: Sequence[Sequence[Hop]]) -> list[list[tuple[Hop, ...]]]:
+    """For each path the hops of one kind in a row that are swapped at its turn."""
+    return [[group for stretch in turn for group in _groups(stretch)] for turn in stretches(paths)]
+
+
 def _groups(hops: Sequence[Hop]) -> list[tuple[Hop, ...]]:
-    """Hops of one kind in a row."""
     return [tuple(group) for _, group in groupby(hops, lambda h: isinstance(h.pool, V3Pool))]
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from agent.core.amm.path import Hop
-from agent.core.amm.split import Share
+from agent.core.amm.split import Share, Stretches, stretches
 from agent.core.amm.v2 import V2Pool
 from agent.core.amm.v3 import V3Pool
 from agent.core.amm.v4 import GAS_COIN, V4Pool
@@ -155,16 +155,18 @@ def universal_call(shares: Sequence[Share], *, min_out: int, to: Address, deadli
     """Calldata that sells all *shares* for at least *min_out* together, or reverts.
 
     Each share is fetched from the wallet and goes through its pools, what the router holds of it
-    all at once; a last command pays out what all have bought. Raises ValueError for shares that
-    are not of one swap, or that would sell another one's money.
+    all at once, with what its neighbours left before pools in which they end; a last command pays
+    out what all have bought. Raises ValueError for shares that are not of one swap, or that would
+    sell the token sold or bought by the way.
     """
     must_be_one_swap(shares, {hop.token_in for share in shares for hop in share.hops[1:]})
     program: list[tuple[int, bytes]] = []
-    for share in shares:
+    turns = stretches([share.hops for share in shares])
+    for share, turn in zip(shares, turns, strict=True):
         program.append(
             (_TAKE, encode(TAKE.types, (share.hops[0].token_in, _ROUTER, share.amount_in)))
         )
-        program += [(code, _input(code, hop)) for code, hop in _way(share.hops)]
+        program += [(code, _input(code, hop)) for code, hop in _turn(turn)]
     program.append((_SWEEP, encode(SWEEP.types, (shares[0].hops[-1].token_out, to, min_out))))
     commands = bytes(code for code, _ in program)
     body = encode(_TYPES, (commands, [found for _, found in program], deadline))
@@ -173,10 +175,16 @@ def universal_call(shares: Sequence[Share], *, min_out: int, to: Address, deadli
 
 def universal_bytes(shares: Sequence[Sequence[Hop]]) -> int:
     """How long `universal_call` along the hops of *shares* is, without encoding anything."""
-    codes = [_SWEEP, *(code for hops in shares for code in (_TAKE, *(c for c, _ in _way(hops))))]
+    codes = [_SWEEP]
+    for turn in stretches(shares):
+        codes += [_TAKE, *(code for code, _ in _turn(turn))]
     # Three places, two lengths, the commands; then of each input its place, length and words.
     words = 3 + 2 + -(-len(codes) // _WORD) + sum(2 + _WORDS[code] for code in codes)
     return _SELECTOR_BYTES + words * _WORD
+
+
+def _turn(turn: Stretches) -> list[tuple[int, Hop | None]]:
+    return [command for stretch in turn for command in _way(stretch)]
 
 
 def _way(hops: Sequence[Hop]) -> list[tuple[int, Hop | None]]:

@@ -507,8 +507,8 @@ def test_calls_that_are_no_shares_of_one_swap_are_refused() -> None:
         ((replace(three, to_chain=OTHER), sweep), "exactInput is no share"),
         ((replace(three, unread=True), sweep), "exactInput is no share"),
         ((replace(three, inner=(three,)), sweep), "exactInput is no share"),
-        # Shares that begin too early, or with another token.
-        ((one, three, sweep), "exactInput begins a share of another swap"),
+        # Shares that begin with another token, or what they bring is never sold.
+        ((one, three, sweep), f"sweepToken leaves {DAI.address} behind"),
         ((three, replace(three, sell=DAI.address), sweep), "exactInput begins a share"),
         # Calls that sell all that the router holds, where it is not their share's own.
         ((then, three, sweep), "swapExactTokensForTokens would sell what is not its share's own"),
@@ -526,13 +526,25 @@ def test_calls_that_are_no_shares_of_one_swap_are_refused() -> None:
         ),
         # Another token is paid out than was bought last.
         ((*two_shares, replace(sweep, buy=DAI.address)), "swapExactTokensForTokens would sell"),
-        ((three, three, replace(sweep, buy=DAI.address)), "exactInput begins a share"),
-        ((three, one, sweep), "sweepToken leaves what exactInputSingle has bought"),
-        ((three, replace(sweep, buy=DAI.address)), "sweepToken leaves what exactInput has bought"),
+        ((three, three, replace(sweep, buy=DAI.address)), f"sweepToken leaves {USDC.address} beh"),
+        ((three, one, sweep), f"sweepToken leaves {DAI.address} behind"),
+        ((three, replace(sweep, buy=DAI.address)), f"sweepToken leaves {USDC.address} behind"),
     ):
         said = whole(replace(m, inner=broken))
         assert isinstance(said, Refusal), why
         assert ("G111", True) == (said.code, said.why.startswith(why)), said.why
+
+
+def test_shares_that_meet_may_go_on_together() -> None:
+    """What came to a token from several calls is sold by one, all of it."""
+    m = honest("mixed split").meanings[-1]
+    assert isinstance(m, Meaning)
+    one, then, *_, three, sweep = m.inner
+    for calls in ((one, one, then, three), (one, three, one, then), (three, one, one, then)):
+        said = whole(replace(m, inner=(*calls, sweep)))
+        assert isinstance(said, Meaning), said
+        assert sum(call.amount_in or 0 for call in calls) == said.amount_in
+        assert (MINIMUM, USDC.address) == (said.min_out, said.buy)
 
 
 def test_one_share_that_is_paid_out_by_a_sweep_is_read_too() -> None:
@@ -555,7 +567,7 @@ def test_one_share_that_is_paid_out_by_a_sweep_is_read_too() -> None:
         ({"deadline": NOW + 301}, "G110"),
     ],
 )
-@pytest.mark.parametrize("kind", ["split", "mixed split"])
+@pytest.mark.parametrize("kind", ["split", "mixed split", "meeting split"])
 def test_shares_are_held_to_the_leg_like_a_single_path(
     kind: Kind, changes: dict[str, Any], code: str
 ) -> None:

@@ -30,6 +30,7 @@ from agent.lab import mainnet
 from agent.lab.puppet import Tx
 from agent.lab.world import World
 from agent.venues._paths import Search
+from agent.venues._split import MOST_GAS, dearest_gas
 from agent.venues._swap_calls import swap_call
 from agent.venues.router import Options
 from agent.wire import erc20
@@ -52,22 +53,23 @@ ROUTES = [
     (("USDC", 2000), "WBTC", ONE_AND_V2, "V3 0.01 % > V2"),
     (("DAI", 2000), "USDT", options(tiers=(THIRTY,)), "V2 > V3 0.3 %"),
     (("USDT", 2000), "WBTC", ONE_AND_V2, "V3 0.01 % > V3 0.01 % > V2"),
-    (("WBTC", 1000), "DAI", ONE_AND_V2, "V2 > V3 0.01 % > V3 0.01 %"),
+    (("WBTC", 500), "DAI", ONE_AND_V2, "V2 > V3 0.01 % > V3 0.01 %"),
 ]
 SPLITS = [
     # The same; what the shares lead through, from the least of them to the greatest.
-    (("USDT", 20_000), "WBTC", ONLY_V2, ["V2 > V2", "V2 > V2"]),
-    (
-        ("WETH", 20_000),
-        "USDC",
-        NO_V2,
-        ["V3 0.01 %", "V3 0.05 % > V3 0.01 %", "V3 0.05 %"],
-    ),
+    (("USDT", 20_000), "WBTC", ONLY_V2, ["V2 > V2", "V2 > V2", "V2 > V2 > V2"]),
+    (("WETH", 20_000), "USDC", NO_V2, ["V3 0.01 %", "V3 0.05 % > V3 0.01 %", "V3 0.05 %"]),
     (
         ("WETH", 50_000),
         "USDT",
         ONE_AND_V2,
-        ["V3 0.01 % > V3 0.01 %", "V2 > V3 0.01 % > V3 0.01 %", "V2", "V2 > V3 0.01 %"],
+        [
+            "V2",
+            "V2 > V3 0.01 %",
+            "V2 > V2 > V3 0.01 %",
+            "V2 > V3 0.01 % > V3 0.01 %",
+            "V3 0.01 % > V3 0.01 %",
+        ],
     ),
     (
         ("WBTC", 50_000),
@@ -155,6 +157,21 @@ def test_best_paths_of_every_pair_pay_exactly_what_was_quoted(
             assert quote.amount_out == sum(on_quoter(chain, share) for share in found.shares)
         assert {sell: -raw, buy: quote.amount_out} == on.send(quote)
         assert {0} == on.in_router()
+
+
+@pytest.mark.parametrize(
+    ("sell", "usd", "buy"),
+    [("WETH", 300_000, "USDC"), ("WETH", 2_000_000, "USDC"), ("USDC", 2_000_000, "WBTC")],
+)
+def test_swap_over_many_paths_takes_no_more_gas_than_a_split_may(
+    chain: World, sell: str, usd: int, buy: str
+) -> None:
+    with trader(chain) as on:
+        quote = on.quote(sell, buy, worth(sell, usd))
+        found = split(on, quote)
+        assert 3 < len(found.swaps)
+        assert {sell: -quote.sell.raw, buy: quote.amount_out} == on.send(quote)
+        assert on.gas_used <= dearest_gas(found) <= MOST_GAS
 
 
 def test_several_paths_bring_more_than_the_best_of_them_alone(chain: World) -> None:

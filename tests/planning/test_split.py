@@ -14,7 +14,19 @@ import pytest
 from amm_pools import v2_pool, v3_pool
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from split_markets import BUY, HUBS, SELL, Market, exact_bound, gas_of, market, paths, real_output
+from split_markets import (
+    BUY,
+    HUBS,
+    SELL,
+    Market,
+    exact_bound,
+    gas_of,
+    market,
+    meets_pairs_again,
+    paths,
+    real_output,
+    with_v4,
+)
 
 from agent.core.amm.path import Hop, Pool, quote_path
 from agent.core.amm.split import Split, quote_split
@@ -52,16 +64,6 @@ def chosen(pools: dict[tuple[Address, Address], list[Pool]], amount: int) -> Cho
     return found
 
 
-def meets_a_pair_twice(choice: Choice) -> bool:
-    pairs = [
-        hop.pool.address
-        for hops, _ in choice.paths
-        for hop in hops
-        if not isinstance(hop.pool, V3Pool)
-    ]
-    return len(pairs) > len(set(pairs))
-
-
 @settings(max_examples=60, deadline=None)
 @given(seeds)
 def test_filling_is_never_worse_than_the_best_single_path_after_gas(seed: int) -> None:
@@ -82,10 +84,10 @@ def test_filling_is_never_worse_than_the_best_single_path_after_gas(seed: int) -
 
 
 @settings(max_examples=60, deadline=None)
-@given(seeds)
-@example(106)
-def test_split_brings_what_its_prices_prove_to_be_the_most(seed: int) -> None:
-    drawn = market(seed)
+@given(seeds, st.booleans())
+@example(106, False)
+def test_split_brings_what_its_prices_prove_to_be_the_most(seed: int, has_v4: bool) -> None:
+    drawn = with_v4(market(seed), seed) if has_v4 else market(seed)
     choice = Splitter(drawn.pools, HUBS).best(order(drawn.amount), ())
     if choice is None:
         return
@@ -97,7 +99,7 @@ def test_split_brings_what_its_prices_prove_to_be_the_most(seed: int) -> None:
     # The ends of pools, which rounding could miss, are counted generously.
     assert choice.bound <= float(proven) * (1 + 1e-6)
     # A pair that is met twice keeps the fee of the first swap: no proof is close to that.
-    if not meets_a_pair_twice(choice):
+    if not meets_pairs_again(choice.paths):
         assert float((proven - real) / proven) <= 1e-7
 
 
@@ -244,7 +246,7 @@ def test_amount_that_only_several_pools_take_is_divided_between_them() -> None:
     assert isinstance(quote_split(choice.paths), Split)
 
 
-def test_path_through_a_shared_pool_is_quoted_as_earlier_ones_left_it() -> None:
+def test_paths_that_end_in_one_pool_go_through_it_together() -> None:
     first = [at(v2_pool(10**21, 10**21), number, SELL, X) for number in (100, 101)]
     last = at(v3_pool([(-60_000, 60_000, 10**21)]), 102, X, BUY)
     choice = chosen(keyed(*first, last), 10**20)
@@ -253,6 +255,7 @@ def test_path_through_a_shared_pool_is_quoted_as_earlier_ones_left_it() -> None:
     )
     split = quote_split(choice.paths)
     assert isinstance(split, Split)
+    assert [100, 101, 102] == sorted(int(hop.pool.address, 16) for hop in split.swaps)
     alone = [quote_path(share.hops, share.amount_in) for share in split.shares]
     assert split.amount_out < sum(getattr(quote, "amount_out", 0) for quote in alone)
     assert 0 <= choice.bound - split.amount_out <= 1e-11 * choice.bound
@@ -266,7 +269,7 @@ def test_pair_is_met_once_where_a_v3_pool_can_be_met_twice(depth: int, after: in
     last = [at(v2_pool(3 * 10**20, 3 * 10**20), 102, X, BUY), at(wide(after), 103, X, BUY)]
     choice = chosen(keyed(*first, *last), 10**20)
     assert 3 == len(choice.paths)
-    assert not meets_a_pair_twice(choice)
+    assert not meets_pairs_again(choice.paths)
 
 
 def wide(depth: int = 10**22, price: float = 1) -> V3Pool:
@@ -303,6 +306,44 @@ def test_gas_makes_a_small_swap_one_path() -> None:
     assert one is not None
     assert (2, 1) == (len(both.paths), len(one.paths))
     assert one.net <= one.net_bound
+
+
+def test_small_part_that_costs_a_swap_of_its_own_goes_elsewhere() -> None:
+    """Two pools before a hub and two behind it fit each other but for little."""
+    pools = [
+        at(wide(10**22), 100, SELL, X),
+        at(wide(2 * 10**22), 101, SELL, X),
+        at(wide(1003 * 10**19), 102, X, BUY),
+        at(wide(1997 * 10**19), 103, X, BUY),
+    ]
+    gas = GasCost(v2_hop=1e15, v3_hop=1e15, v4_hop=1e15, tick=0.0)
+    free = chosen(keyed(*pools), 10**21)
+    paid = Splitter(keyed(*pools), HUBS).best(order(10**21, gas), ())
+    assert paid is not None
+    assert (3, 2) == (len(free.paths), len(paid.paths))
+    assert [(100, 102), (101, 103)] == sorted(
+        tuple(int(hop.pool.address, 16) for hop in hops) for hops, _ in paid.paths
+    )
+    assert 10**21 == sum(amount for _, amount in paid.paths)
+    # What was saved is a swap, and what was lost for it is less.
+    assert gas.v3_hop * 0.5 < paid.net - (free.net - 5 * gas.v3_hop) < gas.v3_hop
+
+
+@pytest.mark.parametrize(("tick", "crossed"), [(0.0, 1), (1e16, 0)])
+def test_tick_that_brings_less_than_its_gas_is_not_crossed(tick: float, crossed: int) -> None:
+    ranges = [(-60, 60, 10**22), (-60_000, 60_000, 10**22)]
+    ends = v3_pool(ranges, fee=500, spacing=10)
+    pools = [at(ends, 100, SELL, BUY), at(wide(2 * 10**22), 101, SELL, BUY)]
+    gas = GasCost(v2_hop=0.0, v3_hop=0.0, v4_hop=0.0, tick=tick)
+    choice = Splitter(keyed(*pools), HUBS).best(order(1205 * 10**17, gas), ())
+    assert choice is not None
+    split = quote_split(choice.paths)
+    assert isinstance(split, Split)
+    assert (2, crossed) == (
+        len(split.shares),
+        sum(share.ticks_crossed for share in split.shares),
+    )
+    assert split.amount_out <= choice.bound
 
 
 PRINT = """

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-from amm_pools import TOKEN_A, TOKEN_B, v2_pool
+from dataclasses import replace
 
+import pytest
+from amm_pools import TOKEN_A, TOKEN_B, v2_pool, v3_pool
+
+from agent.core.amm.path import Pool
+from agent.core.amm.v4 import V4Key, V4Pool
+from agent.core.money import Address
+from agent.engine.ask import SIMULATION_GAS
 from agent.planning.split import Splitter
-from agent.venues._paths import RATE_UNIT, Search
-from agent.venues._split import Filler
+from agent.venues._paths import RATE_UNIT, TAKING_GAS, V4_HOP_GAS, Search
+from agent.venues._split import MOST_GAS, Filler, dearest_gas
 
 POOLS = [v2_pool(10**24, 10**24, f"0x{number:040x}") for number in (1, 2)]
 RATE = RATE_UNIT * 10**12
@@ -53,6 +59,48 @@ def test_a_division_brings_more_after_gas_than_its_best_path_alone() -> None:
         assert best is not None
         assert best.net(RATE) >= alone.net(RATE)
         assert best.net_bound is None or best.net(RATE)[0] <= best.net_bound
+
+
+def many(count: int, kind: str) -> Filler:
+    pools: list[Pool] = [
+        v2_pool(10**24, 10**24, f"0x{number:040x}") for number in range(1, count + 1)
+    ]
+    if kind == "v4":
+        pools[::2] = [on_v4(number) for number in range(len(pools[::2]))]
+    return Filler(Search({(TOKEN_A, TOKEN_B): pools}, ()))
+
+
+def on_v4(number: int) -> V4Pool:
+    ends = 3000 * (number + 1)
+    curve = v3_pool([(-ends, ends, 10**24)], fee=3000, spacing=number + 1)
+    key = V4Key(currency0=TOKEN_A, currency1=TOKEN_B, fee=3000, tick_spacing=number + 1)
+    return V4Pool(key=key, curve=curve)
+
+
+@pytest.mark.parametrize("kind", ["v2", "v4"])
+def test_split_over_very_many_pools_fits_into_what_the_engine_simulates(kind: str) -> None:
+    few, plenty = many(4, kind).best(TOKEN_A, TOKEN_B, 10**23), many(40, kind)
+    found = plenty.best(TOKEN_A, TOKEN_B, 10**23)
+    assert found is not None
+    assert few is not None
+    assert MOST_GAS < SIMULATION_GAS
+    assert (True, 10**23) == (dearest_gas(found.split) <= MOST_GAS, found.split.amount_in)
+    # As many as there is room for, and a little less where they could be V4's.
+    assert MOST_GAS - dearest_gas(found.split) < 4 * (V4_HOP_GAS + TAKING_GAS)
+    assert found.split.amount_out > few.split.amount_out
+    assert found.net_bound is not None
+    assert found.net(0)[0] <= found.net_bound
+
+
+def test_swap_that_only_too_many_pools_take_is_not_filled() -> None:
+    pools = [
+        replace(v3_pool([(-600, 600, 10**20)]), address=Address(f"0x{number:040x}"))
+        for number in range(1, 41)
+    ]
+    takes = 10**20 * 3 // 100
+    filler = Filler(Search({(TOKEN_A, TOKEN_B): pools}, ()))
+    assert filler.best(TOKEN_A, TOKEN_B, takes * 12) is not None
+    assert filler.best(TOKEN_A, TOKEN_B, takes * 30) is None
 
 
 @pytest.mark.parametrize("amount", [0, -1])

@@ -113,7 +113,7 @@ def test_sweep_pays_out_what_the_router_holds_to_whom_it_names_and_to_no_pseudo_
 
 
 def test_shares_mean_one_swap_of_their_sum_for_one_minimum() -> None:
-    for kind in ("split", "mixed split"):
+    for kind in ("split", "mixed split", "meeting split"):
         said = meant(HONEST[kind])
         assert isinstance(said, Meaning)
         assert {ROUTER} == {part.recipient for part in said.inner[:-1]}

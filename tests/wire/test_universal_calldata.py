@@ -61,6 +61,11 @@ ROUTES: dict[str, tuple[tuple[str, tuple[Token, ...]], ...]] = {
         ("24", (WETH, DAI, USDC)),
         ("N", (WETH, USDC)),
     ),
+    "meeting": (
+        ("44", (WETH, DAI, USDC)),
+        ("N4", (WETH, DAI, USDC)),
+        ("24", (WETH, DAI, USDC)),
+    ),
 }
 
 
@@ -90,9 +95,12 @@ def shares(route: str) -> tuple[Share, ...]:
     paths = ROUTES[route]
     part = SOLD // 8
     amounts = (*[part] * (len(paths) - 1), SOLD - part * (len(paths) - 1))
+    ways = [hops(*path) for path in paths]
+    if route == "meeting":
+        ways = [(*way[:-1], ways[0][-1]) for way in ways]
     return tuple(
-        Share(hops=hops(*path), amount_in=amount, amount_out=1)
-        for path, amount in zip(paths, amounts, strict=True)
+        Share(hops=way, amount_in=amount, amount_out=1)
+        for way, amount in zip(ways, amounts, strict=True)
     )
 
 
@@ -329,7 +337,7 @@ def test_bytes_behind_the_fields_of_an_action_are_refused() -> None:
     ("drop", "why"),
     [
         (0, "V4_SWAP would sell what is not its share's own"),
-        (1, "SWEEP leaves what PERMIT2_TRANSFER_FROM has bought"),
+        (1, f"SWEEP leaves {WETH.address} behind"),
         (2, "V4_SWAP does not continue PERMIT2_TRANSFER_FROM"),
     ],
 )

@@ -97,11 +97,7 @@ def follow(
 
     *moved* is brought up to date hop by hop, also where a later hop refuses.
     """
-    if not (1 <= len(hops) <= MAX_HOPS):
-        raise ValueError(f"a path has 1 to {MAX_HOPS} hops, not {len(hops)}")
-    for before, then in pairwise(hops):
-        if not (before.token_out == then.token_in):
-            raise ValueError(f"{then.token_in} does not follow {before.token_out}")
+    must_join(hops)
     quotes: list[HopQuote] = []
     for position, hop in enumerate(hops):
         pool = moved.get(hop.pool.address, hop.pool)
@@ -112,6 +108,15 @@ def follow(
         quotes.append(quote)
         amount_in = quote.amount_out
     return PathQuote(tuple(quotes))
+
+
+def must_join(hops: Sequence[Hop]) -> None:
+    """Raise ValueError where *hops* are none, too many, or no way from one end to the other."""
+    if not (1 <= len(hops) <= MAX_HOPS):
+        raise ValueError(f"a path has 1 to {MAX_HOPS} hops, not {len(hops)}")
+    for before, then in pairwise(hops):
+        if not (before.token_out == then.token_in):
+            raise ValueError(f"{then.token_in} does not follow {before.token_out}")
 
 
 def quote_pool(pool: Pool, amount_in: int, *, zero_for_one: bool) -> HopQuote | Refusal:
