@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 
+from agent.cli import output
 from agent.cli.main import main
 from agent.compose.adapters import key_folders
 from agent.compose.local import (
@@ -148,6 +149,7 @@ class CliWallet:
         out, err = io.StringIO(), io.StringIO()
         with (
             mock.patch.dict(os.environ, self._environ(environ), clear=True),
+            mock.patch.dict(output._names, clear=True),
             mock.patch.object(sys, "stdin", io.StringIO()),
             contextlib.chdir(self.home),
             contextlib.redirect_stdout(out),

@@ -145,15 +145,31 @@ class Splitter:
 
 
 def _within_room(network: Network, found: Found, whole: Found) -> Found | None:
-    """What is left when the pools that bring least are left out until the rest has room."""
+    """What is left when pools are left out until the rest has room.
+
+    Those go first that bring least, or those that bring least for their gas: what leaves more.
+    """
     if network.has_room(found):
         return found
+    left = [_thinned(network, found, for_gas=for_gas) for for_gas in (False, True)]
+    climbed = [_climbed(network, each, whole) for each in left if each is not None]
+    return max(climbed, key=lambda each: each.net, default=None)
+
+
+def _thinned(network: Network, found: Found, *, for_gas: bool) -> Found | None:
     here: Found | None = found
     while here is not None and not network.has_room(here):
-        ranked, taken, near = network.ranked(here), set(here.bound.taken), here.bound.prices
-        fewer = (_along(network, taken - arcs, near) for _, arcs in ranked[:_TRIES])
+        ranked, taken, near = network.ranked(here), here.bound.taken, here.bound.prices
+        if for_gas and network.order.room is not None:
+            gas = network.order.room.gas
+            by_arc = {
+                arc: gas.of(arc.hop) + gas.tick * arc.curve.ticks(x)
+                for arc, (x, _) in taken.items()
+            }
+            ranked.sort(key=lambda each: each[0] / sum(by_arc[arc] for arc in each[1]))
+        fewer = (_along(network, set(taken) - arcs, near) for _, arcs in ranked)
         here = next((after for after in fewer if after is not None), None)
-    return None if here is None else _climbed(network, here, whole)
+    return here
 
 
 def _searched(network: Network, whole: Found, alone: Found | None) -> Found:

@@ -87,7 +87,8 @@ def uses_v4(split: Split) -> bool:
 class Filler:
     """Fills swaps over the pools of one block; `unknown` collects as that of `Search` does.
 
-    No split takes more than *most_gas*: what does not fit is had along fewer paths, or not at all.
+    No split takes more than *most_gas*: what does not fit is had along fewer paths, or not at all;
+    a single path may take more where nothing else is found.
     What was found out about a pool is kept for the next amount.
     """
 
@@ -107,8 +108,8 @@ class Filler:
     ) -> Filling | None:
         """The split that brings most after gas and bytes, which cost these rates per RATE_UNIT.
 
-        The rates are base units of *buy*. Never less than the best single path; more than one path
-        also where none alone takes all.
+        The rates are base units of *buy*. Never less than the best single path that has
+        room; more than one path also where none alone takes all.
         """
         if sell == buy or amount <= 0:
             return None
@@ -125,8 +126,12 @@ class Filler:
         if route is None:
             return found
         alone = _alone(route, amount, most)
-        pays = found is not None and found.net(gas_rate, byte_rate) > alone.net(gas_rate, byte_rate)
-        return found if pays else self._bounded(alone)
+        if found is None:
+            return self._bounded(alone)
+        pays = found.net(gas_rate, byte_rate) > alone.net(gas_rate, byte_rate)
+        if pays or dearest_gas(alone.split) > self._most_gas:
+            return found
+        return self._bounded(alone)
 
     def _promises_too_little(self, route: Route, order: Order, gas_rate: int) -> bool:
         """Whether all at the price of its first unit would not pay for one hop more."""

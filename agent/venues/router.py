@@ -350,10 +350,13 @@ class Desk:
     def best(self, sell: Token, buy: Token, amount: int, rates: Rates | None) -> Filling | None:
         """The best filling after gas; a single path where nobody knows what gas is worth."""
         found = _best(self._all, sell, buy, amount, rates)
-        if found is None or not found.is_universal:
+        if not self.has_v4:
             return found
+        # Also where no pool of V4 is used: that there could be one leaves less room for the rest.
         other = _best(self.plain, sell, buy, amount, rates)
-        if other is None or found.net(*(rates or (0, 0))) > other.net(*(rates or (0, 0))):
+        if found is None or other is None:
+            return found or other
+        if found.net(*(rates or (0, 0))) > other.net(*(rates or (0, 0))):
             return found
         return replace(other, net_bound=found.net_bound)
 

@@ -8,12 +8,15 @@ import pytest
 from amm_pools import TOKEN_A, TOKEN_B, v2_pool, v3_pool
 
 from agent.core.amm.path import Pool
+from agent.core.amm.tick_price import sqrt_ratio_at_tick
+from agent.core.amm.v3 import V3Pool
 from agent.core.amm.v4 import V4Key, V4Pool
-from agent.core.money import Address
+from agent.core.money import Address, ChainId, Token
 from agent.engine.ask import SIMULATION_GAS
 from agent.planning.split import Splitter
 from agent.venues._paths import RATE_UNIT, TAKING_GAS, V4_HOP_GAS, Search
 from agent.venues._split import MOST_GAS, Filler, dearest_gas
+from agent.venues.router import Desk
 
 POOLS = [v2_pool(10**24, 10**24, f"0x{number:040x}") for number in (1, 2)]
 RATE = RATE_UNIT * 10**12
@@ -101,6 +104,52 @@ def test_swap_that_only_too_many_pools_take_is_not_filled() -> None:
     filler = Filler(Search({(TOKEN_A, TOKEN_B): pools}, ()))
     assert filler.best(TOKEN_A, TOKEN_B, takes * 12) is not None
     assert filler.best(TOKEN_A, TOKEN_B, takes * 30) is None
+
+
+def at(number: int, pool: V3Pool) -> V3Pool:
+    return replace(pool, address=Address(f"0x{number:040x}"))
+
+
+def test_more_pools_never_leave_a_swap_without_any_filling() -> None:
+    """Those that bring least alone are the ones that nothing can do without here."""
+    large = [at(number, v3_pool([(-60, 60, 10**22)])) for number in range(1, 11)]
+    price = sqrt_ratio_at_tick(6900)
+    small = [
+        at(number, v3_pool([(6300, 7500, 10**19)], sqrt_price_x96=price))
+        for number in range(21, 31)
+    ]
+    for pools in (large + small[:5], large + small):
+        found = Filler(Search({(TOKEN_A, TOKEN_B): pools}, ())).best(TOKEN_A, TOKEN_B, 3 * 10**20)
+        assert found is not None
+        assert dearest_gas(found.split) <= MOST_GAS
+
+
+def test_several_paths_that_fit_come_before_a_single_one_that_does_not() -> None:
+    """One pool has the best price for all of it, and a tick at every step."""
+    steps = [(-60 * i - 60, -60 * i, 10**22) for i in range(0, 41, 2)]
+    rich = at(99, v3_pool([(-600, 600, 10**19), *steps]))
+    others = [at(number, v3_pool([(-6000, 6000, 10**21)], fee=3000)) for number in range(1, 5)]
+    for amount in (44 * 10**19, 60 * 10**19):
+        pools = {(TOKEN_A, TOKEN_B): [rich, *others]}
+        found = Filler(Search(pools, ())).best(TOKEN_A, TOKEN_B, amount)
+        assert found is not None
+        assert dearest_gas(found.split) <= MOST_GAS
+        assert len(found.split.shares) > 1
+
+
+def test_a_tiny_pool_of_v4_takes_nothing_from_what_others_bring() -> None:
+    pools = [at(number, v3_pool([(-600, 600, 10**20)])) for number in range(1, 41)]
+    tiny = on_v4(0)
+    tiny = replace(tiny, curve=replace(tiny.curve, liquidity=1000))
+    sell, buy = (Token(ChainId(1), each, 18, "T") for each in (TOKEN_A, TOKEN_B))
+    for amount in (36 * 10**18, 42 * 10**18):
+        without, beside = (
+            Desk({(TOKEN_A, TOKEN_B): each}, ()).best(sell, buy, amount, (0, 0))
+            for each in (tuple(pools), (*pools, tiny))
+        )
+        assert without is not None
+        assert beside is not None
+        assert without.split.amount_out <= beside.split.amount_out
 
 
 @pytest.mark.parametrize("amount", [0, -1])

@@ -110,8 +110,9 @@ def quote_split(paths: Iterable[tuple[Sequence[Hop], int]]) -> Split | PathRefus
     for place, turn in enumerate(stretches([hops for hops, _ in parts])):
         whose, done = {place: parts[place][1]}, 0
         ticks.append(0)
-        for stretch in turn:
-            whose = come.pop(stretch[0].token_in, {}) | whose
+        for number, stretch in enumerate(turn):
+            if number:
+                whose = come.pop(stretch[0].token_in, {}) | whose
             quote = follow(stretch, sum(whose.values()), moved)
             if isinstance(quote, PathRefusal):
                 return PathRefusal(hop=done + quote.hop, why=quote.why)
