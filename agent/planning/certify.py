@@ -309,6 +309,11 @@ class _Proof:
             yield price * joint.most
             for number, per_sold, per_brought in joint.terms:
                 by_arc.setdefault(number, []).append((-price * per_sold, -price * per_brought))
+        for place in network.wastes:  # it stays in its ranges, and makes room there
+            by_range = zip(prices.over_in, network.ranges, strict=True)
+            tail = network.arcs[place].tail
+            room = fsum(price for price, each in by_range if tail in each.nodes)
+            by_arc.setdefault(place, []).append((room, -room))
         for place, arc in enumerate(network.arcs):
             yield self._least(arc, by_arc.get(place, []))
 
@@ -325,7 +330,7 @@ class _Proof:
         rooms = list(self._rooms(arc))
         ends = [x for x, _ in arc.ladder] + [low, high]
         for of_brought, room, _ in rooms:
-            ends += [_inverse(arc, room)] if of_brought else [room]
+            ends += [arc.needed(room)] if of_brought else [room]
         worst = 0.0
         for sold in ends:
             if low <= sold <= high:
@@ -389,11 +394,3 @@ class _Proof:
             if inside in wanted.nodes and outside not in wanted.nodes
         ]
         return min(rooms, default=None)
-
-
-def _inverse(arc: Arc, wanted: float) -> float:
-    """How much must be sold to bring so much."""
-    for (x0, f0), (x1, f1) in pairwise(arc.ladder):
-        if f0 <= wanted <= f1 and f1 > f0:
-            return x0 + (x1 - x0) * ((wanted - f0) / (f1 - f0))
-    return arc.ladder[-1][0]

@@ -195,7 +195,12 @@ def _arc_blocks(table: Table, rows: _Rows) -> list[Block]:
         blocks.append(_block(base + at_head[0], brought[at_head[1]], sure[at_head[1]]))
         blocks.append(_block(base + of_payer[0], uses[of_payer[1]], -fees[of_payer[1]]))
     leaves, enters = (np.nonzero(each) for each in _crossings(table))
+    # What is wasted stays in its ranges, and makes room there.
+    wastes = np.flatnonzero(table.wastes)
+    wasted = np.nonzero(table.member[:, table.tail[wastes]])
     blocks += [
+        _block(rows.over_in + wasted[0], sold[wastes[wasted[1]]], -1.0),
+        _block(rows.over_in + wasted[0], brought[wastes[wasted[1]]], 1.0),
         _block(rows.over_in + leaves[0], sold[leaves[1]], -1.0),
         _block(rows.over_in + of_payer[0], uses[of_payer[1]], -fees[of_payer[1]]),
         _block(rows.over_out + enters[0], brought[enters[1]], -1.0),

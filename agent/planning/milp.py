@@ -139,6 +139,8 @@ def _reach(search: _Search) -> bool:
     """Find the cheapest flow that reaches all ranges; whether there is one."""
     whole = search.table.whole
     for limit in (_FIRST_LIMIT * whole, whole):
+        # Prices prove nothing of flows that lose more than they were asked for.
+        search.floor, search.prices = -np.inf, np.zeros(0)
         stage = _stage(search, min(search.best.cost, limit) if search.reaches else limit)
         relaxed = _relax(search, stage, slopes=search.budget.slopes)
         if relaxed is None:

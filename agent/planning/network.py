@@ -7,6 +7,7 @@ found here is carried out again in integers (`agent.planning.outlook`) before it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf
 
 
@@ -37,6 +38,13 @@ class Arc:
     @property
     def most(self) -> float:
         """The most that can be sold."""
+        return self.ladder[-1][0]
+
+    def needed(self, wanted: float) -> float:
+        """How much must be sold to bring so much."""
+        for (x0, f0), (x1, f1) in pairwise(self.ladder):
+            if f0 <= wanted <= f1 and f1 > f0:
+                return x0 + (x1 - x0) * ((wanted - f0) / (f1 - f0))
         return self.ladder[-1][0]
 
 
@@ -82,6 +90,12 @@ class Network:
     max_in_flight: float = inf
     max_legs: int | None = None
     joints: tuple[Joint, ...] = ()
+
+    @property
+    def wastes(self) -> frozenset[int]:
+        """The arcs on which what arcs may not bring together is wasted."""
+        terms = (term for joint in self.joints for term in joint.terms)
+        return frozenset(place for place, _, _ in terms if not self.arcs[place].trade)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from networks import Truth, arc, network, networks, sharing
 
 from agent.planning.budget import Budget
+from agent.planning.certify import certify
 from agent.planning.flowcost import DUST
 from agent.planning.milp import solve
-from agent.planning.network import Arc, Flow, Network, Range
+from agent.planning.network import Arc, Flow, Joint, Network, Range
 
 EXACT = Budget(gap=1e-7)
 
@@ -48,6 +49,43 @@ def test_no_choice_of_arcs_is_cheaper(of: Network) -> None:
 @given(sharing())
 def test_no_choice_of_arcs_that_share_is_cheaper(of: Network) -> None:
     is_cheapest(of)
+
+
+@pytest.mark.parametrize(("other", "cost"), [(6.0, 5.0478), (1.5, 3.5987)])
+def test_what_is_wasted_makes_room_for_what_arrives(other: float, cost: float) -> None:
+    """Exact ranges take what both arcs bring only because their pools pay less for both."""
+    arcs = (
+        *(level(head, fixed) for head, fixed in ((1, 1.0), (2, 1.0), (1, other))),
+        *(
+            Arc(tail=one, head=two, ladder=((0, 0), (20, 0)), fixed=0, trade=False)
+            for one, two in ((1, 3), (2, 4))
+        ),
+    )
+    terms = ((0, -0.98, 1.0), (1, -0.98, 1.0), (3, -1.0, 1.0), (4, -1.0, 1.0))
+    of = Network(
+        start=(1000.0, 0.0, 0.0, 0.0, 0.0),
+        free=(1000.0, 0.0, 0.0, 0.0, 0.0),
+        arcs=arcs,
+        ranges=tuple(
+            Range(nodes=frozenset(nodes), low=part, high=part, tolerance=0.1)
+            for nodes, part in (((1, 3), 0.1), ((2, 4), 0.05))
+        ),
+        joints=(Joint(terms=terms, most=0.0),),
+    )
+    flow = solve(of, budget=EXACT)
+    assert (pytest.approx(cost, abs=1e-3), 0.0) == (flow.cost, flow.missed)
+    assert flow.floor <= flow.bound <= flow.cost
+    proven = certify(of, flow)
+    assert ((), pytest.approx(flow.floor)) == (proven.faults, proven.floor)
+    # These would prove 5.13, were there no room but what leaves the ranges.
+    prices = dict.fromkeys(range(28), 0.0)
+    prices |= {6: 0.0609319, 7: 0.0609319, 10: -0.0599401, 11: -0.0399360, 19: -1.0517921}
+    doubtful = certify(of, replace(flow, prices=tuple(prices.values())))
+    assert doubtful.floor < 3.2
+
+
+def level(head: int, fixed: float) -> Arc:
+    return Arc(tail=0, head=head, ladder=((0, 0), (400, 399.6)), fixed=fixed)
 
 
 def is_cheapest(of: Network) -> None:
