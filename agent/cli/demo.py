@@ -90,6 +90,7 @@ def _play(show: Show, home: Path, *, count: int, port: int | None, keep: bool, c
 def _act(show: Show, wallet: LocalWallet, *, chaos: bool) -> int:
     from agent.cli import output
     from agent.cli.demo_proof import prove
+    from agent.cli.events import refusers
     from agent.settings import inherited_variables, load
 
     settings = load(environ={**inherited_variables(), **wallet.variables})
@@ -106,14 +107,17 @@ def _act(show: Show, wallet: LocalWallet, *, chaos: bool) -> int:
         events += more or _resume(show, wallet, pid)
         last = events[-1]
         proof = prove(show, account, seen)
-    refused = [event for event in events if event["kind"] == "leg.refused"]
+        # From the journal: who dies first does not tell.
+        refused = refusers(account.io.journal.load(account.io.account))
     tolerance = found.turnover * COST_TOLERANCE_BPS / 10_000
     cost, planned = Decimal(last["cost"]), found.cost
-    forged = len({event["via"] for event in refused}) == FORGERIES
+    # A lie that was heard by a process that died before it wrote it down is not told again.
+    forged = len(set(refused)) >= (1 if chaos else FORGERIES)
     ok = all((last["outcome"] == "done", proof.holds, forged, cost <= planned + tolerance))
     show.more(f"  cost {cost:,.2f}, planned {planned:,.2f}")
     show.more(
-        f"  {1 + kills} kill{'s' if kills else ''}, {len(refused)} forged answers refused:"
+        f"  {1 + kills} kill{'s' if kills else ''}, {len(refused)} forged"
+        f" answer{'' if len(refused) == 1 else 's'} refused:"
         f" paid twice {proof.strangers}, lost {proof.undelivered}"
     )
     body = {**last, "tolerance": f"{tolerance:.6f}", "proof": proof.holds}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, assert_never
 
 from agent.cli import output
@@ -172,6 +172,17 @@ def _better_refused(fact: f.Quoted) -> list[tuple[str, dict[str, Any]]]:
         for each in fact.rivals
         if each.answer == "refused" and each.net > fact.net
     ]
+
+
+def refusers(facts: Iterable[Fact]) -> list[str]:
+    """Who made the offers that were refused, once for each `leg.refused`, told or not."""
+    found = []
+    for fact in facts:
+        if isinstance(fact, f.Refused):
+            found.append(fact.via)
+        elif isinstance(fact, f.Quoted):
+            found += [body["via"] for _, body in _better_refused(fact)]
+    return found
 
 
 def _newest(known: IntentState) -> int:

@@ -10,12 +10,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import stories
 from cli_fixtures import Ended, passed_on
+
+from agent.cli.events import refusers
+from agent.core.fact import Refused
+from agent.core.quote import Rival
 
 DEMO_SECONDS = 240.0
 """Far more than the demo takes: this only ends one that hangs."""
@@ -137,6 +142,16 @@ def test_forged_answers_are_refused_by_name_of_the_rule(told: Ended) -> None:
     refused = {line["via"]: line for line in told.lines if line["kind"] == "leg.refused"}
     codes = {via: line["refusals"][0]["code"] for via, line in refused.items()}
     assert {"across": "G109", "kyberswap": "G105"} == codes
+
+
+def test_what_was_refused_is_counted_from_what_is_written_down(told: Ended) -> None:
+    refused = [line["via"] for line in told.lines if line["kind"] == "leg.refused"]
+    assert len(refused) == told.lines[-1]["forged"]
+    better = Rival(via="better", answer="refused", net=2)
+    worse = Rival(via="worse", answer="refused", net=0)
+    quote = replace(stories.quoted(), net=1, rivals=(better, worse))
+    said = Refused(run="r1", leg="1", via="liar", refusals=(), at=0)
+    assert ["liar", "better"] == refusers([said, quote])
 
 
 def test_next_best_offer_is_taken_in_place_of_the_forged_one(told: Ended) -> None:
