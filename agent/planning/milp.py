@@ -18,12 +18,14 @@ from agent.planning.flowcost import DUST, Outcome, circle, outcome, wasted
 from agent.planning.majorant import Hull, concave_run, hull
 from agent.planning.master import LITTLE, Master, Relaxed
 from agent.planning.network import Flow, Network
+from agent.planning.outline import outlined
 from agent.planning.polish import polished
 from agent.planning.program import Answer, Program
 from agent.planning.shares import shares
 from agent.planning.sizes import Sizes, sizes, widened
 from agent.planning.swaps import Swaps
 from agent.planning.table import Bools, Floats, Ints, Table, along, table
+from agent.planning.tree import Floor, Tree
 
 _FIRST_LIMIT = 0.02
 """The part of the whole that a plan is supposed to cost less than, until that proves wrong."""
@@ -36,6 +38,16 @@ _DENT = 1e-9
 
 _NEAR = 0.1
 """The part of the gap that a range's own arcs are supposed to explain at most."""
+
+_OUTLINES = (1e-2, 1e-3, 0.0)
+"""How far above the ladders sizes may be in a search, by the part of what a leg costs: what is
+found among the coarser ones is mostly good enough."""
+
+_LEFT = 0.8
+"""The part of the gap that a search may leave: outlines take the rest."""
+
+_LEGS = 10
+"""A plan is supposed to have so many legs at least."""
 
 _FEW = 100
 """So many arcs are searched in a tenth of a second."""
@@ -53,6 +65,7 @@ class _Search:
     floor: float = -np.inf
     prices: Floats = field(default_factory=lambda: np.zeros(0))
     circles: list[Ints] = field(default_factory=list)
+    floors: tuple[Floor, ...] = ()
     rounds: int = 0
     braked: bool = False
     spent: float = 0.0
@@ -140,7 +153,7 @@ def _reach(search: _Search) -> bool:
     whole = search.table.whole
     for limit in (_FIRST_LIMIT * whole, whole):
         # Prices prove nothing of flows that lose more than they were asked for.
-        search.floor, search.prices = -np.inf, np.zeros(0)
+        search.floor, search.prices, search.floors = -np.inf, np.zeros(0), ()
         stage = _stage(search, min(search.best.cost, limit) if search.reaches else limit)
         relaxed = _relax(search, stage, slopes=search.budget.slopes)
         if relaxed is None:
@@ -155,12 +168,22 @@ def _reach(search: _Search) -> bool:
             return True
         offered = _open(search, stage, relaxed)
         if not search.reaches or offered.any(axis=1).sum() <= search.budget.most_arcs:
-            answer = _search(search, stage, offered, search.budget.nodes)
-            if answer is not None:
-                search.bound = max(search.bound, min(answer.bound, stage.limit))
+            _close(search, stage, offered)
         if search.reaches and search.best.cost <= stage.limit * (1 + _MARGIN):
             return True
     return search.reaches
+
+
+def _close(search: _Search, stage: _Stage, offered: Bools) -> None:
+    """Search among all sizes that are still open, by outlines that are finer where they must be."""
+    for part in _OUTLINES:
+        answer = _search(search, stage, offered, search.budget.nodes, part=part)
+        if answer is None:
+            break
+        bound = answer.bound - _MARGIN * abs(answer.bound)
+        search.bound = max(search.bound, min(bound, stage.limit))
+        if search.closed or search.braked:
+            break
 
 
 def _begin(search: _Search, stage: _Stage, relaxed: Relaxed) -> None:
@@ -234,13 +257,14 @@ def _relax(search: _Search, stage: _Stage, *, slopes: int = 0) -> Relaxed | None
 def _raise(search: _Search, stage: _Stage, relaxed: Relaxed) -> Relaxed:
     """Raise the bound by what each range's own arcs cost together."""
     parts = shares(search.table, stage.shared, stage.sizes)
-    gains = parts.gains(
+    gains, floors = parts.gains(
         relaxed,
-        near=max(0.0, search.best.cost - relaxed.bound) * _NEAR,
+        near=max(0.0, search.best.cost - relaxed.bound) * (1.0 if len(relaxed.used)<=search.budget.most_arcs else _NEAR),
         most_lost=stage.limit,
         nodes=search.budget.share_nodes,
     )
-    search.rounds += len(gains)
+    search.rounds += len(floors)
+    search.floors = floors
     bound = relaxed.bound + float(gains.sum())
     search.bound = max(search.bound, min(bound - _MARGIN * abs(bound), stage.limit))
     by_arc = np.where(parts.arc >= 0, gains[parts.arc], 0.0)
@@ -270,20 +294,52 @@ def _open(search: _Search, stage: _Stage, relaxed: Relaxed) -> Bools:
 
 
 def _search(
-    search: _Search, stage: _Stage, offered: Bools, nodes: int, *, missed: float | None = 0.0
+    search: _Search,
+    stage: _Stage,
+    offered: Bools,
+    nodes: int,
+    *,
+    missed: float | None = 0.0,
+    part: float = _OUTLINES[0],
 ) -> Answer | None:
     """Search among some sizes, or say that nothing is possible.
 
-    Ranges may be *missed* by so much; None asks how little they can be missed by.
+    Ranges may be *missed* by so much; None asks how little they can be missed by. Where they must
+    be reached, what is found may bring less than it says by *part* of what a leg costs.
     """
     answer = None
     for _ in range(search.budget.circles):
-        answer = _ask(search, _program(search, stage, stage.sizes, offered, missed), nodes)
+        if missed == 0.0:
+            answer = _branched(search, stage, offered, nodes, part)
+        else:
+            answer = _ask(search, _program(search, stage, stage.sizes, offered, missed), nodes)
         if answer is None or _taken(search, stage, answer, missed):
             break
         if nodes == search.budget.first_nodes:  # no bound rests on this one: stay near
             offered = offered & (answer.sold > 0)[:, None]
             offered |= _sizes_of(stage, _instead(search.table, search.circles[-1]))
+    return answer
+
+
+def _branched(
+    search: _Search, stage: _Stage, offered: Bools, nodes: int, part: float
+) -> Answer | None:
+    """Ask the tree of choices for a flow that is cheaper than the best one known."""
+    left = search.budget.seconds - search.spent
+    if left <= 0:
+        search.braked = True
+        return None
+    cost = search.best.cost if search.reaches else max(search.floor, 0.0)
+    legs = max(_LEGS, int((search.best.sold > 0).sum()))
+    found = outlined(
+        stage.sizes, stage.shared, offered, near=search.best.sold, most=part * abs(cost) / legs
+    )
+    tree = Tree(stage.shared, found, found.fresh, search.circles, search.floors)
+    search.rounds += 1
+    most = min(search.best.cost, stage.limit) if search.reaches else stage.limit
+    answer = tree.search(most=most, gap=_LEFT * search.budget.gap, nodes=nodes, seconds=left, known=search.reaches)
+    search.braked |= tree.seconds >= left
+    search.spent += tree.seconds
     return answer
 
 
@@ -341,8 +397,13 @@ def _taken(search: _Search, stage: _Stage, answer: Answer, missed: float | None)
     if round_ is not None:
         search.circles.append(round_)
         return False
-    search.offer(sold)
-    _make_exact(search, stage, sold, missed)
+    if missed == 0.0:
+        # Outlines bring more than there is: these arcs are given sizes anew.
+        used = sold > 0
+        _swapped(search, stage, used, used, 0)
+    else:
+        search.offer(sold)
+        _make_exact(search, stage, sold, missed)
     return True
 
 
