@@ -60,7 +60,11 @@ def test_init_code_hash_that_leads_elsewhere_is_an_error(node: Node) -> None:
 def test_router_of_another_factory_or_of_none_is_an_error(node: Node) -> None:
     factory = "0xC0AEe478e3658e2610c5F7A4A2E1777cE9e4f2Ac"
     other = "0x5C69bEe701ef814a2B6a3EDD4B1652CB9cc5aA6f"
-    for router, its in ((mainnet.V2_ROUTER02, other), (mainnet.USDC, "nobody")):
+    for router, its in (
+        (mainnet.V2_ROUTER02, other),
+        (mainnet.USDC, "nobody"),
+        ("0x" + "0f" * 20, "nobody"),
+    ):
         assert [
             (
                 "error",
