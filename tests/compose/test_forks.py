@@ -83,7 +83,9 @@ def test_pancakeswap_keeps_a_quarter_of_a_percent_and_the_others_three_tenths(
     for chain, facts in WORLD.chains.items():
         for name in FORKS.keys() & facts.providers.keys():
             kept = (9975, 10_000) if name == "pancakeswap_v2" else (997, 1000)
-            assert kept == fork_on(plain, name, chain).kept
+            options = fork_on(plain, name, chain)
+            places = options.places(options.hubs).values()
+            assert {kept} == {(each.kept_numerator, each.kept_denominator) for each in places}
 
 
 def test_paths_lead_through_the_router_s_hubs_or_where_it_is_not_through_every_asset(
@@ -109,13 +111,14 @@ def test_fork_that_is_on_none_of_the_wallet_s_chains_is_off(plain: PlainSettings
     assert ["wrap", "sushiswap_v2"] == list(made)
 
 
-def test_fork_spends_by_its_own_router_alone(plain: PlainSettings) -> None:
-    (made,) = [
-        venue
-        for name, venue in make_venues(replace(plain(), venues=("sushiswap_v2",)), IO).items()
-        if name != "wrap"
-    ]
-    assert {ROUTER: ""} == dict(made.targets(ChainId(1)))
+def test_fork_spends_by_its_own_router_alone_whose_code_may_be_pinned(
+    plain: PlainSettings,
+) -> None:
+    settings = replace(plain(), venues=("sushiswap_v2",))
+    assert {ROUTER: ""} == dict(make_venues(settings, IO)["sushiswap_v2"].targets(ChainId(1)))
+    facts = replace(settings.chains[ChainId(1)], code_hashes={ROUTER: "0xc0de"})
+    pinned = replace(settings, world=replace(settings.world, chains={ChainId(1): facts}))
+    assert {ROUTER: "0xc0de"} == dict(make_venues(pinned, IO)["sushiswap_v2"].targets(ChainId(1)))
 
 
 @contextmanager

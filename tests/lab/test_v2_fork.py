@@ -21,6 +21,7 @@ from venue_rigs import api_token, api_worth
 
 from agent.chain.fork import ForkNode
 from agent.core.fact import Closed, Mined, Quoted, Refused, Signed
+from agent.core.fees import ENVELOPE_BYTES
 from agent.core.market import Edge
 from agent.core.money import Address
 from agent.core.quote import Call, Quote
@@ -32,6 +33,7 @@ from agent.lab.pins import sushiswap_v2_pins
 from agent.lab.world import World
 from agent.ports import AdapterIo, Read
 from agent.venues import v2_fork
+from agent.venues._ladder import APPROVAL_BYTES, APPROVAL_GAS
 from agent.venues._split import Filler
 from agent.wire.abi import decode, encode
 from agent.wire.clock import SystemClock
@@ -113,13 +115,27 @@ def test_edges_say_whose_pools_they_share_how_they_fill_and_how_long_the_call_is
         assert {hop.pool.address for hop in hops} == edge.pools
         quote = on.quote("WBTC", "DAI", raw)
         assert isinstance(quote.payload, Call)
-        approval_and_envelopes = on.router.survey(CHAIN, [pair], sizes)[0].data_bytes - (
-            len(quote.payload.data) // 2 - 1
+        call = len(quote.payload.data) // 2 - 1
+        assert APPROVAL_BYTES + ENVELOPE_BYTES + call == edge.data_bytes
+        assert APPROVAL_GAS + quote.gas == edge.gas
+
+
+def test_longer_way_is_taken_where_it_brings_more_than_its_gas_costs(
+    chain: World, lab_cache: Path
+) -> None:
+    """By USDT a dollar brings a twentieth of a percent more, after the fee of one pair more."""
+    deep = 5 * 10**8
+    sushi = put_sushi(chain, lab_cache, (("WETH", "USDC", deep), ("USDC", "USDT", deep)))
+    more = worth("USDT", deep) * 10_035 // 10_000
+    sushi.open_pair({token("WETH").address: worth("WETH", deep), token("USDT").address: more})
+    chain.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(10 * 10**9))
+    with fork_trader(chain) as on:
+        routes = [on.quote("WETH", "USDC", worth("WETH", usd)).route for usd in (50, 50_000)]
+        assert ["V2", "V2 > V2"] == routes
+        (edge,) = on.router.survey(
+            CHAIN, [(token("WETH"), token("USDC"))], {token("WETH"): worth("WETH", 50_000)}
         )
-        shorter = on.quote("WBTC", "WETH", raw)
-        assert isinstance(shorter.payload, Call)
-        (near,) = on.router.survey(CHAIN, [(token("WBTC"), token("WETH"))], sizes)
-        assert near.data_bytes == approval_and_envelopes + len(shorter.payload.data) // 2 - 1
+        assert [1, 2] == sorted({len(split.swaps) for split in edge.splits})
 
 
 def test_pairs_of_its_factory_are_where_the_venue_looks_for_them(
