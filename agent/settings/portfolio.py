@@ -46,7 +46,7 @@ from agent.wire.address import checksum
 
 VENUES = (
     *("cow", "kyberswap", "lifi", "odos", "oneinch", "openocean", "pancakeswap_v2"),
-    *("quickswap_v2", "router", "sushiswap_v2", "velora", "zerox"),
+    *("quickswap_v2", "router", "sushiswap_v2", "traderjoe_v1", "velora", "zerox"),
 )
 """Names that `venues.allow` may have; which of them are installed is not known here."""
 

@@ -33,6 +33,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "pancakeswap_v2": "PancakeSwap V2 pools, by our own maths",
         "quickswap_v2": "QuickSwap V2 pools, by our own maths",
         "sushiswap_v2": "SushiSwap V2 pools, by our own maths",
+        "traderjoe_v1": "Trader Joe V1 pools, by our own maths",
     }
 )
 """Forks by the names that venues and their tables in chains.toml have."""

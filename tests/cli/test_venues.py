@@ -15,7 +15,7 @@ from agent.compose.adapters import venue_names
 from agent.lab.worlds import Worlds
 
 NAMES = list(venue_names())
-ELSEWHERE = {"quickswap_v2": "it serves none of the wallet's chains"}
+ELSEWHERE = dict.fromkeys(("quickswap_v2", "traderjoe_v1"), "it serves none of the wallet's chains")
 QUOTE = ("venues", "quote", "--sell", "WETH", "--buy", "USDC", "--amount", "1.5")
 
 

@@ -55,6 +55,10 @@ KNOWN_PAIRS = [
         *("quickswap_v2", 137, "0d500b1d8e8ef31e21c99d1db9a6444d3adf1270"),
         *("c2132d05d31c914a87c6611c10748aeb04b58e8f", "604229c960e5cacf2aaeac8be68ac07ba9df81c3"),
     ),
+    (
+        *("traderjoe_v1", 43114, "b31f66aa3c1e785363f0875a1b74e27b85fd66c7"),
+        *("b97ef9ef8734c71904d8002f8b6bc66dd9c48a6e", "f4003f4efbe8691b60249e6afbd307abe7758adb"),
+    ),
 ]
 
 
