@@ -121,16 +121,25 @@ def _strands(found: Iterable[tuple[Way, Arc]]) -> list[Strand]:
     """Ways one by one, but those of one venue between the same tokens over shared pools together.
 
     Of these the one for the larger sizes is thought to do on its own whatever several would do:
-    it was found as the best over all of the pools.
+    it was found as the best over all of the pools. What stands alone is together with the first
+    of its ends.
     """
     strands: dict[tuple[object, ...], list[tuple[Way, Arc]]] = {}
-    for way, arc in found:
+    for way, arc in sorted(found, key=lambda each: each[0].edge.alone):
         edge = way.edge
+        if edge.alone:
+            near = [each for each in strands.values() if _ends(each[0][0]) == _ends(way)]
+            (near[0] if near else strands.setdefault((way.index,), [])).append((way, arc))
+            continue
         same = strands.setdefault((edge.via, edge.sell, edge.buy), [])
         if same and not any(arc.pools & other.pools for _, other in same):
             same = strands.setdefault((way.index,), [])
         same.append((way, arc))
     return [tuple(strand) for strand in strands.values()]
+
+
+def _ends(way: Way) -> tuple[Token, Token]:
+    return way.edge.sell, way.edge.buy
 
 
 def _either(strand: Strand) -> Arc:
