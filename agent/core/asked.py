@@ -38,6 +38,11 @@ class Asked:
         return more.quantize(_TENTH)
 
     @property
+    def is_news(self) -> bool:
+        """Whether anybody said more than having no way."""
+        return any(rival.answer != "none" for rival in self.rivals)
+
+    @property
     def what(self) -> str:
         """The swap in a few words."""
         place = chain_name(self.sell.token.chain)
@@ -69,8 +74,10 @@ class Asked:
         return f"{told} ({rival.why})" if rival.why else told
 
     def _against(self) -> Iterator[str]:
-        """Who offered nothing that counts, by what spoke against it."""
+        """Who offered nothing that counts, by what spoke against it; having no way is no news."""
         for answer, said in _NO.items():
+            if answer == "none":
+                continue
             found = [f"{each.via} [{each.code}]" for each in self.rivals if each.answer == answer]
             if found:
                 yield f"{listed(found)} {said}"

@@ -55,7 +55,7 @@ def planned(io: Io, task: Task, problem: Problem, sizes: Mapping[Token, int]) ->
             continue
         found = serve(task, talks.problem, plan)
         best = found if withdrawn or _is_better(found, best) else best
-    return _told(best, tuple(talks.heard))
+    return _told(best, tuple(each for each in talks.heard if each.is_news))
 
 
 def _is_better(one: Plan | NoPlan, other: Plan | NoPlan) -> bool:

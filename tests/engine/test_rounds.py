@@ -193,6 +193,12 @@ def test_silence_is_told_and_planned_without(fault: type[Exception]) -> None:
         assert "[N" in each.sentence(taken=False)
 
 
+def test_who_has_no_way_is_not_told_of() -> None:
+    stage, plain = Stage(other=20), without_others()
+    stage.others["other"].rates = {}
+    assert plain == stage.plan()
+
+
 def test_who_was_silent_is_not_asked_in_a_later_round() -> None:
     stage = Stage(other=20, third=20)
     silent = stage.others["other"]

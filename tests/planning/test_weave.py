@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -183,6 +184,16 @@ def test_ways_of_one_venue_over_shared_pools_are_one_arc_and_the_best_of_them_is
         fitting = [own for _, own in together if size <= own.most]
         assert all(left >= along(own.ladder, size) - own.fixed - 1e-9 for own in fitting)
     assert asked.way(place, arc.most * 2) is None
+
+
+def test_what_stands_alone_is_one_arc_with_another_between_the_same_tokens():
+    surveyed = edge(WETH, USDC, depth="1000000", pools=("a",))
+    asked = tuple(
+        replace(edge(sell, USDC, depth="3000000", via="asked"), alone=True) for sell in (WETH, WBTC)
+    )
+    found, _ = question(board(problem(edges=(*asked, surveyed))))
+    vias = [[way.edge.via for way, _ in strand] for strand in found.strands if strand]
+    assert [["asked"], ["router", "asked"]] == sorted(vias)
 
 
 def test_floats_that_add_up_to_a_little_more_than_is_held_wrap_nothing():
