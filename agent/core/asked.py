@@ -51,12 +51,9 @@ class Asked:
     def sentence(self, *, taken: bool) -> str:
         """The best answer and what spoke against others, in one line for people."""
         offered = [each for each in self.rivals if each.answer == "offered"]
-        found = [f"{len(self.rivals)} asked for {self.what}", *map(self._told, offered[:1])]
-        if not offered:
-            found.append("no offer")
-        elif taken:
-            found[-1] += ", taken"
-        return "; ".join((*found, *self._against()))
+        best = [each for each in offered if each.via == self.measured] or offered[:1]
+        told = self._told(best[0]) + (", taken" if taken else "") if best else "no offer"
+        return "; ".join((f"{len(self.rivals)} asked for {self.what}", told, *self._against()))
 
     def each(self) -> tuple[str, ...]:
         """Every answer, in a line of its own."""

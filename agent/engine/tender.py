@@ -245,7 +245,7 @@ def _heard(
 
 
 def _trial(desk: Desk, tender: Tender, question: Question, offers: tuple[Offer, ...]) -> _Trial:
-    """Judge offers that are calls and better than what is known, until one is that in truth."""
+    """Judge offers that are calls and promise more than the best that is known or true so far."""
     least = 0 if tender.known is None else tender.known.net
     said: dict[str, Rival] = {}
     judged: set[str] = set()
@@ -264,8 +264,7 @@ def _trial(desk: Desk, tender: Tender, question: Question, offers: tuple[Offer, 
             continue
         said[offer.via] = verdict.rival
         if verdict.net > least:
-            best = verdict
-            break
+            best, least = verdict, verdict.net
     return _Trial(tender=tender, offers=offers, said=said, judged=frozenset(judged), best=best)
 
 

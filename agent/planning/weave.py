@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from agent.core.frozen import empty
+from agent.core.market import Edge
 from agent.core.money import WHOLE_BPS, Amount, ChainId, Token
 from agent.planning.board import Board
 from agent.planning.curve import Curve, curve
 from agent.planning.fuel import UNWRAP, WRAP, Starved, refuelled
 from agent.planning.goals import Aim, Cell, Goal, goals
-from agent.planning.network import Arc, Network, Range
+from agent.planning.network import Arc, Joint, Network, Range
 from agent.planning.outlook import charged_assets, in_flight_room
 from agent.planning.stretch import Points, along, highest, offered, shortened
 from agent.planning.trade import FEE_GROWTH
@@ -113,6 +114,7 @@ def weave(board: Board, aim: Aim, tolerated: Sequence[Decimal], tension: Tension
         ),
         max_turnover=float(limits.max_run_value),
         max_in_flight=max(0.0, float(in_flight_room(board))),
+        joints=tuple(_apart(strands, sum(nodes.start))),
     )
     return Weave(network=network, strands=(*strands, *(() for _ in turns)))
 
@@ -121,16 +123,11 @@ def _strands(found: Iterable[tuple[Way, Arc]]) -> list[Strand]:
     """Ways one by one, but those of one venue between the same tokens over shared pools together.
 
     Of these the one for the larger sizes is thought to do on its own whatever several would do:
-    it was found as the best over all of the pools. What stands alone is together with the first
-    of its ends.
+    it was found as the best over all of the pools.
     """
     strands: dict[tuple[object, ...], list[tuple[Way, Arc]]] = {}
-    for way, arc in sorted(found, key=lambda each: each[0].edge.alone):
+    for way, arc in found:
         edge = way.edge
-        if edge.alone:
-            near = [each for each in strands.values() if _ends(each[0][0]) == _ends(way)]
-            (near[0] if near else strands.setdefault((way.index,), [])).append((way, arc))
-            continue
         same = strands.setdefault((edge.via, edge.sell, edge.buy), [])
         if same and not any(arc.pools & other.pools for _, other in same):
             same = strands.setdefault((way.index,), [])
@@ -138,8 +135,22 @@ def _strands(found: Iterable[tuple[Way, Arc]]) -> list[Strand]:
     return [tuple(strand) for strand in strands.values()]
 
 
-def _ends(way: Way) -> tuple[Token, Token]:
-    return way.edge.sell, way.edge.buy
+def _apart(strands: Sequence[Strand], whole: float) -> Iterator[Joint]:
+    """Of what stands alone and all that is between the same tokens only one is used.
+
+    The others are used beside each other as they like: so it is a row for each of those.
+    """
+    near: dict[tuple[Token, Token], list[tuple[int, Edge]]] = {}
+    for place, strand in enumerate(strands):
+        edge = strand[0][0].edge
+        near.setdefault((edge.sell, edge.buy), []).append((place, edge))
+    for found in near.values():
+        lonely = [place for place, edge in found if edge.alone]
+        others = [place for place, edge in found if not edge.alone] or lonely[:1]
+        for other in others if lonely else ():
+            places = dict.fromkeys((*lonely, other))
+            if len(places) > 1:
+                yield Joint(terms=tuple((place, 0.0, 0.0, whole) for place in places), most=whole)
 
 
 def _either(strand: Strand) -> Arc:

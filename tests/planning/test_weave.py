@@ -186,14 +186,22 @@ def test_ways_of_one_venue_over_shared_pools_are_one_arc_and_the_best_of_them_is
     assert asked.way(place, arc.most * 2) is None
 
 
-def test_what_stands_alone_is_one_arc_with_another_between_the_same_tokens():
-    surveyed = edge(WETH, USDC, depth="1000000", pools=("a",))
-    asked = tuple(
-        replace(edge(sell, USDC, depth="3000000", via="asked"), alone=True) for sell in (WETH, WBTC)
-    )
-    found, _ = question(board(problem(edges=(*asked, surveyed))))
-    vias = [[way.edge.via for way, _ in strand] for strand in found.strands if strand]
-    assert [["asked"], ["router", "asked"]] == sorted(vias)
+def test_of_what_stands_alone_and_others_between_the_same_tokens_one_is_used():
+    surveyed = [edge(WETH, USDC, depth=depth, pools=(depth,)) for depth in ("1000000", "2000000")]
+    asked = [
+        replace(edge(sell, buy, depth="3000000", via=via), alone=True)
+        for sell, buy, via in ((WETH, USDC, "one"), (WETH, WBTC, "one"), (WETH, WBTC, "two"))
+    ]
+    far = replace(edge(WBTC, USDC), alone=True)
+    found, _ = question(board(problem(edges=(*asked, *surveyed, far))))
+    names = {
+        place: (strand[0][0].edge.via, strand[0][0].edge.buy.symbol)
+        for place, strand in enumerate(found.strands)
+        if strand
+    }
+    rows = [sorted(names[place] for place, *_ in joint.terms) for joint in found.network.joints]
+    with_router = [("one", "USDC"), ("router", "USDC")]
+    assert [with_router, with_router, [("one", "WBTC"), ("two", "WBTC")]] == sorted(rows)
 
 
 def test_floats_that_add_up_to_a_little_more_than_is_held_wrap_nothing():
