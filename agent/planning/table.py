@@ -170,12 +170,14 @@ def _joints(network: Network, order: Ints, scale: float) -> Joints:
         for arc, per_sold, per_brought, per_use in joint.terms
         if arc in place
     ]
-    rows, arcs, *per = zip(*found, strict=True) if found else ((),) * 5
+    rows, arcs, sold, brought, used = zip(*found, strict=True) if found else ((),) * 5
     most = [joint.most * scale for joint in network.joints]
     return Joints(
         np.array(rows, dtype=np.int64),
         np.array(arcs, dtype=np.int64),
-        *(np.array(each, dtype=np.float64) for each in per),
+        np.array(sold, dtype=np.float64),
+        np.array(brought, dtype=np.float64),
+        np.array(used, dtype=np.float64),
         np.array(most, dtype=np.float64),
     )
 

@@ -18,7 +18,6 @@ from agent.core.quote import Rival
 from scripts.commands_doc import FILE
 from scripts.plan_keys import KEYS, paths
 
-
 ASKED = Asked(
     round=1,
     sell=Amount(ONE.weth, 10**18),
