@@ -5,10 +5,11 @@ A promise is no ladder: only what was simulated whole and accepted by the guard 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from threading import Lock
 
 from agent.core.asked import Asked
 from agent.core.fees import ENVELOPE_BYTES, FeeQuote
@@ -216,9 +217,16 @@ def _question(desk: Desk, tender: Tender, chain_time: int) -> Question:
 def _heard(
     desk: Desk, tenders: Sequence[Tender], asked: Sequence[Question]
 ) -> list[tuple[Offer, ...]]:
-    """What all venues say to all questions, under one deadline."""
+    """What all venues say to all questions, under one deadline.
+
+    Venues are asked side by side, each one question after the other: some allow one in a second,
+    and would answer none of several that come at once.
+    """
+    turns = {name: Lock() for tender in tenders for name in tender.venues}
     asks = {
         (place, name): partial(
+            _in_turn,
+            turns[name],
             venue.quote,
             question.leg,
             question.step.sell_raw,
@@ -242,6 +250,11 @@ def _heard(
         )
         for place, tender in enumerate(tenders)
     ]
+
+
+def _in_turn(turn: Lock, ask: Callable[..., Quote], *given: object) -> Quote:
+    with turn:
+        return ask(*given)
 
 
 def _trial(desk: Desk, tender: Tender, question: Question, offers: tuple[Offer, ...]) -> _Trial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -16,7 +17,7 @@ from agent.core.plan import Plan
 from agent.core.price import Prices
 from agent.core.quote import Quote
 from agent.core.state import State
-from agent.engine import rounds, tender
+from agent.engine import rounds, survey, tender
 from agent.engine.io import Io
 from agent.engine.loop import session
 from agent.engine.survey import Look, look, make_plan
@@ -80,6 +81,15 @@ class Stage:
         made = make_plan(self.io(**changes), self.look(**changes))
         assert isinstance(made, Plan)
         return made
+
+
+def made_problem(stage: Stage, seen: Look) -> tuple[Any, Any]:
+    """What planning begins with, from a survey."""
+    kept: list[tuple[Any, Any]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(survey, "planned", lambda _io, _task, *rest: kept.append(rest))
+        make_plan(stage.io(), seen)
+    return kept[0]
 
 
 def legs_of(made: Plan) -> list[tuple[str, str, int, int]]:
@@ -197,6 +207,27 @@ def test_who_has_no_way_is_not_told_of() -> None:
     stage, plain = Stage(other=20), without_others()
     stage.others["other"].rates = {}
     assert plain == stage.plan()
+
+
+def test_each_is_asked_one_question_after_the_other() -> None:
+    stage, inside = Stage(other=20, third=10), dict.fromkeys(("other", "third"), 0)
+
+    def counted(quote: Quote) -> Quote:
+        inside[quote.via] += 1
+        time.sleep(0.02)
+        busy.append(inside[quote.via])
+        inside[quote.via] -= 1
+        return quote
+
+    busy: list[int] = []
+    seen = stage.look()
+    problem = made_problem(stage, seen)
+    for venue in stage.others.values():
+        venue.bend = counted
+    made = rounds.planned(stage.io(serial=False), seen.task, *problem)
+    assert isinstance(made, Plan)
+    assert len(busy) > 4
+    assert {1} == set(busy)
 
 
 def test_who_was_silent_is_not_asked_in_a_later_round() -> None:
