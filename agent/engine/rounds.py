@@ -106,7 +106,10 @@ class _Talks:
         )
 
     def tenders(self, found: Plan | NoPlan) -> list[Tender]:
-        """The swaps of a plan that nobody was asked about, the dearest first."""
+        """The swaps of a plan that nobody was asked about, the dearest first.
+
+        Before these come pairs that nobody surveys: what is only said must be found out.
+        """
         if isinstance(found, NoPlan):
             return []
         raw: dict[Pair, int] = {}
@@ -118,7 +121,8 @@ class _Talks:
                 cost[pair] = cost.get(pair, Decimal(0)) + leg.cost
         dearest = sorted(raw, key=lambda pair: (-cost[pair], pair[0].key, pair[1].key))
         made = (self._tender(Amount(pair[0], raw[pair]), pair[1]) for pair in dearest)
-        return [tender for tender in made if tender is not None][:SWAPS]
+        some = [tender for tender in made if tender is not None]
+        return sorted(some, key=lambda each: each.known is not None)[:SWAPS]
 
     def _tender(self, sell: Amount, buy: Token) -> Tender | None:
         """What is asked about one swap; None where nobody is to be asked."""

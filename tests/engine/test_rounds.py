@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from paper_world import BOOK, ETHER, A, B, World, address, policy
+from paper_world import BOOK, ETHER, USDC_B, WBTC_B, A, B, World, address, policy
 
 from agent.core import fact as f
 from agent.core.plan import Plan
@@ -273,6 +273,18 @@ def test_no_more_swaps_are_asked_about_than_providers_bear(monkeypatch: pytest.M
     )
     assert [1, 2] == [each.round for each in made.asked][:2]
     assert dearest == made.asked[0].sell.token
+
+
+def test_what_is_only_said_is_found_out_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "SWAPS", 1)
+    stage = Stage(other=-20)
+    last = (USDC_B.address, WBTC_B.address)
+    stage.world.venue.rates.pop(last)
+    made = stage.plan()
+    swaps = [leg for leg in made.legs if leg.kind == "swap"]
+    assert USDC_B != max(swaps, key=lambda leg: leg.cost).sell.token
+    assert [None] == [each.known for each in made.asked if each.round == 1]
+    assert WBTC_B == made.asked[0].buy
 
 
 def test_an_order_is_shown_and_improves_nothing() -> None:
