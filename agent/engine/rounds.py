@@ -24,8 +24,8 @@ from agent.planning.serving import serve
 from agent.ports import Venue
 
 ROUNDS = 3
-"""How often is asked at most. A second round asks about what the first changed; plans that go on
-changing after a third do so for less than prices move meanwhile."""
+"""How often is asked at most: each asks about what the one before changed, and makes the prices of
+the plan older."""
 
 SWAPS = 6
 """Swaps that are asked about in one round, those that cost most: most plans have fewer, and
@@ -54,15 +54,21 @@ def planned(io: Io, task: Task, problem: Problem, sizes: Mapping[Token, int]) ->
         if talks.problem.edges == before:
             continue
         found = serve(task, talks.problem, plan)
-        best = found if withdrawn or _is_better(found, best) else best
+        best = found if withdrawn else _better(best, found)
     return _told(best, tuple(each for each in talks.heard if each.is_news))
 
 
-def _is_better(one: Plan | NoPlan, other: Plan | NoPlan) -> bool:
-    """Whether *one* leaves less outside the bands, or as much and costs less."""
-    if isinstance(one, NoPlan) or isinstance(other, NoPlan):
-        return isinstance(other, NoPlan)
-    return _rank(one) < _rank(other)
+def _better(best: Plan | NoPlan, later: Plan | NoPlan) -> Plan | NoPlan:
+    """Which leaves less outside the bands, or as much and costs less, the *best* where equal.
+
+    What is proven of it holds among all offers, those of the *later* plan too: proven of plans
+    that miss more it says nothing of one that misses less.
+    """
+    if isinstance(best, NoPlan) or (isinstance(later, Plan) and _rank(later) < _rank(best)):
+        return later
+    own = best.bound
+    more = later.bound if isinstance(later, Plan) and later.missed <= best.missed else None
+    return replace(best, bound=None if own is None or more is None else min(own, more))
 
 
 def _rank(which: Plan) -> tuple[Decimal, Decimal]:

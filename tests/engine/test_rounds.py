@@ -383,28 +383,39 @@ def test_a_withdrawn_lie_does_not_outlive_its_round_as_the_cheapest_plan() -> No
     assert {"third"} == {leg.via for leg in made.legs if leg.kind == "swap"}
 
 
-def test_a_plan_that_came_out_dearer_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = without_others()
-    stage = Stage(other=20)
+@pytest.mark.parametrize(
+    ("later", "bound"),
+    [
+        ({"cost": Decimal(10**6), "bound": Decimal(7)}, Decimal(7)),
+        ({"cost": Decimal(10**6), "bound": Decimal(10**6)}, without_others().bound),
+        ({"cost": Decimal(10**6), "bound": None}, None),
+        ({"missed": Decimal(10**6), "bound": Decimal(7)}, None),
+    ],
+)
+def test_a_plan_that_came_out_dearer_is_not_taken_and_what_it_proves_is_kept(
+    later: dict[str, Any], bound: Decimal | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_more(monkeypatch, lambda found: replace(found, **later))
+    plain, made = without_others(), Stage(other=20).plan()
+    assert (legs_of(plain), plain.cost) == (legs_of(made), made.cost)
+    assert bound == made.bound
+
+
+def test_no_plan_at_all_is_no_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_more(monkeypatch, lambda _: NoPlan(("none",)))
+    plain, made = without_others(), Stage(other=20).plan()
+    assert (legs_of(plain), None) == (legs_of(made), made.bound)
+
+
+def with_more(monkeypatch: pytest.MonkeyPatch, change: Callable[[Plan], Any]) -> None:
+    """What is planned with more than was surveyed comes out changed."""
     made = rounds.serve
 
-    def dearer(task: Any, problem: Any, planner: Any) -> Any:
+    def serve(task: Any, problem: Any, planner: Any) -> Any:
         found = made(task, problem, planner)
-        worse = any(edge.alone for edge in problem.edges)
-        return replace(found, cost=found.cost + Decimal(10**6)) if worse else found
+        return change(found) if any(edge.alone for edge in problem.edges) else found
 
-    monkeypatch.setattr(rounds, "serve", dearer)
-    assert legs_of(plain) == legs_of(stage.plan())
-    monkeypatch.setattr(
-        rounds,
-        "serve",
-        lambda task, problem, planner: (
-            NoPlan(("none",))
-            if any(edge.alone for edge in problem.edges)
-            else made(task, problem, planner)
-        ),
-    )
-    assert legs_of(plain) == legs_of(stage.plan())
+    monkeypatch.setattr(rounds, "serve", serve)
 
 
 def test_first_uses_are_small_for_places_that_planning_found() -> None:
