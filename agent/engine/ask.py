@@ -147,6 +147,13 @@ def judge(
     asked: Question, offer: Offer, quote: Quote, io: Io, *, canary: Decimal | None = None
 ) -> Quoted | tuple[Refusal, ...]:
     """The offer as the fact that it is accepted, or what the guard has against it."""
+    return tried(asked, offer, quote, io, canary=canary)[0]
+
+
+def tried(
+    asked: Question, offer: Offer, quote: Quote, io: Io, *, canary: Decimal | None = None
+) -> tuple[Quoted | tuple[Refusal, ...], Simulated]:
+    """The same, with what the simulation did."""
     step, place, leg = asked.step, offer.place, replace(asked.leg, via=offer.via)
     node = io.nodes[step.chain]
     drafts, revoke = _drafts(leg, quote, node, io.account)
@@ -182,8 +189,8 @@ def judge(
         )
     )
     if not verdict.ok:
-        return verdict.refusals
-    return Quoted(
+        return verdict.refusals, simulated
+    accepted = Quoted(
         run=step.run,
         leg=step.leg,
         round=step.round,
@@ -193,6 +200,7 @@ def judge(
         revoke=revoke,
         at=io.clock.now(),
     )
+    return accepted, simulated
 
 
 def _floor(leg: Leg, sell: Amount, prices: Prices, io: Io) -> int | Refusal:

@@ -158,8 +158,8 @@ class _Done:
         done = {place: (sold, got) for place, _, sold, got in self._used}
         for number, joint in enumerate(network.joints):
             moved = fsum(
-                per_sold * done[arc][0] + per_brought * done[arc][1]
-                for arc, per_sold, per_brought in joint.terms
+                per_sold * done[arc][0] + per_brought * done[arc][1] + per_use
+                for arc, per_sold, per_brought, per_use in joint.terms
                 if arc in done
             )
             if not moved <= joint.most + dust:
@@ -304,29 +304,28 @@ class _Proof:
             (prices.legs, inf if network.max_legs is None else network.max_legs),
         ):
             yield price * limit if price else 0.0
-        by_arc: dict[int, list[tuple[float, float]]] = {}
+        by_arc: dict[int, list[tuple[float, ...]]] = {}
         for price, joint in zip(prices.joint, network.joints, strict=True):
             yield price * joint.most
-            for number, per_sold, per_brought in joint.terms:
-                by_arc.setdefault(number, []).append((-price * per_sold, -price * per_brought))
+            for number, *per in joint.terms:
+                by_arc.setdefault(number, []).append(tuple(-price * each for each in per))
         for place in network.wastes:  # it stays in its ranges, and makes room there
             by_range = zip(prices.over_in, network.ranges, strict=True)
             tail = network.arcs[place].tail
             room = fsum(price for price, each in by_range if tail in each.nodes)
-            by_arc.setdefault(place, []).append((room, -room))
+            by_arc.setdefault(place, []).append((room, -room, 0.0))
         for place, arc in enumerate(network.arcs):
             yield self._least(arc, by_arc.get(place, []))
 
-    def _least(self, arc: Arc, joint: Sequence[tuple[float, float]]) -> float:
+    def _least(self, arc: Arc, joint: Sequence[tuple[float, ...]]) -> float:
         """The least that an arc adds: 0 for not using it."""
         low = max(arc.least, arc.ladder[0][0])
         high = min(arc.most, self._network.max_turnover if arc.trade else inf)
         high = min(high, self._network.max_in_flight if arc.via else inf)
         if not (high > 0 and high >= low):
             return 0.0
-        per_sold, per_brought, flat = self._of(arc)
-        per_sold += fsum(per for per, _ in joint)
-        per_brought += fsum(per for _, per in joint)
+        own = zip(self._of(arc), *joint, strict=True)
+        per_sold, per_brought, flat = (fsum(each) for each in own)
         rooms = list(self._rooms(arc))
         ends = [x for x, _ in arc.ladder] + [low, high]
         for of_brought, room, _ in rooms:
