@@ -13,14 +13,13 @@ import numpy as np
 
 from agent.planning.coupling import Coupling
 from agent.planning.master import Relaxed
-from agent.planning.program import Program
 from agent.planning.sizes import Sizes, widened
 from agent.planning.table import Bools, Floats, Ints, Table
-from agent.planning.tree import Floor
+from agent.planning.tree import Floor, Priced, Tree
 
 _NOBODY = -1
 
-_GAP = 1e-3
+_GAP = 1e-6
 """The gap at which the search of a share ends: its gain is the least proven."""
 
 _WHOLE = 1e-6
@@ -57,12 +56,14 @@ class Shares:
         for share in np.unique(self.arc[part & (self.arc != _NOBODY)]).tolist():
             mine = (column == 0) & (self.row[row] == share)
             alone = _alone(self.shared, self.row == share)
-            program = Program(alone, self.sizes, close & (self.arc == share)[:, None])
             of_loss = float((value[mine] * dual[row[mine]]).sum())
-            program.priced(priced, of_loss=of_loss, lost=(least_lost, most_lost))
-            for name, given in (("mip_max_nodes", nodes), ("mip_rel_gap", _GAP)):
-                program.option(name, given)
-            answer = program.solve()
+            tree = Tree(
+                alone,
+                self.sizes,
+                close & (self.arc == share)[:, None],
+                priced=Priced(costs=priced, of_loss=of_loss, lost=(least_lost, most_lost)),
+            )
+            answer = tree.search(most=np.inf, gap=_GAP, nodes=nodes, seconds=np.inf, known=False)
             if answer is not None:
                 known = self._floor(share, dual, relaxed.price)
                 found[share] = min(max(answer.bound - known, 0.0), near)

@@ -25,7 +25,7 @@ from agent.planning.table import Bools, Floats, Ints
 _WHOLE = 1e-6
 """An arc that is used but for so small a part is used or is not."""
 
-_CANDIDATES, _TRIED = 12, 6
+_CANDIDATES, _TRIED = 20, 10
 """So many of the most promising arcs are looked at in a node, so many of them tried at most."""
 
 _LEAST_GAIN = 1e-6
@@ -50,6 +50,18 @@ class Floor:
     least: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Priced:
+    """What sizes cost (by arc and place), instead of what they lose and arcs cost.
+
+    What is lost, *of_loss* a unit, is between two limits.
+    """
+
+    costs: Floats
+    of_loss: float
+    lost: tuple[float, float]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Node:
     """What is chosen, what that costs, in what part arcs are used, and mixtures if none in part.
@@ -57,6 +69,7 @@ class _Node:
     Where ranges are `missed` that costs too, so that there always is an answer.
     """
 
+    serial: int
     cost: float
     chosen: Ints
     used: Floats
@@ -70,7 +83,7 @@ class _Node:
 
 
 class _Guess:
-    """What it cost before, by the part that was missing, not to use an arc (0) and to use it (1)."""
+    """What it cost before, by the part that was missing, not to use an arc (0), and to (1)."""
 
     def __init__(self, count: int) -> None:
         self._sum, self._count = np.zeros((2, count)), np.zeros((2, count))
@@ -101,8 +114,10 @@ class Tree:
         shared: Coupling,
         found: Sizes,
         offered: Bools,
+        *,
         groups: Sequence[Ints] = (),
         floors: Sequence[Floor] = (),
+        priced: Priced | None = None,
     ) -> None:
         self._shared, self._sizes = shared, found
         self._arcs = np.flatnonzero(offered.any(axis=1))
@@ -112,6 +127,8 @@ class Tree:
         self._guess = _Guess(len(self._arcs))
         self._chosen = np.full(len(self._arcs), _OPEN)
         self._begin(groups, floors)
+        if priced is not None:
+            self._price(priced)
         from highspy import HighsModelStatus as Status
 
         self._optimal = Status.kOptimal
@@ -155,6 +172,12 @@ class Tree:
             upper.append(np.full(1, np.inf))
             rows += 1
         self._pass(np.concatenate(lower), np.concatenate(upper), joined(blocks))
+
+    def _price(self, priced: Priced) -> None:
+        self._solver.changeColCost(0, priced.of_loss)
+        self._solver.changeColBounds(0, *priced.lost)
+        which = self._first + np.arange(len(self._arc), dtype=np.int32)
+        self._solver.changeColsCost(len(which), which, priced.costs[self._arc, self._size])
 
     def _moved(self, block: Block) -> Block:
         row, column, value = block
@@ -203,7 +226,9 @@ class Tree:
         """How long the solver took, by its own clock."""
         return float(self._solver.getRunTime())
 
-    def search(self, *, most: float, gap: float, nodes: int, seconds: float, known: bool = True) -> Answer | None:
+    def search(
+        self, *, most: float, gap: float, nodes: int, seconds: float, known: bool = True
+    ) -> Answer | None:
         """The cheapest flow that is found below *most*, and what none is below.
 
         What would be cheaper by no more than the part *gap* is not looked for. Nothing is used in
@@ -217,7 +242,7 @@ class Tree:
         while node is not None and self._asked < nodes and self.seconds < seconds:
             found = self._children(node, gap)
             for other in found[1:]:
-                heappush(waiting, (other.cost, self._asked, other))
+                heappush(waiting, (other.cost, other.serial, other))
             node = found[0] if found else self._next(waiting)
         left = [self._left_out, self._cut, *(cost for cost, _, _ in waiting)]
         bound = min(left if node is None else [*left, node.cost])
@@ -245,7 +270,9 @@ class Tree:
         if self._best is None and not self._known:
             # Down to any flow at first: what is used most is used wholly.
             arc = max(node.between.tolist(), key=lambda each: (node.used[each], -each))
-            return sorted(self._chosen_both(node, arc)[::-1], key=lambda child: child.missed)
+            return sorted(
+                self._chosen_both(node, arc), key=lambda each: (each.missed, -each.serial)
+            )
         tried: dict[int, list[_Node]] = {}
         scores, between = self._guess.scores(node.used), node.between
         promising = between[np.argsort(-scores[between], kind="stable")[:_CANDIDATES]].tolist()
@@ -293,12 +320,10 @@ class Tree:
         self._asked += 1
         if not self._tells():
             self._solver.clearSolver()
-            self._tells()
-        status = self._solver.getModelStatus()
-        if status not in self._told:
-            self._left_out = min(self._left_out, above)
-            return None
-        if status != self._optimal:
+            if not self._tells():
+                self._left_out = min(self._left_out, above)
+                return None
+        if self._solver.getModelStatus() != self._optimal:
             return None
         values = np.array(self._solver.getSolution().col_value)
         cost = float(self._solver.getInfo().objective_function_value)
@@ -306,8 +331,8 @@ class Tree:
             return None
         mixtures = values[self._first : self._first + len(self._arc)]
         missed = float(values[self._missing].sum()) > _MISSED
-        used = np.bincount(self._place, mixtures, len(self._arcs))
-        node = _Node(cost, chosen, used, missed, mixtures)
+        used = _summed(self._place, mixtures, len(self._arcs))
+        node = _Node(self._asked, cost, chosen, used, missed, mixtures)
         if len(node.between):
             return replace(node, mixtures=None)
         if missed and may_miss:
@@ -329,7 +354,11 @@ class Tree:
         return Answer(
             value=np.inf if self._best is None else self._best.cost,
             bound=bound,
-            sold=np.bincount(self._arc, sold, count),
-            brought=np.bincount(self._arc, brought, count),
-            used=np.bincount(self._arc, values, count),
+            sold=_summed(self._arc, sold, count),
+            brought=_summed(self._arc, brought, count),
+            used=_summed(self._arc, values, count),
         )
+
+
+def _summed(places: Ints, values: Floats, count: int) -> Floats:
+    return np.asarray(np.bincount(places, values, count), dtype=np.float64)

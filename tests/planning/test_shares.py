@@ -30,7 +30,7 @@ def raised(of: Network, *, near: float = 1e9, most_lost: float = 0.2) -> tuple[f
     if relaxed is None or relaxed.missed > 0:
         return -np.inf, 0.0
     parts = shares(arrays, shared, found)
-    gains = parts.gains(relaxed, near=near * arrays.scale, most_lost=lost, nodes=100)
+    gains, _ = parts.gains(relaxed, near=near * arrays.scale, most_lost=lost, nodes=100)
     return relaxed.bound / arrays.scale, float(gains.sum()) / arrays.scale
 
 
