@@ -23,8 +23,9 @@ from agent.planning.ladder import is_bridge, is_sound
 from agent.planning.problem import NoPlan, Problem
 from agent.planning.way import Way
 
-GAS_LIMIT_MARGIN = (5, 4)
-"""A gas limit is a quarter above the gas that a simulation used, and nodes go by the limit."""
+GAS_LIMIT_MARGIN = (3, 2)
+"""A gas limit is a half above the gas that a simulation used, and nodes go by the limit; so they do
+in the first simulation, with two and a half times the gas at a price that may grow by an eighth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
