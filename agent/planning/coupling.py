@@ -143,10 +143,12 @@ def _bounds(table: Table, rows: _Rows, most_lost: float, *, elastic: bool) -> tu
         need = table.low * (table.whole - most_lost) - table.tolerance - table.inside
         excess = table.inside - table.high * table.whole - table.tolerance
         # What a range gains inside makes it large enough without any arc that enters it, and what
-        # it loses there, at most what all may lose and others gain, small enough.
-        gains = _gains(table)
-        need -= _inner(table) @ gains
-        excess -= (1.0 - table.high) * most_lost + gains.sum()
+        # it loses there small enough: no more than all may lose, and others gain.
+        gains, inner = _gains(table), _inner(table)
+        others = (~inner) @ gains
+        lost = np.minimum(most_lost + others, _losses(table))
+        need -= inner @ gains
+        excess -= (1.0 - table.high) * np.maximum(lost, 0.0) + table.high * others
         lower[rows.must_enter : rows.must_leave] = np.where(need > _NEED, 1.0, -inf)
         lower[rows.must_leave :] = np.where(excess > _NEED, 1.0, -inf)
     return lower, upper
@@ -161,6 +163,14 @@ def _crossings(table: Table) -> tuple[Bools, Bools]:
 def _inner(table: Table) -> Bools:
     """By range and arc: which begin and end in it."""
     return table.member[:, table.tail] & table.member[:, table.head]
+
+
+def _losses(table: Table) -> Floats:
+    """By range the most that is lost inside, fees included."""
+    most = (table.sold - table.brought).max(axis=1, initial=0.0)
+    paid = np.zeros(len(table.start))
+    np.add.at(paid, table.payer[table.payer >= 0], table.fixed[table.payer >= 0])
+    return np.asarray(_inner(table) @ most + table.member @ paid, dtype=np.float64)
 
 
 def _gains(table: Table) -> Floats:

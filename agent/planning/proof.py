@@ -6,7 +6,7 @@ is supposed; the rows are those of `agent.planning.coupling`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import fsum, inf
@@ -132,20 +132,29 @@ class _Proof:
     def _needed(self, prices: _Prices) -> _Prices:
         """The prices, with none for legs that a range can do without."""
         network, dust = self._network, _NEED * self._whole
-        gains = list(zip(network.arcs, self._gains, strict=True))
         enter, leave = [0.0] * len(network.ranges), [0.0] * len(network.ranges)
         for place, wanted in enumerate(network.ranges):
             least = wanted.low * (self._whole - self._most_lost)
-            # What a range gains inside makes it large enough without any arc that enters it.
-            least -= fsum(gain for arc, gain in gains if {arc.tail, arc.head} <= wanted.nodes)
-            if least - wanted.tolerance - self._inside[place] > dust:
+            within = [{arc.tail, arc.head} <= wanted.nodes for arc in network.arcs]
+            # What a range gains inside makes it large enough without any arc that enters it,
+            gained = fsum(gain for gain, inner in zip(self._gains, within, strict=True) if inner)
+            if least - wanted.tolerance - self._inside[place] - gained > dust:
                 enter[place] = prices.must_enter[place]
             excess = self._inside[place] - wanted.high * self._whole - wanted.tolerance
-            # And what it loses there, at most what all may lose and others gain, small enough.
-            excess -= (1.0 - wanted.high) * self._most_lost + fsum(self._gains)
+            # and what it loses there small enough: no more than all may lose, and others gain.
+            others = fsum(self._gains) - gained
+            lost = min(self._most_lost + others, self._losses(wanted))
+            excess -= (1.0 - wanted.high) * max(0.0, lost) + wanted.high * others
             if excess > dust:
                 leave[place] = prices.must_leave[place]
         return replace(prices, must_enter=enter, must_leave=leave)
+
+    def _losses(self, wanted: Range) -> float:
+        """The most that is lost inside a range, fees included."""
+        arcs = self._network.arcs
+        inner = (arc for arc in arcs if {arc.tail, arc.head} <= wanted.nodes)
+        most = (max(0.0, *(sold - got for sold, got in arc.ladder)) for arc in inner)
+        return fsum((*most, *(arc.fixed for arc in arcs if arc.payer in wanted.nodes)))
 
     def parts(self) -> Iterator[float]:
         """The worth of all rows, then the least that each arc adds to it."""
@@ -237,29 +246,19 @@ class _Proof:
         return per_sold, per_brought, paid * arc.fixed + flat
 
     def _rooms(self, arc: Arc) -> Iterator[tuple[bool, float, float]]:
-        """Whether room is for what is brought, how much there is, and the price beyond it."""
-        yield False, max(0.0, self._network.free[arc.tail]), self._prices.over_held[arc.tail]
-        into = self._tightest(arc.head, arc.tail, self._take)
-        if into is not None:
-            yield True, into[0], self._prices.over_in[into[1]]
-        out = self._tightest(arc.tail, arc.head, self._give)
-        if out is not None:
-            yield False, out[0], self._prices.over_out[out[1]]
+        """Whether room is for what is brought, how much there is, and the price beyond it.
 
-    def _take(self, place: int, wanted: Range) -> float:
-        most = self._whole + fsum(self._gains)
-        return wanted.high * most + wanted.tolerance - self._inside[place]
-
-    def _give(self, place: int, wanted: Range) -> float:
-        least = wanted.low * (self._whole - self._most_lost)
-        return self._inside[place] - least + wanted.tolerance
-
-    def _tightest(
-        self, inside: int, outside: int, most: Callable[[int, Range], float]
-    ) -> tuple[float, int] | None:
-        rooms = [
-            (max(0.0, most(place, wanted)), place)
-            for place, wanted in enumerate(self._network.ranges)
-            if inside in wanted.nodes and outside not in wanted.nodes
-        ]
-        return min(rooms, default=None)
+        Every range that an arc crosses counts what is beyond its own room, so that it is no matter
+        in whose row the solver counted it.
+        """
+        prices, gains = self._prices, fsum(self._gains)
+        yield False, max(0.0, self._network.free[arc.tail]), prices.over_held[arc.tail]
+        for place, wanted in enumerate(self._network.ranges):
+            inside = self._inside[place]
+            leaves, enters = arc.tail in wanted.nodes, arc.head in wanted.nodes
+            if enters and not leaves:
+                take = wanted.high * (self._whole + gains) + wanted.tolerance - inside
+                yield True, max(0.0, take), prices.over_in[place]
+            if leaves and not enters:
+                least = wanted.low * (self._whole - self._most_lost)
+                yield False, max(0.0, inside - least + wanted.tolerance), prices.over_out[place]

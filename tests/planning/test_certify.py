@@ -16,7 +16,7 @@ from agent.planning import proof
 from agent.planning.budget import Budget
 from agent.planning.certify import certify
 from agent.planning.milp import solve
-from agent.planning.network import Arc, Flow, Joint, Network
+from agent.planning.network import Arc, Flow, Joint, Network, Range
 
 SOLD = network(
     (700, 300, 0),
@@ -136,3 +136,21 @@ def test_the_price_of_a_limit_is_part_of_the_floor() -> None:
         found = certify(of, flow)
         assert ((), 0.0) == (found.faults, flow.missed)
         assert found.floor == pytest.approx(found.cost, rel=1e-6)
+
+
+def test_prices_of_when_more_could_be_lost_are_confirmed() -> None:
+    """With less to lose another range leaves the first arc least room, and its row has no price."""
+    of = Network(
+        start=(429.0, 410.0, 439.0, 79.0, 0.0),
+        free=(429.0, 410.0, 439.0, 39.5, 0.0),
+        arcs=(
+            arc(3, 0, 0.9, step=400.0, least=15.0),
+            Arc(tail=0, head=2, ladder=((40, 39.8), (60, 57.8)), fixed=0.0, trade=False),
+            arc(0, 4, 0.0, step=60.0, trade=False),
+        ),
+        ranges=(
+            Range(nodes=frozenset({2, 3}), low=0.385, high=0.385, tolerance=3.0),
+            Range(nodes=frozenset({3}), low=0.053, high=0.073),
+        ),
+    )
+    assert () == certify(of, solve(of, budget=Budget(gap=1e-7))).faults
