@@ -154,3 +154,22 @@ def test_prices_of_when_more_could_be_lost_are_confirmed() -> None:
         ),
     )
     assert () == certify(of, solve(of, budget=Budget(gap=1e-7))).faults
+
+
+def test_prices_of_when_less_could_be_lost_prove_nothing_of_a_dearer_flow() -> None:
+    """What costs more than a part of the whole is looked for anew, and its proof with it."""
+    of = Network(
+        start=(534.0, 4.0, 116.0, 209.0, 0.0, 0.0),
+        free=(534.0, 2.0, 58.0, 104.5, 0.0, 0.0),
+        arcs=(
+            arc(0, 1, 0.999, 0.995, 0.5, step=75.0, trade=False),
+            arc(2, 1, 0.999, 0.995, 0.99, step=75.0),
+            Arc(tail=1, head=0, ladder=((75.0, 74.625), (150.0, 148.875)), fixed=0.0),
+            arc(1, 4, 0.5, step=60.0, trade=False),
+            arc(3, 5, 0.5, step=60.0, trade=False),
+        ),
+        ranges=(Range(nodes=frozenset({0}), low=0.65, high=0.65),),
+    )
+    flow = solve(of, budget=Budget(gap=1e-7))
+    assert flow.cost > 0.02 * sum(of.start)
+    assert () == certify(of, flow).faults
