@@ -7,6 +7,7 @@ from math import inf
 
 import numpy as np
 
+from agent.planning.majorant import bent
 from agent.planning.table import Bools, Floats, Ints, Table
 from agent.planning.tracked import NOTHING, Tracked, arc_blocks, of_loss, sides, tracked
 
@@ -216,10 +217,11 @@ def _arc_blocks(table: Table, rows: _Rows) -> list[Block]:
         blocks.append(_block(base + at_head[0], brought[at_head[1]], sure[at_head[1]]))
         blocks.append(_block(base + of_payer[0], uses[of_payer[1]], -fees[of_payer[1]]))
     leaves, enters = (np.nonzero(each) for each in _crossings(table))
-    # What is lost inside a range makes room in it, and what is gained there can leave it; an arc
-    # that does now this, now that, counts as if it lost all that is sold, and gained the rest.
+    # What is lost inside a range makes room in it, and what is gained there can leave it. An arc
+    # counts as if it lost all that is sold where it may gain, and where its majorant says too much.
     inner, gains = _inner(table), _gains(table) > 0
-    within, losing, gaining = map(np.nonzero, (inner, inner & ~gains, inner & gains))
+    plain = ~gains & ~bent(table.sold, table.brought, by=_NEED)
+    within, losing, gaining = map(np.nonzero, (inner, inner & plain, inner & gains))
     blocks += [
         _block(rows.over_in + within[0], sold[within[1]], -1.0),
         _block(rows.over_in + losing[0], brought[losing[1]], 1.0),

@@ -173,3 +173,18 @@ def test_prices_of_when_less_could_be_lost_prove_nothing_of_a_dearer_flow() -> N
     flow = solve(of, budget=Budget(gap=1e-7))
     assert flow.cost > 0.02 * sum(of.start)
     assert () == certify(of, flow).faults
+
+
+def test_a_loss_inside_a_range_is_as_large_as_the_exact_ladder_says() -> None:
+    """By its majorant the first arc would lose less at half its size than it does."""
+    of = Network(
+        start=(485.0, 108.0, 304.0, 447.0, 0.0),
+        free=(242.5, 108.0, 304.0, 223.5, 0.0),
+        arcs=(
+            arc(2, 1, 0.5, 0.97, step=20.0, sure=0.98, trade=False),
+            arc(0, 3, 0.995, 0.99, 0.5, step=75.0, fixed=4.0),
+            arc(3, 4, 0.0, step=60.0, trade=False),
+        ),
+        ranges=(Range(nodes=frozenset({0, 1, 2}), low=0.67, high=0.69),),
+    )
+    assert () == certify(of, solve(of, budget=Budget(gap=1e-7))).faults
