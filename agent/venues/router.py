@@ -21,14 +21,15 @@ from agent.errors import NoRoute
 from agent.ports import AdapterIo
 from agent.venues._book import Book
 from agent.venues._discovery import Factories, Pair, V4View
+from agent.venues._ladder import FINE_OCTAVES, finer
 from agent.venues._paths import PERMIT_BYTES, PERMIT_GAS, RATE_UNIT, Search
 from agent.venues._split import Filler, Filling
 from agent.venues._swap_calls import LAYOUTS, swap_call
 from agent.venues._universal_calls import universal_call, universal_layouts
 
 LADDER_STEPS = 8
-"""Points of an indicative ladder, each twice the one before: fine enough where price impact
-is small, and the last one is the size that was asked for."""
+"""Sizes for which the best paths are looked for, each twice the one before: the last one is the
+size that was asked for. `finer` has more points between the largest."""
 
 SPLIT_STEPS = 3
 """Points of a ladder, the last ones, that are filled by several paths where that brings more: a
@@ -267,16 +268,17 @@ def _edges(desk: Desk, sell: Token, buy: Token, size: int, rates: Rates | None) 
 def _edge(
     sell: Token, buy: Token, amounts: Sequence[int], found: Sequence[Filling | None]
 ) -> Iterator[Edge]:
-    ladder: list[tuple[int, int]] = []
     fillings: list[Filling] = []
-    for amount, filling in zip(amounts, found, strict=True):
-        if filling is not None and (not ladder or filling.split.amount_out > ladder[-1][1]):
-            ladder.append((amount, filling.split.amount_out))
+    for filling in found:
+        if filling is not None and (
+            not fillings or filling.split.amount_out > fillings[-1].split.amount_out
+        ):
             fillings.append(filling)
     if not fillings:
         return
+    splits = finer([each.split for each in fillings], amounts[-1 - FINE_OCTAVES])
     whole = fillings[-1]
-    shares = [share.hops for each in fillings for share in each.split.shares]
+    shares = [share.hops for split in splits for share in split.shares]
     gas, size_of_calls = APPROVAL_GAS, APPROVAL_BYTES + ENVELOPE_BYTES + whole.call_bytes
     if whole.is_universal:
         gas, size_of_calls = gas + PERMIT_GAS, size_of_calls + PERMIT_BYTES
@@ -284,13 +286,13 @@ def _edge(
         via=Router.name,
         sell=sell,
         buy=buy,
-        ladder=tuple(ladder),
+        ladder=tuple((split.amount_in, split.amount_out) for split in splits),
         gas=whole.gas + gas,
         seconds=SWAP_SECONDS,
         pools=frozenset(hop.pool.address for hops in shares for hop in hops),
         detail=describe(whole.split),
         data_bytes=size_of_calls,
-        splits=tuple(each.split for each in fillings),
+        splits=splits,
     )
 
 
