@@ -84,56 +84,6 @@ def test_what_is_wasted_makes_room_for_what_arrives(other: float, cost: float) -
     assert doubtful.floor < 3.2
 
 
-def inside(start: float, band: tuple[float, float], within: Arc, *across: Arc) -> Network:
-    """A range of the nodes 0 and 1, what is done *within* it, and what leads across its edge."""
-    wanted = Range(nodes=frozenset({0, 1}), low=band[0], high=band[1])
-    values = (start, 0.0, 1000.0 - start)
-    return Network(start=values, free=values, arcs=(within, *across), ranges=(wanted,))
-
-
-@pytest.mark.parametrize(
-    ("of", "cost"),
-    [
-        # What is lost makes it small enough,
-        (inside(600, (0, 0.599), arc(0, 1, 0.97), arc(0, 2, 1.0, fixed=4.0)), 1 / 0.401),
-        # what is gained large enough;
-        (inside(400, (0.4005, 1), arc(0, 1, 1.01), arc(2, 0, 1.0, fixed=4.0)), -1.0),
-        # what is lost makes room for what enters,
-        (
-            inside(
-                500,
-                (0.54, 0.55),
-                arc(0, 1, 0.9, step=400.0),
-                arc(2, 0, 1.0, least=60.0),
-                arc(2, 0, 1.0, fixed=40.0),
-            ),
-            10 / 0.45,
-        ),
-        # and what is gained can leave.
-        (
-            inside(
-                500,
-                (0.45, 0.47),
-                arc(0, 1, 1.0625, step=400.0),
-                arc(0, 2, 1.0, least=60.0),
-                arc(0, 2, 1.0, fixed=40.0),
-            ),
-            -25.0,
-        ),
-    ],
-)
-def test_what_is_lost_and_gained_inside_a_range_counts_in_it(of: Network, cost: float) -> None:
-    flow = solve(of, budget=EXACT)
-    assert [pytest.approx(cost, abs=1e-5)] * 2 == [Truth(of).cost(1e-9), flow.cost]
-    assert flow.floor <= flow.bound <= cost + 1e-5
-    # Whatever prices are given prove no more than that.
-    for row in range(5 + 2 * len(of.start) + 6):
-        for price in (-100.0, 100.0):
-            prices = [0.0] * (5 + 2 * len(of.start) + 6)
-            prices[row] = price
-            assert certify(of, replace(flow, prices=tuple(prices))).floor <= cost + 1e-5
-
-
 def level(head: int, fixed: float) -> Arc:
     return Arc(tail=0, head=head, ladder=((0, 0), (400, 399.6)), fixed=fixed)
 
