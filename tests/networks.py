@@ -132,8 +132,8 @@ def sharing(draw: st.DrawFn) -> Network:
         )
         for number, head in enumerate(heads)
     ]
-    terms = [(p, -prices[arcs[p].tail], prices[arcs[p].head]) for p in mine]
-    terms += [(len(arcs) + n, -prices[head], prices[head]) for n, head in enumerate(heads)]
+    terms = [(p, -prices[arcs[p].tail], prices[arcs[p].head], 0.0) for p in mine]
+    terms += [(len(arcs) + n, -prices[head], prices[head], 0.0) for n, head in enumerate(heads)]
     return replace(
         of,
         start=(*of.start, *(0.0 for _ in heads)),
@@ -149,6 +149,21 @@ def sharing(draw: st.DrawFn) -> Network:
         ),
         joints=(Joint(terms=tuple(terms), most=draw(st.sampled_from([0.0, 0.2, 2.0]))),),
     )
+
+
+@st.composite
+def apart(draw: st.DrawFn) -> Network:
+    """Networks of some of whose arcs only one may be used."""
+    of = draw(networks())
+    places = range(len(of.arcs))
+    groups = draw(
+        st.lists(
+            st.sets(st.sampled_from(places), min_size=min(2, len(places))), min_size=1, max_size=2
+        )
+    )
+    whole = sum(of.start)
+    rows = (tuple((place, 0.0, 0.0, whole) for place in sorted(each)) for each in groups)
+    return replace(of, joints=tuple(Joint(terms=terms, most=whole) for terms in rows))
 
 
 class Truth:
@@ -225,12 +240,12 @@ class _Line:
         place = {id(each): number for number, (each, _) in enumerate(arcs)}
         for joint in of.joints:
             row = np.zeros(count + 1)
-            for number, per_sold, per_brought in joint.terms:
+            for number, per_sold, per_brought, per_use in joint.terms:
                 at = place.get(id(of.arcs[number]))
                 if at is not None:
                     _, _, slope, height = arcs[at][1]
                     row[at] += per_sold + per_brought * slope
-                    row[-1] += per_brought * height
+                    row[-1] += per_brought * height + per_use
             self._add(row, 0, -inf, joint.most)
         self.legs = trades.sum()
         losses = [1.0 - slope for _, (_, _, slope, _) in arcs]

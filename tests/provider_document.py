@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+import platformdirs
+from fork_rig import put_sushi
 from provider_runs import ProviderRun, leg, provider_run
 
 from agent.compose.providers import provider_names
@@ -71,14 +73,17 @@ class Row:
 
 def _swaps(name: str) -> list[Case]:
     found = [Case(name, "swap", 1, "WETH", "1", 1, "USDC")]
-    # Our router exchanges wrapped coins only, and orders sell none that is not a token.
-    if name not in {"router", "cow"}:
+    # Pools exchange wrapped coins only, and orders sell none that is not a token.
+    if name not in {"router", "cow", "sushiswap_v2"}:
         found.append(Case(name, "swap", 8453, "ETH", "1", 8453, "USDC"))
     return found
 
 
+BY_POOLS = ("router", "sushiswap_v2")
+"""Venues without servers whose contracts can stand on local chains."""
+
 CASES = [
-    *(case for name in ("router", *provider_names("venues")) for case in _swaps(name)),
+    *(case for name in (*BY_POOLS, *provider_names("venues")) for case in _swaps(name)),
     Case("across", "bridge", 1, "USDC", "1000", 8453, "USDC"),
     Case("across", "bridge", 1, "ETH", "1", 42161, "ETH"),
     Case("lifi", "bridge", 1, "USDC", "1000", 8453, "USDC"),
@@ -96,6 +101,8 @@ CASES = [
 
 def measured(case: Case, worlds: Worlds) -> tuple[Row, ProviderRun]:
     """The row of one leg, run to its end; raises AssertionError when it does not end well."""
+    if case.via == "sushiswap_v2":
+        put_sushi(worlds[case.chain], platformdirs.user_cache_path("rebalancer"))
     with provider_run(worlds, case.via, case.kind) as run:
         sell, buy = run.token(case.chain, case.sell), run.token(case.to_chain, case.buy)
         raw = int(Decimal(case.amount) * sell.unit)

@@ -125,7 +125,15 @@ def market(random, places, names):
     dense = random.choice([0.2, 0.6, 1])
     found = [a_swap(random, *pair) for pair in chosen(random, swaps, dense)]
     found += [a_bridge(random, *pair) for pair in chosen(random, routes, dense)]
-    return (*found, *(broken(random, known, found) for known in chosen(random, found, 0.1)))
+    wrong = [broken(random, known, found) for known in chosen(random, found, 0.1)]
+    return (*found, *wrong, *alone(Random(len(found)), found))
+
+
+def alone(random, found):
+    """Offers of somebody who is only asked, beside what is surveyed."""
+    here = [known for known in found if known.sell.chain == known.buy.chain]
+    for known in chosen(random, here, 0.2):
+        yield replace(a_swap(random, known.sell, known.buy), via="asked", alone=True)
 
 
 def broken(random, known, others):

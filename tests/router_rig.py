@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from lab.reading import ALICE, balance, read
 
@@ -92,13 +93,17 @@ def lab_node(world: World, query: str = "") -> Iterator[RpcNode]:
 
 @dataclass(slots=True)
 class Trader:
-    """A wallet of the local chain that quotes with one router and sends what it quotes."""
+    """A wallet of the local chain that quotes with one router and sends what it quotes.
+
+    The router swaps by the contract `swapper`.
+    """
 
     world: World
     node: RpcNode
-    router: router.Router
+    router: Any
     puppet: Puppet = field(init=False)
     gas_used: int = 0
+    swapper: str = mainnet.SWAP_ROUTER02
 
     def __post_init__(self) -> None:
         self.puppet = Puppet(self.world.rpc, WALLET)
@@ -107,7 +112,8 @@ class Trader:
         """A firm quote at the newest block for the wallet, which is given what it sells."""
         self.world.fund(WALLET, {sell: raw})
         leg = swap_leg(token(sell), token(buy), raw)
-        return self.router.quote(leg, raw, WALLET, min_out, self.world.head()[1])
+        quote: Quote = self.router.quote(leg, raw, WALLET, min_out, self.world.head()[1])
+        return quote
 
     def send(self, quote: Quote) -> Mapping[str, int]:
         """Grant what the quote needs, and swap; what the swap changed of each token.
@@ -131,7 +137,7 @@ class Trader:
 
     def in_router(self) -> set[int]:
         """What the router keeps of any token; nothing, unless a swap lost money."""
-        return {balance(self.world, symbol, mainnet.SWAP_ROUTER02) for symbol in SYMBOLS}
+        return {balance(self.world, symbol, self.swapper) for symbol in SYMBOLS}
 
     def allowance(self, symbol: str) -> int:
         (raw,) = read(
@@ -140,7 +146,7 @@ class Trader:
             "allowance(address,address)",
             "(uint256)",
             WALLET,
-            mainnet.SWAP_ROUTER02,
+            self.swapper,
         )
         return int(raw)
 

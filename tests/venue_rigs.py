@@ -14,9 +14,11 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+import platformdirs
 import pytest
 from cow_book import book_server, no
 from cow_rig import RELAYER, SETTLEMENT
+from fork_rig import ROUTER, fork_options, put_sushi
 from router_rig import CHAIN, SYMBOLS, lab_node, options, token, worth
 from three_chains import write_files
 
@@ -30,7 +32,7 @@ from agent.lab.worlds import Worlds
 from agent.ports import AdapterIo, Node, Venue
 from agent.provider import ProviderChain, ProviderOptions
 from agent.settings import Settings, load
-from agent.venues import cow, router, wrap
+from agent.venues import cow, router, v2_fork, wrap
 from agent.wire.clock import SystemClock
 from agent.wire.http import HttpClient
 
@@ -47,7 +49,7 @@ class Rig:
     """One venue, swaps that it can do (sell, buy, base units), and pairs that it cannot.
 
     `pins` are the code hashes that it was given; `surveys` says that it has indicative edges,
-    `is_api` that it asks a server.
+    `is_api` that it asks a server. `module` is where it is made, '' where that has its name.
     """
 
     venue: Venue
@@ -58,6 +60,7 @@ class Rig:
     pins: Mapping[Address, str]
     surveys: bool = True
     is_api: bool = False
+    module: str = ""
 
 
 @contextmanager
@@ -83,6 +86,36 @@ def _router(world: World) -> Iterator[Rig]:
             now=world.head()[1],
             pins={Address(mainnet.SWAP_ROUTER02): PIN},
         )
+
+
+@contextmanager
+def _v2_fork(world: World) -> Iterator[Rig]:
+    """SushiSwap V2, put on the chain for as long as the rig stands."""
+    snapshot = world.snapshot()
+    put_sushi(world, platformdirs.user_cache_path("rebalancer"))
+    with lab_node(world, f"?key={SECRET}") as node:
+        io = AdapterIo({CHAIN: node}, SystemClock())
+        yield Rig(
+            venue=v2_fork.make(fork_options(code_hash=PIN), io),
+            chain=CHAIN,
+            swaps=tuple(
+                (token(sell), token(buy), worth(sell, 1_234))
+                for sell in SYMBOLS
+                for buy in SYMBOLS
+                if sell != buy
+            ),
+            unknown=(
+                (token("WETH"), NOBODY_S),
+                (NOBODY_S, token("WETH")),
+                (token("WETH"), token("WETH")),
+                (ETH, token("USDC")),
+                (token("USDC"), ETH),
+            ),
+            now=world.head()[1],
+            pins={ROUTER: PIN},
+            module="v2_fork",
+        )
+    world.revert(snapshot)
 
 
 @contextmanager
@@ -209,9 +242,10 @@ def _api(name: str, worlds: Worlds) -> Iterator[Rig]:
 RIGS: dict[str, Callable[[World], AbstractContextManager[Rig]]] = {
     "cow": _cow,
     "router": _router,
+    "v2_fork": _v2_fork,
     "wrap": _wrap,
 }
-SURVEYING = ("router", "wrap")
+SURVEYING = ("router", "v2_fork", "wrap")
 """Venues that have indicative edges; the others are asked about legs of a plan only."""
 
 

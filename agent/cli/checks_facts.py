@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from agent.cli.checks import Finding, Level, fine, met, warning, wrong
+from agent.cli.checks_forks import forks
 from agent.compose.adapters import FEED_LATE_SECONDS, make_node
 from agent.core.guard import MAX_CLOCK_SKEW_SECONDS
 from agent.core.money import Address
@@ -345,6 +346,7 @@ def everything(facts: ChainFacts, node: Node, now: int) -> Iterator[Finding]:
     named |= {**across_addresses(facts), **provider_addresses(facts)}
     yield from contracts(facts, node, named)
     yield from uniswap_v4(facts, node)
+    yield from forks(facts, node)
     yield from decimals(facts, node)
     yield from symbols(facts, node)
     yield from feeds(facts, node, now)

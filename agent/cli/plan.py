@@ -184,6 +184,7 @@ def text(which: Plan) -> str:
         table(rows, right=frozenset({6})),
         *([proven] if (proven := bounded(which)) else []),
         *([others] if others else []),
+        *(each.sentence(taken=which.takes(each)) for each in which.asked),
         f"worst fill allowed −{money(which.worst_case)}"
         f" · gas if every leg reverts {money(which.gas_if_reverted)}",
         *(f"why: {why}" for why in which.why),

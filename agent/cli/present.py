@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from agent.cli import reasoning as explained
+from agent.core.asked import Asked
 from agent.core.fact import Holding
 from agent.core.money import Address, Amount, ChainId, Token
 from agent.core.plan import Leg, Plan
@@ -145,6 +146,28 @@ def plan(which: Plan, account: Address, asset_of: dict[Token, str]) -> dict[str,
         "missed": number(which.missed),
         "alternatives": [_other(*each) for each in which.alternatives],
         "cheapest_alternative": None if other is None else _other(*other),
+        "rounds": max((each.round for each in which.asked), default=0),
+        "asked": [_asked(each, taken=which.takes(each)) for each in which.asked],
+    }
+
+
+def _asked(each: Asked, *, taken: bool) -> dict[str, Any]:
+    """What venues that are only asked said to one swap of the plan."""
+
+    def said(which: Rival) -> dict[str, Any]:
+        better = each.better_bps(which)
+        body = {**rival(which, each.buy), "better_bps": number(better)}
+        return body | ({"why": which.why} if which.why else {})
+
+    return {
+        "round": each.round,
+        "chain": chain_name(each.sell.token.chain),
+        "sell": amount(each.sell),
+        "buy": token(each.buy),
+        "known": None if each.known is None else rival(each.known, each.buy),
+        "answers": [said(which) for which in each.rivals],
+        "measured": each.measured or None,
+        "taken": taken,
     }
 
 

@@ -40,6 +40,7 @@ def sections(which: Plan, drifts: tuple[str, ...] = ()) -> tuple[Section, ...]:
         Section("WHAT IT COSTS", tuple(_costs(which))),
         Section("COULD IT BE CHEAPER", (proof(which),)),
         Section("WHAT ELSE COULD BE DONE", tuple(_others(which))),
+        Section("WHO ELSE WAS ASKED", tuple(_asked(which))),
         Section("IF IT GOES BADLY", tuple(_bad(which))),
         Section("BEFORE AND AFTER", tuple(_standings(which))),
         Section("PRICES", tuple(_prices(which))),
@@ -145,6 +146,15 @@ def _others(which: Plan) -> Iterator[str]:
     if nearest is None:
         yield "no other way was found that does as much"
     yield from (why for why in which.why[1:] if why.startswith(_NOTHING))
+
+
+def _asked(which: Plan) -> Iterator[str]:
+    for each in which.asked:
+        known = "nobody surveys it"
+        if each.known is not None:
+            known = f"{each.known.via} brings {whole(Amount(each.buy, each.known.out))}"
+        yield f"{each.what}, round {each.round}: {known}"
+        yield from (f"  {told}" for told in each.each())
 
 
 def _bad(which: Plan) -> Iterator[str]:

@@ -62,22 +62,16 @@ def list_venues(ctx: typer.Context) -> None:
 
 def described(settings: Settings) -> list[dict[str, Any]]:
     """The venues in the JSON kind `venues`."""
+    from agent.compose.forks import FORKS
     from agent.compose.providers import provider_names, standing
     from agent.wire.address import chain_name
     from agent.wire.endpoint import parse_endpoint
 
-    chains = [facts for facts in settings.chains.values() if facts.uniswap is not None]
-    found: list[dict[str, Any]] = [
-        {
-            "name": "router",
-            "title": "Uniswap pools, by our own router",
-            "allowed": "router" in settings.venues,
-            "off": "" if chains else "it serves none of the wallet's chains",
-            "key": "",
-            "server": "",
-            "chains": [facts.caip2 for facts in chains],
-        }
-    ]
+    pools = [facts.caip2 for facts in settings.chains.values() if facts.uniswap is not None]
+    found = [_keyless(settings, "router", "Uniswap pools, by our own router", pools)]
+    for name, title in FORKS.items():
+        served = [facts.caip2 for facts in settings.chains.values() if name in facts.providers]
+        found.append(_keyless(settings, name, title, served))
     for name in provider_names("venues"):
         each = standing("venues", name, settings)
         api = settings.world.apis.get(name, "")
@@ -94,6 +88,19 @@ def described(settings: Settings) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _keyless(settings: Settings, name: str, title: str, chains: list[str]) -> dict[str, Any]:
+    """A venue that asks nobody but the chains."""
+    return {
+        "name": name,
+        "title": title,
+        "allowed": name in settings.venues,
+        "off": "" if chains else "it serves none of the wallet's chains",
+        "key": "",
+        "server": "",
+        "chains": chains,
+    }
 
 
 @app.command("quote")
@@ -173,9 +180,9 @@ def with_all(settings: Settings) -> Settings:
     """The settings with every venue of this version allowed."""
     from dataclasses import replace
 
-    from agent.compose.providers import provider_names
+    from agent.compose.adapters import venue_names
 
-    return replace(settings, venues=("router", *provider_names("venues")))
+    return replace(settings, venues=venue_names())
 
 
 def contest(account: Account, sold: Amount, buy: Token) -> list[Bid]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from agent.chain.node import RpcNode
+from agent.compose.forks import FORKS, make_fork
 from agent.compose.providers import make_provider, provider_names
 from agent.core.agree import agree
 from agent.core.money import Address, Token
@@ -148,17 +150,23 @@ class PriceDesk:
         return found
 
 
+def venue_names() -> tuple[str, ...]:
+    """All venues that a portfolio may allow: our router, forks of V2, and those with servers."""
+    return ("router", *FORKS, *provider_names("venues"))
+
+
 def make_venues(settings: Settings, io: AdapterIo) -> dict[str, Venue]:
     """The allowed venues that are on, and wraps, which nobody needs to allow."""
     known = provider_names("venues")
     found: dict[str, Venue] = {}
     for name in ("wrap", *settings.venues):
+        venue = None
         if name in _BUILT:
-            found[name] = _BUILT[name](settings, io)
+            venue = _BUILT[name](settings, io)
         elif name in known:
             venue = make_provider("venues", name, settings, io)
-            if venue is not None:
-                found[name] = venue
+        if venue is not None:
+            found[name] = venue
     return found
 
 
@@ -201,7 +209,11 @@ def _wrap(settings: Settings, io: AdapterIo) -> Venue:
     return wrap.make(wrap.Options(wrappers), io)
 
 
-_BUILT: Mapping[str, Callable[[Settings, AdapterIo], Venue]] = {"router": _router, "wrap": _wrap}
+_BUILT: Mapping[str, Callable[[Settings, AdapterIo], Venue | None]] = {
+    "router": _router,
+    "wrap": _wrap,
+    **{name: partial(make_fork, name) for name in FORKS},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

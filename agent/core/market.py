@@ -18,7 +18,9 @@ class Edge:
     `data_bytes` are the bytes of those transactions, which a rollup pays for on its parent
     chain. A bridge's edge leads from one chain to another; its gas is spent on the first. `splits`
     are the paths over on-chain pools by which each point of the ladder was found, empty where
-    nobody knows them: with them edges that share pools are worked out together.
+    nobody knows them: with them edges that share pools are worked out together. One that is `alone`
+    was asked for whole sizes of somebody who may use any pool: what it brings beside another edge
+    between the same tokens nobody knows, so that only one of them is used.
     """
 
     via: str
@@ -33,3 +35,4 @@ class Edge:
     fee: int = 0
     far_gas: int = 0
     splits: tuple[Split, ...] = field(default=(), compare=False, repr=False)
+    alone: bool = False

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
+from agent.core.asked import Asked
 from agent.core.claims import Claim, first_unpaid
 from agent.core.frozen import LEFT_OUT
 from agent.core.money import NATIVE, Amount, Token
@@ -98,7 +99,7 @@ class Plan:
     outside the bands afterwards.
     `wish` is what it serves, `reached` how much of the wish's asset it moves or sets free, in
     whole tokens. `prices` are the agreed values by asset with sources; `blocks` the pinned block
-    hashes by chain; `expires` is unix seconds.
+    hashes by chain; `expires` is unix seconds. `asked` are the offers that were looked at for it.
     """
 
     id: str
@@ -121,6 +122,12 @@ class Plan:
     wish: Wish = Wish()
     reached: Decimal = Decimal(0)
     tracking: Decimal = field(default=Decimal(0), metadata=LEFT_OUT)
+    asked: tuple[Asked, ...] = field(default=(), metadata=LEFT_OUT)
+
+    def takes(self, asked: Asked) -> bool:
+        """Whether a leg goes by the offer that was measured."""
+        pair = asked.measured, asked.sell.token, asked.buy
+        return any((leg.via, leg.sell.token, leg.buy) == pair for leg in self.legs)
 
     def leg(self, leg_id: str) -> Leg:
         """The leg of that id; KeyError when there is none."""

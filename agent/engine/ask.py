@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from fractions import Fraction
 
 from agent.core.fact import Due, Quoted, Refused
 from agent.core.frozen import empty
-from agent.core.guard import MAX_GAS_LIMIT, Proposal, check
+from agent.core.guard import Proposal, check
 from agent.core.intent import Draft, Purpose
 from agent.core.money import WHOLE_BPS, Address, Amount, ChainId, Token
 from agent.core.plan import Leg
@@ -21,32 +20,11 @@ from agent.core.simulated import NOTHING, Simulated
 from agent.core.state import State
 from agent.core.verdict import Refusal
 from agent.engine.auction import NO_OFFER, Offer, offers, places
+from agent.engine.gas_limits import APPROVAL_GAS, GAS_MARGIN, SIMULATION_GAS, gas_to_try
 from agent.engine.io import Io, Later
 from agent.errors import BadReply, Unavailable
 from agent.ports import BlockTag, Bridge, Node, Venue
 from agent.wire import calldata, erc20, permit2
-
-SIMULATION_GAS = 1_500_000
-"""Least gas limit of an act in the first simulation, which finds out what it needs: a three-hop
-swap takes under 600 000 (measured on the local chain), and some servers say no gas, or too little.
-The wallet must own it at the present price, so it is not larger still."""
-
-SIMULATION_MARGIN = Fraction(5, 2)
-"""Gas limit of a larger act in the first simulation over the gas that its quote says: a split that
-crosses many ticks may need twice that (`dearest_gas` of `agent.venues._split`)."""
-
-APPROVAL_GAS = 100_000
-"""Gas limit of an approval that was not simulated (a revocation): a proxied token with a
-blacklist check takes about 60 000 (USDC, measured on the local chain)."""
-
-GAS_MARGIN = Fraction(3, 2)
-"""Gas limit over simulated gas: refunds of up to a fifth are given only at the end (EIP-3529), so
-what is used may have needed five fourths; and prices and ticks move until the block."""
-
-MOST_SIMULATION_GAS = int(MAX_GAS_LIMIT / GAS_MARGIN)
-"""Most gas of an act in the first simulation, whatever its quote says: what uses more would get a
-limit that the guard refuses. A transaction may have more (2²⁴, EIP-7825), and so may all that nodes
-run at once (geth: 50 million, `--rpc.gascap`)."""
 
 _PURPOSES: dict[str, Purpose] = {
     "swap": "swap",
@@ -157,6 +135,13 @@ def judge(
     asked: Question, offer: Offer, quote: Quote, io: Io, *, canary: Decimal | None = None
 ) -> Quoted | tuple[Refusal, ...]:
     """The offer as the fact that it is accepted, or what the guard has against it."""
+    return tried(asked, offer, quote, io, canary=canary)[0]
+
+
+def tried(
+    asked: Question, offer: Offer, quote: Quote, io: Io, *, canary: Decimal | None = None
+) -> tuple[Quoted | tuple[Refusal, ...], Simulated]:
+    """The same, with what the simulation did."""
     step, place, leg = asked.step, offer.place, replace(asked.leg, via=offer.via)
     node = io.nodes[step.chain]
     drafts, revoke = _drafts(leg, quote, node, io.account)
@@ -192,8 +177,8 @@ def judge(
         )
     )
     if not verdict.ok:
-        return verdict.refusals
-    return Quoted(
+        return verdict.refusals, simulated
+    accepted = Quoted(
         run=step.run,
         leg=step.leg,
         round=step.round,
@@ -203,6 +188,7 @@ def judge(
         revoke=revoke,
         at=io.clock.now(),
     )
+    return accepted, simulated
 
 
 def _floor(leg: Leg, sell: Amount, prices: Prices, io: Io) -> int | Refusal:
@@ -310,17 +296,11 @@ def _drafts(
         purpose=_PURPOSES[leg.kind] if isinstance(quote.payload, Call) else "order",
         chain=chain,
         payload=quote.payload,
-        gas_limit=_gas_to_try(quote),
+        gas_limit=gas_to_try(quote),
         valid_until=quote.expires,
         moves=quote.sell,
     )
     return (*drafts, act), revoke
-
-
-def _gas_to_try(quote: Quote) -> int:
-    """The gas limit that finds out what the act needs; what is signed goes by what it used."""
-    said = int(quote.gas * SIMULATION_MARGIN)
-    return min(max(said, SIMULATION_GAS), MOST_SIMULATION_GAS)
 
 
 def _approval(purpose: Purpose, chain: ChainId, allowance: Allowance, raw: int) -> Draft:

@@ -97,4 +97,5 @@ def _edge(name: str, sell: Token, buy: Token, told: list[Told[Quote]]) -> Edge |
         seconds=USUAL_SECONDS,
         data_bytes=data + approved * APPROVAL_BYTES,
         detail=last.route,
+        alone=True,
     )

@@ -106,14 +106,31 @@ def offers(
     else:
         told = together(asks, seconds=SECONDS)
     fees = io.nodes[leg.sell.token.chain].fees()
-    coin = io.chains[leg.sell.token.chain].native
+    return ranked(asked, told, Worths(io.chains[leg.sell.token.chain].native, fees, prices))
+
+
+@dataclass(frozen=True, slots=True)
+class Worths:
+    """What fees are worth: the gas coin that they are paid in, what it charges, and prices."""
+
+    coin: Token
+    fees: FeeQuote
+    prices: Prices
+
+
+def ranked(
+    asked: Mapping[str, Venue | Bridge], told: Mapping[str, Told[Quote]], worths: Worths
+) -> tuple[Offer, ...]:
+    """The answers of those who were *asked*, the best offer first, equals in their order."""
     found = [
         Offer(
             via=name,
             place=asked[name],
             quote=each.answer,
             fault=_fault(each),
-            net=0 if each.answer is None else net_out(each.answer, coin, fees, prices),
+            net=0
+            if each.answer is None
+            else net_out(each.answer, worths.coin, worths.fees, worths.prices),
             ms=each.ms,
         )
         for name, each in told.items()

@@ -26,12 +26,12 @@ from agent.core.wanted import wanted
 from agent.core.wish import Wish, standing
 from agent.engine.asking import asked_edges
 from agent.engine.io import Io
+from agent.engine.rounds import planned
 from agent.errors import StaleHead, Unavailable
 from agent.planning.crossing import crossing_needed
 from agent.planning.needs import Needs, pairs_needed
-from agent.planning.planner import plan
 from agent.planning.problem import NoPlan, Problem
-from agent.planning.serving import permitted, serve
+from agent.planning.serving import permitted
 from agent.ports import Node
 
 T = TypeVar("T")
@@ -115,7 +115,7 @@ def look(io: Io, state: State, *, asked: bool = False, wish: Wish | None = None)
 
 
 def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
-    """Survey the venues for what the decision needs, and plan."""
+    """Survey the venues for what the decision needs, and plan; who is only asked is asked then."""
     if isinstance(seen.decision, Rest):
         return NoPlan((seen.decision.why,), seen.decision.refusals)
     wrapped = {chain: rules.wrapped for chain, rules in io.chains.items()}
@@ -143,7 +143,7 @@ def make_plan(io: Io, seen: Look) -> Plan | NoPlan:
         canary=io.canary,
         known=seen.known,
     )
-    return serve(seen.task, problem, plan)
+    return planned(io, seen.task, problem, needs.sizes)
 
 
 def _needs(seen: Look, wrapped: Mapping[ChainId, Token]) -> Needs:

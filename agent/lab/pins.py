@@ -53,6 +53,11 @@ def uniswap_v4_pins() -> tuple[Pin, ...]:
     return _contracts("uniswap_v4")
 
 
+def sushiswap_v2_pins() -> tuple[Pin, ...]:
+    """The package of SushiSwap V2, which is fetched only where somebody asks for it."""
+    return _contracts("sushiswap_v2")
+
+
 def node_pin() -> Pin:
     """The package of the local node for this machine; raises SetupFailed where there is none."""
     here = (platform.system(), platform.machine())

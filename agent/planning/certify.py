@@ -141,8 +141,8 @@ class _Done:
         done = {place: (sold, got) for place, _, sold, got in self._used}
         for number, joint in enumerate(network.joints):
             moved = fsum(
-                per_sold * done[arc][0] + per_brought * done[arc][1]
-                for arc, per_sold, per_brought in joint.terms
+                per_sold * done[arc][0] + per_brought * done[arc][1] + per_use
+                for arc, per_sold, per_brought, per_use in joint.terms
                 if arc in done
             )
             if not moved <= joint.most + dust:

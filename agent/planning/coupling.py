@@ -203,6 +203,7 @@ def _arc_blocks(table: Table, rows: _Rows) -> list[Block]:
         _block(rows.over_held + table.head, brought, -1.0),
         _block(rows.joint + joint.row, sold[joint.arc], joint.per_sold),
         _block(rows.joint + joint.row, brought[joint.arc], joint.per_brought),
+        _block(rows.joint + joint.row, used[joint.arc], joint.per_use),
         _block(rows.turnover, sold[table.trade], 1.0),
         _block(rows.in_flight, sold[table.bridge], 1.0),
         _block(rows.legs, used[table.trade], 1.0),

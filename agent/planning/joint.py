@@ -185,7 +185,7 @@ def together(network: Network, strands: Strands, known: Iterable[Cut], impact: f
             replace(each, nodes=each.nodes | {more[head] for head in heads if head in each.nodes})
             for each in network.ranges
         ),
-        joints=tuple(_joint(cut, network, ways, places) for cut in known),
+        joints=(*network.joints, *(_joint(cut, network, ways, places) for cut in known)),
     )
 
 
@@ -195,9 +195,9 @@ def _joint(cut: Cut, network: Network, ways: Mapping[int, Way], places: Mapping[
     for place, way in ways.items():
         if way.index in cut.ways:
             price = cut.prices[way.edge.buy]
-            terms.append((place, -cut.prices[way.edge.sell], price))
+            terms.append((place, -cut.prices[way.edge.sell], price, 0.0))
             wasted[places[network.arcs[place].head]] = price
-    terms += [(place, -price, price) for place, price in sorted(wasted.items())]
+    terms += [(place, -price, price, 0.0) for place, price in sorted(wasted.items())]
     return Joint(terms=tuple(terms), most=cut.worth)
 
 

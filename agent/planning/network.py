@@ -67,10 +67,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joint:
-    """What arcs may do together: for each (arc, per sold, per brought) that many times what it
-    sells and brings, added up, is at most `most`."""
+    """What arcs may do together: for each (arc, per sold, per brought, per use) that many times
+    what it sells and brings, and so much if it is used, added up, is at most `most` (value)."""
 
-    terms: tuple[tuple[int, float, float], ...]
+    terms: tuple[tuple[int, float, float, float], ...]
     most: float
 
 

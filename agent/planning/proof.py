@@ -176,34 +176,33 @@ class _Proof:
             (prices.legs, inf if network.max_legs is None else network.max_legs),
         ):
             yield price * limit if price else 0.0
-        by_arc: dict[int, list[tuple[float, float]]] = {}
+        by_arc: dict[int, list[tuple[float, ...]]] = {}
         for price, joint in zip(prices.joint, network.joints, strict=True):
             yield price * joint.most
-            for number, per_sold, per_brought in joint.terms:
-                by_arc.setdefault(number, []).append((-price * per_sold, -price * per_brought))
+            for number, *per in joint.terms:
+                by_arc.setdefault(number, []).append(tuple(-price * each for each in per))
         for place, (arc, gain) in enumerate(zip(network.arcs, self._gains, strict=True)):
             yield self._least(arc, [*by_arc.get(place, []), self._within(arc, gains=gain > 0)])
 
-    def _within(self, arc: Arc, *, gains: bool) -> tuple[float, float]:
-        """What an arc's loss inside ranges makes room for, and its gain: per sold, per brought."""
+    def _within(self, arc: Arc, *, gains: bool) -> tuple[float, ...]:
+        """What an arc's loss inside ranges makes room for, and its gain: per sold and brought."""
         per_sold = per_brought = 0.0
         for place, wanted in enumerate(self._network.ranges):
             if {arc.tail, arc.head} <= wanted.nodes:
                 lost = self._prices.over_in[place]
                 per_sold += lost
                 per_brought += self._prices.over_out[place] if gains else -lost
-        return per_sold, per_brought
+        return per_sold, per_brought, 0.0
 
-    def _least(self, arc: Arc, joint: Sequence[tuple[float, float]]) -> float:
+    def _least(self, arc: Arc, joint: Sequence[tuple[float, ...]]) -> float:
         """The least that an arc adds: 0 for not using it."""
         low = max(arc.least, arc.ladder[0][0])
         high = min(arc.most, self._network.max_turnover if arc.trade else inf)
         high = min(high, self._network.max_in_flight if arc.via else inf)
         if not (high > 0 and high >= low):
             return 0.0
-        per_sold, per_brought, flat = self._of(arc)
-        per_sold += fsum(per for per, _ in joint)
-        per_brought += fsum(per for _, per in joint)
+        own = zip(self._of(arc), *joint, strict=True)
+        per_sold, per_brought, flat = (fsum(each) for each in own)
         rooms = list(self._rooms(arc))
         ends = [x for x, _ in arc.ladder] + [low, high]
         for of_brought, room, _ in rooms:

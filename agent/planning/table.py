@@ -23,19 +23,21 @@ _REFINEMENTS = 3
 
 
 class Joints(NamedTuple):
-    """What arcs may do together: entries by row, arc, per sold and brought, then the rows' most."""
+    """What arcs may do together: entries by row, arc, per sold, per brought and per use, then the
+    rows' most."""
 
     row: Ints
     arc: Ints
     per_sold: Floats
     per_brought: Floats
+    per_use: Floats
     most: Floats
 
     def beyond(self, arcs: Ints, sold: Floats, brought: Floats) -> Floats:
         """By row what is too much when these *arcs*, in order, sell and bring so much."""
         on = np.isin(self.arc, arcs)
         at = np.searchsorted(arcs, self.arc[on])
-        done = self.per_sold[on] * sold[at] + self.per_brought[on] * brought[at]
+        done = self.per_sold[on] * sold[at] + self.per_brought[on] * brought[at] + self.per_use[on]
         return np.bincount(self.row[on], weights=done, minlength=len(self.most)) - self.most
 
 
@@ -163,18 +165,19 @@ def table(network: Network) -> Table:
 def _joints(network: Network, order: Ints, scale: float) -> Joints:
     place = {int(arc): row for row, arc in enumerate(order)}
     found = [
-        (row, place[arc], per_sold, per_brought)
+        (row, place[arc], per_sold, per_brought, per_use * scale)
         for row, joint in enumerate(network.joints)
-        for arc, per_sold, per_brought in joint.terms
+        for arc, per_sold, per_brought, per_use in joint.terms
         if arc in place
     ]
-    rows, arcs, sold, brought = zip(*found, strict=True) if found else ((), (), (), ())
+    rows, arcs, sold, brought, used = zip(*found, strict=True) if found else ((),) * 5
     most = [joint.most * scale for joint in network.joints]
     return Joints(
         np.array(rows, dtype=np.int64),
         np.array(arcs, dtype=np.int64),
         np.array(sold, dtype=np.float64),
         np.array(brought, dtype=np.float64),
+        np.array(used, dtype=np.float64),
         np.array(most, dtype=np.float64),
     )
 

@@ -96,6 +96,9 @@ def trade(
     what went through a pool of the same edge counts as if it had gone along this edge: the first
     part of the ladder is used up.
     """
+    beside = _beside(way, earlier)
+    if beside is not None:
+        return f"{way.name} is not offered beside {beside.edge.via}"
     used, before = _used(way, earlier)
     key = ("trade", way.index, used, before, size, gas_for)
     done: Trade | str | None = board.memo.get(key)
@@ -185,6 +188,20 @@ def _bridge_least(board: Board, way: Way, used: int, size: Size) -> int | str:
             return f"{way.name} would cost too much of {whole(Amount(way.edge.sell, raw))}"
         rates.append(mul_div_down(max(by_price, by_quote, by_fee), size.planned, raw))
     return min(rates)
+
+
+def _beside(way: Way, earlier: Sequence[Trade]) -> Way | None:
+    """What is used between the same tokens, where one of the two stands alone."""
+    ends = way.edge.sell, way.edge.buy
+    others = (done.way for done in earlier if done.way is not way)
+    return next(
+        (
+            other
+            for other in others
+            if (other.edge.sell, other.edge.buy) == ends and (other.edge.alone or way.edge.alone)
+        ),
+        None,
+    )
 
 
 def _used(way: Way, earlier: Sequence[Trade]) -> tuple[int, Draws]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from agent.core.frozen import empty
+from agent.core.market import Edge
 from agent.core.money import WHOLE_BPS, Amount, ChainId, Token
 from agent.planning.board import Board
 from agent.planning.curve import Curve, curve
 from agent.planning.fuel import UNWRAP, WRAP, Starved, refuelled
 from agent.planning.goals import Aim, Cell, Goal, goals
-from agent.planning.network import Arc, Network, Range
+from agent.planning.network import Arc, Joint, Network, Range
 from agent.planning.outlook import charged_assets, in_flight_room
 from agent.planning.stretch import Points, along, highest, offered, shortened
 from agent.planning.trade import FEE_GROWTH
@@ -113,6 +114,7 @@ def weave(board: Board, aim: Aim, tolerated: Sequence[Decimal], tension: Tension
         ),
         max_turnover=float(limits.max_run_value),
         max_in_flight=max(0.0, float(in_flight_room(board))),
+        joints=tuple(_apart(strands, sum(nodes.start))),
     )
     return Weave(network=network, strands=(*strands, *(() for _ in turns)))
 
@@ -131,6 +133,24 @@ def _strands(found: Iterable[tuple[Way, Arc]]) -> list[Strand]:
             same = strands.setdefault((way.index,), [])
         same.append((way, arc))
     return [tuple(strand) for strand in strands.values()]
+
+
+def _apart(strands: Sequence[Strand], whole: float) -> Iterator[Joint]:
+    """Of what stands alone and all that is between the same tokens only one is used.
+
+    The others are used beside each other as they like: so it is a row for each of those.
+    """
+    near: dict[tuple[Token, Token], list[tuple[int, Edge]]] = {}
+    for place, strand in enumerate(strands):
+        edge = strand[0][0].edge
+        near.setdefault((edge.sell, edge.buy), []).append((place, edge))
+    for found in near.values():
+        lonely = [place for place, edge in found if edge.alone]
+        others = [place for place, edge in found if not edge.alone] or lonely[:1]
+        for other in others if lonely else ():
+            places = dict.fromkeys((*lonely, other))
+            if len(places) > 1:
+                yield Joint(terms=tuple((place, 0.0, 0.0, whole) for place in places), most=whole)
 
 
 def _either(strand: Strand) -> Arc:

@@ -290,7 +290,7 @@ CHAINS: Sequence[Key] = (
     *_sourced(_CHAIN + "sequencer"),
     Key(
         _CHAIN + "providers.<provider>.<fact>",
-        "address, number, text or table",
+        "address, number, hash, text or table",
         "What the adapter of a venue or bridge must know of it here.",
     ),
     *_sourced(_CHAIN + "providers.<provider>"),

@@ -44,7 +44,10 @@ from agent.settings.targets import read_ranges, read_targets, refuse_impossible
 from agent.settings.value import Value
 from agent.wire.address import checksum
 
-VENUES = ("cow", "kyberswap", "lifi", "odos", "oneinch", "openocean", "router", "velora", "zerox")
+VENUES = (
+    *("cow", "kyberswap", "lifi", "odos", "oneinch", "openocean", "pancakeswap_v2"),
+    *("quickswap_v2", "router", "sushiswap_v2", "traderjoe_v1", "velora", "zerox"),
+)
 """Names that `venues.allow` may have; which of them are installed is not known here."""
 
 BRIDGES = (

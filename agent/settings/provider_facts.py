@@ -63,7 +63,12 @@ def _fact(value: Value) -> FactValue:
 
 
 def _plain_fact(value: Value) -> int | str:
-    """A number, an address with its checksum, which is given in lower case, or other text."""
+    """A number, an address with its checksum, which is given in lower case, a hash, or other text.
+
+    Only a fact that is named so is a hash: anywhere else one could be a private key.
+    """
     if isinstance(value.raw, int):
         return _any_number(value)
+    if value.name.endswith("_hash"):
+        return kinds.hash32(value)
     return kinds.checksummed(value) if _ADDRESS.fullmatch(str(value.raw)) else kinds.text(value)

@@ -35,6 +35,26 @@ class Page:
     pools: Mapping[Pair, tuple[Pool, ...]]
 
 
+class Fees:
+    """What gas costs on a chain, asked once a minute."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._asked: tuple[int, FeeQuote] | None = None
+
+    def at(self, now: int) -> FeeQuote:
+        """The fees at *now*, unix seconds by whatever clock it is asked with each time."""
+        asked = self._asked
+        if asked is None or not (asked[0] <= now < asked[0] + FEES_SECONDS):
+            asked = self._asked = now, self._node.fees()
+        return asked[1]
+
+
+def pairs_among(tokens: Iterable[Address]) -> list[Pair]:
+    """All pairs of *tokens*, each in its order."""
+    return [pair(one, other) for one, other in combinations(sorted(set(tokens)), 2)]
+
+
 class Book:
     """Reads pools through a node; asks for nothing that it knows already at that block."""
 
@@ -44,7 +64,7 @@ class Book:
         self._places: dict[Pair, tuple[int, tuple[Place, ...]]] = {}
         self._read: tuple[str, Mapping[Address, Pool | None]] = ("", {})
         self._before: Mapping[Address, Pool] = {}
-        self._fees: tuple[int, FeeQuote] | None = None
+        self._fees = Fees(node)
 
     def page(self, tokens: Iterable[Address]) -> Page:
         """The pools between *tokens* at the newest block.
@@ -54,7 +74,7 @@ class Book:
         to new ticks; three for pools that were never read before.
         """
         block = self._node.block()
-        pairs = [pair(one, other) for one, other in combinations(sorted(set(tokens)), 2)]
+        pairs = pairs_among(tokens)
         oldest = block.timestamp - FOUND_SECONDS
         due = [key for key in pairs if key not in self._places or self._places[key][0] < oldest]
         known = {key: self._places[key][1] for key in pairs if key not in due}
@@ -67,7 +87,7 @@ class Book:
             key: tuple(pool for place in found if (pool := states.get(place.address)) is not None)
             for key, found in wanted.items()
         }
-        return Page(self._fees_at(block), block, pools)
+        return Page(self._fees.at(block.timestamp), block, pools)
 
     def further(self, page: Page, unknown: Mapping[Address, int]) -> Page:
         """The same pools, with those of *unknown* read on from the bitmap words it names."""
@@ -85,12 +105,6 @@ class Book:
             return extended(read, found[pool.address], pool, unknown[pool.address], at)
 
         return replace(page, pools={key: tuple(map(grown, had)) for key, had in page.pools.items()})
-
-    def _fees_at(self, block: Block) -> FeeQuote:
-        asked = self._fees
-        if asked is None or not (asked[0] <= block.timestamp < asked[0] + FEES_SECONDS):
-            asked = self._fees = block.timestamp, self._node.fees()
-        return asked[1]
 
     def _states(self, wanted: Iterable[Place], block: Block) -> Mapping[Address, Pool | None]:
         """Pools by address, None for one that answers nonsense; told apart by the block's hash."""

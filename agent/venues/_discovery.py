@@ -34,6 +34,19 @@ Pair = tuple[Address, Address]
 _KEY_TYPES = ("address", "address", "uint24", "int24", "address")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V2Factory:
+    """Who makes pairs, what their creation code hashes to, and what part of the input counts.
+
+    Forks of Uniswap V2 differ in nothing else.
+    """
+
+    address: Address
+    init_code_hash: bytes = V2_INIT_CODE_HASH
+    kept_numerator: int = 997
+    kept_denominator: int = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class V4View:
     """Who tells of V4's pools, the fees and tick spacings that are looked for, the wrapped coin.
@@ -75,13 +88,9 @@ def places(factories: Factories, tokens: Pair) -> tuple[Place, ...]:
     ['0xb4e16d0168e52d35cacd2c6185b44281ec28c9dc', '0x88e6a0c2ddd26feeb64f039a2c41296fcb3f5640']
     """
     token0, token1 = tokens
-    packed = _bytes(token0) + _bytes(token1)
-    ours = V2Place(
-        address=_created(factories.v2, packed, V2_INIT_CODE_HASH), token0=token0, token1=token1
-    )
     words = _bytes(token0).rjust(32, b"\0") + _bytes(token1).rjust(32, b"\0")
     return (
-        ours,
+        v2_place(V2Factory(address=factories.v2), tokens),
         *(
             V3Place(
                 address=_created(factories.v3, words + fee.to_bytes(32, "big"), V3_INIT_CODE_HASH),
@@ -93,6 +102,26 @@ def places(factories: Factories, tokens: Pair) -> tuple[Place, ...]:
             for fee, spacing in factories.tiers
         ),
         *(() if factories.v4 is None else _v4_places(factories.v4, tokens)),
+    )
+
+
+def v2_place(factory: V2Factory, tokens: Pair) -> V2Place:
+    """Where a factory's pair of *tokens* is, if there is one.
+
+    >>> usdc, weth = ("0x" + code for code in (
+    ...     "a0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", "c02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"))
+    >>> uniswap = V2Factory(address="0x5c69bee701ef814a2b6a3edd4b1652cb9cc5aa6f")
+    >>> v2_place(uniswap, pair(weth, usdc)).address
+    '0xb4e16d0168e52d35cacd2c6185b44281ec28c9dc'
+    """
+    token0, token1 = tokens
+    packed = _bytes(token0) + _bytes(token1)
+    return V2Place(
+        address=_created(factory.address, packed, factory.init_code_hash),
+        token0=token0,
+        token1=token1,
+        kept_numerator=factory.kept_numerator,
+        kept_denominator=factory.kept_denominator,
     )
 
 

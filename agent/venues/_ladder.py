@@ -1,77 +1,138 @@
-"""More points for a ladder between those that were searched for, along the same paths."""
+"""Indicative edges from fillings, and what gas is worth in what they buy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 
-from agent.core.amm.split import Share, Split, quote_split
-from agent.core.money import Address
+from agent.core.amm.split import Share, Split
+from agent.core.amm.v2 import V2Pool
+from agent.core.amm.v3 import V3Pool
+from agent.core.fees import ENVELOPE_BYTES, FeeQuote
+from agent.core.market import Edge
+from agent.core.money import Address, ChainId, Token
 from agent.core.rounding import mul_div_down
+from agent.venues._finer import FINE_OCTAVES, finer
+from agent.venues._paths import PERMIT_BYTES, PERMIT_GAS, RATE_UNIT, Search
+from agent.venues._split import Filling
 
-FINE_OCTAVES, FINE_PARTS = 4, 4
-"""So many of the largest stretches of a twofold ladder are divided, into so many parts each.
-Between twofold points a straight line shows up to a ninth more price impact than there is; with
-four parts an eightieth."""
+LADDER_STEPS = 8
+"""Sizes for which the best paths are looked for, each twice the one before: the last one is the
+size that was asked for. `finer` has more points between the largest."""
+
+APPROVAL_GAS = 50_000
+"""Gas of the exact approval that precedes a swap: 46 000 for plain tokens, 55 500 for USDC's proxy
+(measured, docs/fees.md)."""
+
+APPROVAL_BYTES = ENVELOPE_BYTES + 68
+"""A signed approval: a selector and two words."""
+
+SWAP_SECONDS = 24
+"""Two blocks of mainnet: the approval's and the swap's."""
+
+_PROBE_WEI = 10**16
+"""Gas coin that is swapped on paper to see what gas is worth: a hundredth of an ether moves no
+pool that matters."""
+
+Rates = tuple[int, int]
+"""Base units of what is bought that RATE_UNIT of gas and of bytes on a parent chain cost."""
 
 
-def finer(splits: Sequence[Split], above: int) -> tuple[Split, ...]:
-    """The *splits*, growing ones, and others between those that sell at least *above* base units.
+def is_on(chain: ChainId, sell: Token, buy: Token) -> bool:
+    """Whether pools of *chain* could swap these: both are ERC-20s of it."""
+    here = sell.chain == buy.chain == chain
+    return here and not (sell.is_native or buy.is_native)
 
-    Each of the others has the paths of a neighbour, and brings more than the straight line.
+
+def rates_in(buy: Address, wrapped: Address, search: Search, fees: FeeQuote) -> Rates | None:
+    """What RATE_UNIT of gas and of bytes are worth in *buy*, by the pools themselves."""
+    gas, byte = fees.expected(RATE_UNIT, 0), fees.expected(0, RATE_UNIT)
+    if buy == wrapped:
+        return gas, byte
+    probe = search.best(wrapped, buy, _PROBE_WEI)
+    if probe is None:
+        return None
+    worth = probe.amount_out
+    return mul_div_down(worth, gas, _PROBE_WEI), mul_div_down(worth, byte, _PROBE_WEI)
+
+
+def amounts_up_to(size: int) -> list[int]:
+    """What the points of a ladder sell."""
+    return [size >> step for step in range(LADDER_STEPS - 1, -1, -1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Fillings of growing amounts by one venue; amounts that have none are left out of its edge.
+
+    `bytes_of` says how long a filling's call is: without it, as the built-in router calls.
     """
-    found = [splits[0]]
-    for less, more in pairwise(splits):
-        if less.amount_in >= above:
-            found += _between(less, more)
-        found.append(more)
-    return tuple(found)
+
+    via: str
+    sell: Token
+    buy: Token
+    amounts: Sequence[int]
+    bytes_of: Callable[[Filling], int] = attrgetter("call_bytes")
+
+    def edge(self, found: Sequence[Filling | None]) -> Iterator[Edge]:
+        """The edge of what was *found* for the amounts, none where that is nothing."""
+        fillings: list[Filling] = []
+        most = -1
+        for filling in found:
+            if filling is not None and filling.split.amount_out > most:
+                fillings.append(filling)
+                most = filling.split.amount_out
+        if not fillings:
+            return
+        whole = fillings[-1]
+        splits = finer([each.split for each in fillings], self.amounts[-1 - FINE_OCTAVES])
+        shares = [share.hops for split in splits for share in split.shares]
+        gas, size_of_calls = APPROVAL_GAS, APPROVAL_BYTES + ENVELOPE_BYTES + self.bytes_of(whole)
+        if whole.is_universal:
+            gas, size_of_calls = gas + PERMIT_GAS, size_of_calls + PERMIT_BYTES
+        yield Edge(
+            via=self.via,
+            sell=self.sell,
+            buy=self.buy,
+            ladder=tuple((split.amount_in, split.amount_out) for split in splits),
+            gas=whole.gas + gas,
+            seconds=SWAP_SECONDS,
+            pools=frozenset(hop.pool.address for hops in shares for hop in hops),
+            detail=describe(whole.split),
+            data_bytes=size_of_calls,
+            splits=splits,
+        )
 
 
-def _between(less: Split, more: Split) -> Iterator[Split]:
-    """The best along known paths for each size between two, where that rises above the line."""
-    width, height = more.amount_in - less.amount_in, more.amount_out - less.amount_out
-    last, apart = less, not set(map(_way, less.shares)) <= set(map(_way, more.shares))
-    for amount in sorted({width * part // FINE_PARTS for part in range(1, FINE_PARTS)} - {0}):
-        whole = less.amount_in + amount
-        ways = [(more, _mixed(less, more, amount))]
-        if apart:
-            ways += [(each, [share.amount_in for share in each.shares]) for each in (more, less)]
-        tried = (divided(split, parts, whole) for split, parts in ways)
-        known = [split for split in tried if split is not None]
-        best = max(known, key=lambda split: split.amount_out, default=less)
-        line = less.amount_out + mul_div_down(height, amount, width)
-        if line < best.amount_out < more.amount_out and last.amount_out < best.amount_out:
-            yield best
-            last = best
+def describe(split: Split) -> str:
+    """The paths for people: the kind and fee of each pool, and the part of each of several.
 
-
-def _mixed(less: Split, more: Split, amount: int) -> list[int]:
-    """What goes along the paths of *more* at *amount* beyond *less*, each part of the way there.
-
-    Outputs are concave, so that it brings more than a part of what both bring.
+    A fee of 3000 is 0.3 %.
     """
-    width = more.amount_in - less.amount_in
-    before = {_way(share): share.amount_in for share in less.shares}
-    return [
-        (before.get(_way(share), 0) * (width - amount) + share.amount_in * amount) // width
-        for share in more.shares
-    ]
+    if len(split.shares) == 1:
+        return _path(split.shares[0])
+    return ", ".join(
+        f"{_percent(share.amount_in, split.amount_in)} % {_path(share)}" for share in split.shares
+    )
 
 
-def _way(share: Share) -> tuple[tuple[Address, Address], ...]:
-    """What tells paths apart, quickly."""
-    return tuple((hop.pool.address, hop.token_in) for hop in share.hops)
+def _path(share: Share) -> str:
+    return " > ".join(
+        "V2"
+        if isinstance(hop.pool, V2Pool)
+        else f"V3 {hop.pool.fee / 10_000:g} %"
+        if isinstance(hop.pool, V3Pool)
+        else f"V4 {hop.pool.key.fee / 10_000:g} %"
+        for hop in share.hops
+    )
 
 
-def divided(split: Split, parts: Sequence[int], amount: int) -> Split | None:
-    """*amount* along the paths of a split, in proportion to *parts*; None where they refuse it.
+def _percent(part: int, whole: int) -> str:
+    """To the nearest whole one, and to the nearest tenth below two.
 
-    What rounding leaves goes to the path that has most; paths that get nothing are left out.
+    >>> _percent(596, 1000), _percent(4, 1000), _percent(1, 10**6)
+    ('60', '0.4', '0.0')
     """
-    whole = sum(parts)
-    sizes = [mul_div_down(amount, part, whole) for part in parts]
-    sizes[sizes.index(max(sizes))] += amount - sum(sizes)
-    shares = zip(split.shares, sizes, strict=True)
-    found = quote_split([(share.hops, size) for share, size in shares if size > 0])
-    return found if isinstance(found, Split) else None
+    tenths = (2000 * part + whole) // (2 * whole)
+    return f"{tenths / 10:.1f}" if tenths < 20 else f"{(200 * part + whole) // (2 * whole)}"

@@ -111,12 +111,14 @@ class Pools:
 def read_pools(
     read: Reads,
     places: Sequence[Place],
-    at: int,
+    at: BlockTag,
     *,
     span_ticks: int = SPAN_TICKS,
     before: Mapping[Address, Pool] = _NONE,
 ) -> Pools:
-    """Return the pools at *places* as of block number *at*, in at most three requests.
+    """Return the pools at *places* as of block *at*, in at most three requests.
+
+    Pairs are read in one, so that a tag will do for them; ticks need the block's number.
 
     Of a v3 pool the ticks up to *span_ticks* around the price are known afterwards, rounded up
     to whole bitmap words. A pool that answers nonsense is missing, never empty. What is known of
@@ -273,7 +275,9 @@ def _around(tick: int, place: Ticked, span_ticks: int) -> range:
     return range(lowest, highest + 1)
 
 
-def _read_maps(read: Reads, wanted: Sequence[tuple[Ticked, range]], at: int) -> list[TickMap | str]:
+def _read_maps(
+    read: Reads, wanted: Sequence[tuple[Ticked, range]], at: BlockTag
+) -> list[TickMap | str]:
     """Read these words of each pool; what went wrong stands in the place of a map."""
     asked = [_bitmaps(place, words) for place, words in wanted]
     bitmaps = _read_groups(read, asked, at)
@@ -338,7 +342,7 @@ def _sound(found: TickMap | str) -> TickMap:
 
 
 def _read_groups(
-    read: Reads, groups: Sequence[Sequence[Read]], at: int
+    read: Reads, groups: Sequence[Sequence[Read]], at: BlockTag
 ) -> list[Sequence[bytes | None]]:
     """Read all calls of all groups in one request, and group the answers likewise."""
     calls = [call for group in groups for call in group]

@@ -6,55 +6,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.core.amm.path import Pool
-from agent.core.amm.split import Share, Split
-from agent.core.amm.v2 import V2Pool
-from agent.core.amm.v3 import V3Pool
 from agent.core.amm.v4 import V4Pool
-from agent.core.fees import ENVELOPE_BYTES, FeeQuote
+from agent.core.fees import FeeQuote
 from agent.core.layout import Layout
 from agent.core.market import Edge
 from agent.core.money import Address, Amount, Bps, ChainId, Token
 from agent.core.plan import Leg
 from agent.core.quote import Allowance, Call, Permit, Quote
-from agent.core.rounding import mul_div_down
 from agent.errors import NoRoute
 from agent.ports import AdapterIo
 from agent.venues._book import Book
 from agent.venues._discovery import Factories, Pair, V4View
-from agent.venues._ladder import FINE_OCTAVES, finer
-from agent.venues._paths import PERMIT_BYTES, PERMIT_GAS, RATE_UNIT, Search
+from agent.venues._ladder import (
+    LADDER_STEPS,
+    Ladder,
+    Rates,
+    amounts_up_to,
+    describe,
+    is_on,
+    rates_in,
+)
+from agent.venues._paths import Search
 from agent.venues._split import Filler, Filling
 from agent.venues._swap_calls import LAYOUTS, swap_call
 from agent.venues._universal_calls import universal_call, universal_layouts
-
-LADDER_STEPS = 8
-"""Sizes for which the best paths are looked for, each twice the one before: the last one is the
-size that was asked for. `finer` has more points between the largest."""
 
 SPLIT_STEPS = 3
 """Points of a ladder, the last ones, that are filled by several paths where that brings more: a
 split costs milliseconds, and below a quarter of the size it seldom pays for its gas."""
 
-APPROVAL_GAS = 50_000
-"""Gas of the exact approval that precedes a swap: 46 000 for plain tokens, 55 500 for USDC's proxy
-(measured, docs/fees.md)."""
-
-APPROVAL_BYTES = ENVELOPE_BYTES + 68
-"""A signed approval: a selector and two words."""
-
-SWAP_SECONDS = 24
-"""Two blocks of mainnet: the approval's and the swap's."""
-
 _EXTENSIONS = 4
 """How often a quote may read further into tick maps before it says that there is no route."""
-
-_PROBE_WEI = 10**16
-"""Gas coin that is swapped on paper to see what gas is worth: a hundredth of an ether moves no
-pool that matters."""
-
-
-Rates = tuple[int, int]
-"""Base units of what is bought that RATE_UNIT of gas and of bytes on a parent chain cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +120,7 @@ class Router:
         self, chain: ChainId, pairs: Sequence[tuple[Token, Token]], sizes: Mapping[Token, int]
     ) -> tuple[Edge, ...]:
         """Ladders of all *pairs* up to their *sizes*, from one reading of all pools."""
-        wanted = [(sell, buy) for sell, buy in pairs if _is_ours(chain, sell, buy)]
+        wanted = [(sell, buy) for sell, buy in pairs if is_on(chain, sell, buy)]
         if chain not in self._options.chains or not wanted:
             return ()
         hubs = self._options.chains[chain].hubs
@@ -160,7 +142,7 @@ class Router:
         """
         sell, buy = leg.sell.token, leg.buy
         options = self._options.chains.get(sell.chain)
-        if options is None or not _is_ours(sell.chain, sell, buy):
+        if options is None or not is_on(sell.chain, sell, buy):
             raise _no_route(sell, buy)
         filling = self._filling(sell, buy, sell_raw)
         split = filling.split
@@ -213,16 +195,7 @@ class Router:
             page, extensions = book.further(page, desk.search.unknown), extensions + 1
 
     def _rates(self, search: Search, fees: FeeQuote, buy: Token) -> Rates | None:
-        """What RATE_UNIT of gas and of bytes are worth in *buy*, by the pools themselves."""
-        wrapped = self._options.chains[buy.chain].wrapped
-        gas, byte = fees.expected(RATE_UNIT, 0), fees.expected(0, RATE_UNIT)
-        if buy.address == wrapped:
-            return gas, byte
-        probe = search.best(wrapped, buy.address, _PROBE_WEI)
-        if probe is None:
-            return None
-        worth = probe.amount_out
-        return mul_div_down(worth, gas, _PROBE_WEI), mul_div_down(worth, byte, _PROBE_WEI)
+        return rates_in(buy.address, self._options.chains[buy.chain].wrapped, search, fees)
 
     def _book(self, chain: ChainId) -> Book:
         if chain not in self._books:
@@ -240,11 +213,11 @@ def _edges(desk: Desk, sell: Token, buy: Token, size: int, rates: Rates | None) 
 
     Those cost more gas, which an edge has once for all of its sizes; so do pools of V4.
     """
-    filler = desk.plain
-    amounts = [size >> step for step in range(LADDER_STEPS - 1, -1, -1)]
+    filler, amounts = desk.plain, amounts_up_to(size)
+    ladder = Ladder(Router.name, sell, buy, amounts)
     ways = sell.address, buy.address
     alone = [filler.alone(*ways, amount, *(rates or ())[:1]) for amount in amounts]
-    yield from _edge(sell, buy, amounts, alone)
+    yield from ladder.edge(alone)
     best = list(alone)
     for place in range(LADDER_STEPS - 1, LADDER_STEPS - 1 - SPLIT_STEPS, -1):
         if rates is None and alone[place] is not None:
@@ -254,7 +227,7 @@ def _edges(desk: Desk, sell: Token, buy: Token, size: int, rates: Rates | None) 
             break
         best[place] = found
     if best != alone:
-        yield from _edge(sell, buy, amounts, best)
+        yield from ladder.edge(best)
     universal = list(best)
     for place in range(LADDER_STEPS - 1, -1, -1):
         found = desk.best(sell, buy, amounts[place], rates) if desk.has_v4 else None
@@ -262,71 +235,7 @@ def _edges(desk: Desk, sell: Token, buy: Token, size: int, rates: Rates | None) 
             break
         universal[place] = found
     if universal != best:
-        yield from _edge(sell, buy, amounts, universal)
-
-
-def _edge(
-    sell: Token, buy: Token, amounts: Sequence[int], found: Sequence[Filling | None]
-) -> Iterator[Edge]:
-    fillings: list[Filling] = []
-    for filling in found:
-        if filling is not None and (
-            not fillings or filling.split.amount_out > fillings[-1].split.amount_out
-        ):
-            fillings.append(filling)
-    if not fillings:
-        return
-    splits = finer([each.split for each in fillings], amounts[-1 - FINE_OCTAVES])
-    whole = fillings[-1]
-    shares = [share.hops for split in splits for share in split.shares]
-    gas, size_of_calls = APPROVAL_GAS, APPROVAL_BYTES + ENVELOPE_BYTES + whole.call_bytes
-    if whole.is_universal:
-        gas, size_of_calls = gas + PERMIT_GAS, size_of_calls + PERMIT_BYTES
-    yield Edge(
-        via=Router.name,
-        sell=sell,
-        buy=buy,
-        ladder=tuple((split.amount_in, split.amount_out) for split in splits),
-        gas=whole.gas + gas,
-        seconds=SWAP_SECONDS,
-        pools=frozenset(hop.pool.address for hops in shares for hop in hops),
-        detail=describe(whole.split),
-        data_bytes=size_of_calls,
-        splits=splits,
-    )
-
-
-def describe(split: Split) -> str:
-    """The paths for people: the kind and fee of each pool, and the part of each of several.
-
-    A fee of 3000 is 0.3 %.
-    """
-    if len(split.shares) == 1:
-        return _path(split.shares[0])
-    return ", ".join(
-        f"{_percent(share.amount_in, split.amount_in)} % {_path(share)}" for share in split.shares
-    )
-
-
-def _path(share: Share) -> str:
-    return " > ".join(
-        "V2"
-        if isinstance(hop.pool, V2Pool)
-        else f"V3 {hop.pool.fee / 10_000:g} %"
-        if isinstance(hop.pool, V3Pool)
-        else f"V4 {hop.pool.key.fee / 10_000:g} %"
-        for hop in share.hops
-    )
-
-
-def _percent(part: int, whole: int) -> str:
-    """To the nearest whole one, and to the nearest tenth below two.
-
-    >>> _percent(596, 1000), _percent(4, 1000), _percent(1, 10**6)
-    ('60', '0.4', '0.0')
-    """
-    tenths = (2000 * part + whole) // (2 * whole)
-    return f"{tenths / 10:.1f}" if tenths < 20 else f"{(200 * part + whole) // (2 * whole)}"
+        yield from ladder.edge(universal)
 
 
 class Desk:
@@ -370,11 +279,6 @@ def _best(
         found = filler.alone(sell.address, buy.address, amount)
         return found or filler.best(sell.address, buy.address, amount)
     return filler.best(sell.address, buy.address, amount, *rates)
-
-
-def _is_ours(chain: ChainId, sell: Token, buy: Token) -> bool:
-    here = sell.chain == buy.chain == chain
-    return here and not (sell.is_native or buy.is_native)
 
 
 def _no_route(sell: Token, buy: Token) -> NoRoute:

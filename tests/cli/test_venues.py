@@ -11,10 +11,11 @@ import pytest
 from cli.commands import Command
 from three_chains import new_key, write_files
 
-from agent.compose.providers import provider_names
+from agent.compose.adapters import venue_names
 from agent.lab.worlds import Worlds
 
-NAMES = ["router", *provider_names("venues")]
+NAMES = list(venue_names())
+ELSEWHERE = dict.fromkeys(("quickswap_v2", "traderjoe_v1"), "it serves none of the wallet's chains")
 QUOTE = ("venues", "quote", "--sell", "WETH", "--buy", "USDC", "--amount", "1.5")
 
 
@@ -44,7 +45,8 @@ def test_list_says_who_is_allowed_and_on(three: Worlds, tmp_path: Path, bare: Co
     body = json.loads(done.stdout)
     assert (0, "venues") == (done.code, body["kind"])
     assert NAMES == [row["name"] for row in body["venues"]]
-    assert {(True, "")} == {(row["allowed"], row["off"]) for row in body["venues"]}
+    assert {True} == {row["allowed"] for row in body["venues"]}
+    assert ELSEWHERE == {row["name"]: row["off"] for row in body["venues"] if row["off"]}
     (oneinch,) = [row for row in body["venues"] if row["name"] == "oneinch"]
     assert "ONEINCH_API_KEY (required)" == oneinch["key"]
     assert "canary" not in done.stdout + done.stderr
@@ -56,7 +58,8 @@ def test_venue_whose_key_is_missing_is_not_asked_and_says_which_variable_to_set(
     keyless = variables(tmp_path, ZEROX_API_KEY="")
     missing = "it needs a key: set ZEROX_API_KEY, in the environment or in .env"
     listed = bare("--json", "venues", "list", environ=keyless).document["venues"]
-    assert [missing] == [row["off"] for row in listed if row["off"]]
+    offs = {row["name"]: row["off"] for row in listed if row["off"]}
+    assert {**ELSEWHERE, "zerox": missing} == offs
     quoted = bare("--json", *QUOTE, "--all", environ=keyless).document["quotes"]
     assert [{"via": "zerox", "answer": "off", "passes": False, "why": missing}] == [
         each for each in quoted if each["via"] == "zerox"

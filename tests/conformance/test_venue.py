@@ -107,7 +107,7 @@ def test_every_venue_has_a_rig_and_every_rig_a_venue() -> None:
 
 
 def test_venue_is_made_by_its_module_s_make_and_has_its_name(rig: Rig) -> None:
-    module = import_module(f"agent.venues.{rig.venue.name}")
+    module = import_module(f"agent.venues.{rig.module or rig.venue.name}")
     assert 2 == len(inspect.signature(module.make).parameters)
     wanted = "ProviderOptions" if rig.is_api else "Options"
     assert wanted == module.make.__annotations__["options"]

@@ -10,11 +10,24 @@ from cli_fixtures import CliWallet
 from portfolios import CHAIN, ONE, greedy_plan, spread, spread_policy, spread_problem
 
 from agent.cli import present
-from agent.core.money import Bps
+from agent.core.asked import Asked
+from agent.core.money import Amount, Bps
 from agent.core.plan import Plan
 from agent.core.policy import Range
+from agent.core.quote import Rival
 from scripts.commands_doc import FILE
 from scripts.plan_keys import KEYS, paths
+
+ASKED = Asked(
+    round=1,
+    sell=Amount(ONE.weth, 10**18),
+    buy=ONE.usdc,
+    known=Rival(via="router", answer="offered", out=3_000, net=2_999),
+    rivals=(
+        Rival(via="odos", answer="offered", out=3_001, net=3_000),
+        Rival(via="velora", answer="down", code="N109", why="it says nothing"),
+    ),
+)
 
 
 def printed(wallet: CliWallet, *more: str) -> dict[str, Any]:
@@ -27,7 +40,7 @@ def over_chains() -> dict[str, Any]:
     held = spread((ONE, {"weth": "13", "wbtc": "0.26", "usdc": "24000"}))
     made = greedy_plan(spread_problem(held, policy=own))
     assert isinstance(made, Plan)
-    with_other = replace(made, alternatives=(("another way", Decimal(7)),))
+    with_other = replace(made, alternatives=(("another way", Decimal(7)),), asked=(ASKED,))
     return present.plan(with_other, own.account, dict(own.asset_of))
 
 
@@ -42,7 +55,7 @@ def test_each_key_of_a_plan_is_described_and_each_that_is_described_is_printed(
     )
     found = {path for document in documents for path in paths(document)}
     # What is empty or null in one plan has no rows there; another one of these has them.
-    empty = {"legs", "alternatives", "cheapest_alternative"}
+    empty = {"legs", "alternatives", "cheapest_alternative", "asked"}
     assert set(KEYS) == found - empty
 
 

@@ -8,8 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from provider_document import CASES, DOCUMENT, Case, Row, measured, put, table, written
+from provider_document import BY_POOLS, CASES, DOCUMENT, Case, Row, measured, put, table, written
 
+from agent.compose.adapters import venue_names
 from agent.compose.bridges import all_bridge_names
 from agent.compose.providers import provider_names
 from agent.core import fact as f
@@ -54,14 +55,14 @@ def close(one: str, other: str, *, parts: int) -> bool:
 
 def test_every_venue_and_every_bridge_has_a_row() -> None:
     rows = {row.by for row in written()}
-    assert rows == {"router", *provider_names("venues"), *all_bridge_names()}
+    assert rows == {*BY_POOLS, *provider_names("venues"), *all_bridge_names()}
     assert [(case.via, case.name) for case in CASES] == [(row.by, row.leg) for row in written()]
     assert DOCUMENT.read_text(encoding="utf-8").endswith(table(written()))
 
 
 def test_document_says_of_each_what_stands_for_it_on_local_chains() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
-    for name in {*provider_names("venues"), *all_bridge_names(), *desk_names()}:
+    for name in {*venue_names(), *all_bridge_names(), *desk_names()}:
         assert f"| {name} |" in text.partition("## Measured")[0], name
 
 

@@ -14,7 +14,12 @@ from agent.core.fees import MAX_BASE_FEE_GROWTH, FeeQuote, L1Fee, most, offer
 from agent.core.guard import MAX_GAS_LIMIT
 from agent.core.quote import Call, Quote
 from agent.core.rounding import mul_div_up
-from agent.engine.ask import GAS_MARGIN, MOST_SIMULATION_GAS, SIMULATION_GAS, SIMULATION_MARGIN
+from agent.engine.gas_limits import (
+    GAS_MARGIN,
+    MOST_SIMULATION_GAS,
+    SIMULATION_GAS,
+    SIMULATION_MARGIN,
+)
 from agent.planning.board import GAS_LIMIT_MARGIN
 from agent.sim import transaction
 from agent.sim.chain import PaperChain

@@ -1,12 +1,20 @@
-"""The local chain with pools of Uniswap v4, for all that goes through them."""
+"""The local chain with pools of Uniswap v4 or SushiSwap, for all that goes through them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fork_rig import put_sushi
 from v4_rig import with_pools
 
 from agent.lab.world import World
+
+
+@pytest.fixture
+def sushi_chain(chain: World, lab_cache: Path) -> World:
+    """The local chain as of now with SushiSwap's pairs; all is undone."""
+    put_sushi(chain, lab_cache)
+    return chain
 
 
 @pytest.fixture(scope="module")

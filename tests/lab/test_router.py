@@ -29,11 +29,12 @@ from agent.errors import NoRoute, SetupFailed
 from agent.lab import mainnet
 from agent.lab.puppet import Tx
 from agent.lab.world import World
-from agent.venues._ladder import FINE_OCTAVES, FINE_PARTS
+from agent.venues._finer import FINE_OCTAVES, FINE_PARTS
+from agent.venues._ladder import LADDER_STEPS
 from agent.venues._paths import Search
 from agent.venues._split import MOST_GAS, dearest_gas
 from agent.venues._swap_calls import swap_call
-from agent.venues.router import LADDER_STEPS, Options
+from agent.venues.router import Options
 from agent.wire import erc20
 from agent.wire.abi import encode
 

@@ -18,8 +18,8 @@ from agent.lab.mainnet import TOKENS
 from agent.lab.uniswap_v4 import PERMIT2
 from agent.lab.world import World
 from agent.venues import router
+from agent.venues._ladder import APPROVAL_BYTES, APPROVAL_GAS
 from agent.venues._paths import PERMIT_BYTES, PERMIT_GAS
-from agent.venues.router import APPROVAL_BYTES, APPROVAL_GAS
 
 
 def left_in_router(world: World) -> set[int]:

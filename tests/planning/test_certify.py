@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import Truth, arc, network, networks, sharing
+from networks import Truth, apart, arc, network, networks, sharing
 
 from agent.planning import certify as certify_module
 from agent.planning import proof
@@ -24,11 +24,12 @@ SOLD = network(
     [(0.0, 0.6), (0.0, 0.5), (0.03, 0.05)],
 )
 
-TOGETHER = Joint(terms=((0, 0.0, 1.0), (1, 0.0, 1.0)), most=50.0)
+TOGETHER = Joint(terms=((0, 0.0, 1.0, 0.0), (1, 0.0, 1.0, 0.0)), most=50.0)
+APART = Joint(terms=((0, 0.0, 0.0, 1e3), (1, 0.0, 0.0, 1e3)), most=1e3)
 
 
 @settings(max_examples=60)
-@given(networks() | sharing())
+@given(networks() | sharing() | apart())
 def test_what_is_found_is_confirmed(of: Network) -> None:
     flow = solve(of)
     found = certify(of, flow)
@@ -38,7 +39,7 @@ def test_what_is_found_is_confirmed(of: Network) -> None:
 
 
 @settings(max_examples=60)
-@given(networks() | sharing(), st.data())
+@given(networks() | sharing() | apart(), st.data())
 def test_no_prices_prove_more_than_the_truth(of: Network, given_: st.DataObject) -> None:
     """Whoever made them up: wrong prices make a floor low, never wrong."""
     every = Truth(of)
@@ -99,6 +100,7 @@ def test_a_false_claim_is_refused(change: dict[str, object], fault: str) -> None
         ({"max_legs": 1}, "2 trades are more than 1"),
         ({"free": (1.0, 1.0, 1.0)}, "node 0 sells"),
         ({"joints": (TOGETHER,)}, "its arcs do"),
+        ({"joints": (APART,)}, "its arcs do"),
     ],
 )
 def test_a_limit_that_is_not_kept_is_named(change: dict[str, object], fault: str) -> None:

@@ -122,6 +122,15 @@ def test_large_need_is_split_over_edges_when_one_is_not_deep_enough():
     assert {"one", "two"} == {leg.via for leg in made.legs}
 
 
+def test_what_stands_alone_is_not_used_beside_another_between_the_same_tokens():
+    surveyed = edges(via="one", depth="200000")
+    asked = tuple(replace(each, alone=True) for each in edges(via="two", depth="200000"))
+    for both in (surveyed + asked, asked + edges(via="three", depth="200000")):
+        made = planned(edges=both, policy=policy(trigger=TO_TARGET))
+        ends = [(leg.sell.token, leg.buy) for leg in made.legs]
+        assert len(ends) == len(set(ends)) > 0
+
+
 def test_edges_that_share_a_pool_use_it_up_together():
     own = policy(trigger=TO_TARGET)
     found = edges(depth="900000", pools=("0xp",))

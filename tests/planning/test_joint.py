@@ -254,4 +254,4 @@ def test_what_counts_with_its_minimum_is_wasted_by_no_more_than_counted() -> Non
     assert frozenset({1, 2}) == network.ranges[0].nodes
     lost, counted = 0.5, waste.ladder[-1][0] - waste.sure * waste.ladder[-1][1]
     assert pytest.approx(arc.sure * lost) == counted
-    assert ((0, -1.0, 1.0), (1, -1.0, 1.0)) == network.joints[0].terms
+    assert ((0, -1.0, 1.0, 0.0), (1, -1.0, 1.0, 0.0)) == network.joints[0].terms

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from networks import Truth, arc, network, networks, sharing
+from networks import Truth, apart, arc, network, networks, sharing
 
 from agent.planning.budget import Budget
 from agent.planning.certify import certify
@@ -46,9 +46,25 @@ def test_no_choice_of_arcs_is_cheaper(of: Network) -> None:
 
 
 @settings(max_examples=60)
-@given(sharing())
+@given(sharing() | apart())
 def test_no_choice_of_arcs_that_share_is_cheaper(of: Network) -> None:
     is_cheapest(of)
+
+
+@pytest.mark.parametrize(("together", "used"), [(False, 1), (True, 2)])
+def test_of_arcs_that_stand_apart_one_is_used_and_the_bound_knows_it(
+    together: bool, used: int
+) -> None:
+    arcs = [Arc(tail=0, head=1, ladder=((0, 0), (60, 59.9), (200, 190)), fixed=0.5)] * 2
+    of = network((1000.0, 0.0), arcs, [(0.0, 1.0), (0.1, 1.0)])
+    row = Joint(terms=((0, 0.0, 0.0, 1e3), (1, 0.0, 0.0, 1e3)), most=1e3)
+    flow = solve(of if together else replace(of, joints=(row,)), budget=EXACT)
+    assert used == sum(sold > 0 for sold in flow.sold)
+    # What is beyond 60 of one arc costs 7.1 % of it.
+    assert (flow.cost > 3.0) is not together
+    assert flow.bound == pytest.approx(flow.cost, rel=1e-3)
+    proven = certify(of if together else replace(of, joints=(row,)), flow)
+    assert ((), pytest.approx(flow.floor)) == (proven.faults, proven.floor)
 
 
 @pytest.mark.parametrize(("other", "cost"), [(6.0, 5.0478), (1.5, 3.5987)])
@@ -61,7 +77,8 @@ def test_what_is_wasted_makes_room_for_what_arrives(other: float, cost: float) -
             for one, two in ((1, 3), (2, 4))
         ),
     )
-    terms = ((0, -0.98, 1.0), (1, -0.98, 1.0), (3, -1.0, 1.0), (4, -1.0, 1.0))
+    pairs = ((0, -0.98, 1.0), (1, -0.98, 1.0), (3, -1.0, 1.0), (4, -1.0, 1.0))
+    terms = tuple((*each, 0.0) for each in pairs)
     of = Network(
         start=(1000.0, 0.0, 0.0, 0.0, 0.0),
         free=(1000.0, 0.0, 0.0, 0.0, 0.0),
@@ -146,7 +163,7 @@ def test_the_answer_is_the_same_twice_and_never_leads_round(of: Network) -> None
 
 
 @settings(max_examples=40)
-@given(networks() | sharing())
+@given(networks() | sharing() | apart())
 def test_a_start_is_never_beaten_by_the_answer(of: Network) -> None:
     best = solve(of, budget=EXACT)
     again = solve(of, budget=Budget(nodes=0, first_nodes=0), start=best)

@@ -79,6 +79,16 @@ def test_what_needs_two_swaps_on_one_chain_is_found():
     )
 
 
+def test_of_two_that_are_only_asked_the_better_one_does_all_of_it():
+    two = [
+        replace(edge(WETH, buy, via=via, depth=depth), alone=True)
+        for buy in (WBTC, USDC)
+        for via, depth in (("one", "200000"), ("two", "300000"))
+    ]
+    made = plan(problem(edges=tuple(two), policy=policy(trigger=trigger(rebalance_to="target"))))
+    assert ["two", "two"] == [leg.via for leg in swaps(made)]
+
+
 def test_a_plan_over_chains_is_cheaper_and_close_to_what_is_proven():
     asked = spread_problem(FAR)
     made, greedy = plan(asked), greedy_plan(asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -183,6 +184,24 @@ def test_ways_of_one_venue_over_shared_pools_are_one_arc_and_the_best_of_them_is
         fitting = [own for _, own in together if size <= own.most]
         assert all(left >= along(own.ladder, size) - own.fixed - 1e-9 for own in fitting)
     assert asked.way(place, arc.most * 2) is None
+
+
+def test_of_what_stands_alone_and_others_between_the_same_tokens_one_is_used():
+    surveyed = [edge(WETH, USDC, depth=depth, pools=(depth,)) for depth in ("1000000", "2000000")]
+    asked = [
+        replace(edge(sell, buy, depth="3000000", via=via), alone=True)
+        for sell, buy, via in ((WETH, USDC, "one"), (WETH, WBTC, "one"), (WETH, WBTC, "two"))
+    ]
+    far = replace(edge(WBTC, USDC), alone=True)
+    found, _ = question(board(problem(edges=(*asked, *surveyed, far))))
+    names = {
+        place: (strand[0][0].edge.via, strand[0][0].edge.buy.symbol)
+        for place, strand in enumerate(found.strands)
+        if strand
+    }
+    rows = [sorted(names[place] for place, *_ in joint.terms) for joint in found.network.joints]
+    with_router = [("one", "USDC"), ("router", "USDC")]
+    assert [with_router, with_router, [("one", "WBTC"), ("two", "WBTC")]] == sorted(rows)
 
 
 def test_floats_that_add_up_to_a_little_more_than_is_held_wrap_nothing():

@@ -355,6 +355,15 @@ def test_no_entry_goes_without_its_source(say, chain):
             assert (1, True) == (count, said.endswith(f": {named}: needs the key {key}")), said
 
 
+def test_a_hash_is_one_only_where_a_fact_is_named_so(say):
+    """Anywhere else 32 bytes could be somebody's private key."""
+    known = re.search(r'init_code_hash = "(0x[0-9a-f]{64})"', REAL)
+    assert known is not None
+    told = "must be 0x and 64 lower-case hex digits"
+    assert told in say(REAL.replace(known[1], known[1][:-1], 1))
+    assert "looks like a private key" in say(REAL.replace("init_code_hash =", "init_code =", 1))
+
+
 @pytest.mark.parametrize("word", ["yes", "Live", ""])
 def test_a_check_is_live_or_document(say, word):
     assert "checked" in say(REAL.replace('checked = "document"', f'checked = "{word}"', 1))

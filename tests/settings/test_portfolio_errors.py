@@ -407,7 +407,7 @@ IN_MINIMAL = [
     (
         "[targets]",
         '[venues]\nallow = ["uniswop"]\n[targets]',
-        'C104 portfolio.toml:8: venues.allow: "uniswop" is no venue; known here: cow, kyberswap, lifi, odos, oneinch, openocean, router, velora, zerox',
+        'C104 portfolio.toml:8: venues.allow: "uniswop" is no venue; known here: cow, kyberswap, lifi, odos, oneinch, openocean, pancakeswap_v2, quickswap_v2, router, sushiswap_v2, traderjoe_v1, velora, zerox',
     ),
     (
         "[targets]",

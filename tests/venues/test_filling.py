@@ -12,7 +12,7 @@ from agent.core.amm.tick_price import sqrt_ratio_at_tick
 from agent.core.amm.v3 import V3Pool
 from agent.core.amm.v4 import V4Key, V4Pool
 from agent.core.money import Address, ChainId, Token
-from agent.engine.ask import MOST_SIMULATION_GAS, SIMULATION_MARGIN
+from agent.engine.gas_limits import MOST_SIMULATION_GAS, SIMULATION_MARGIN
 from agent.planning.split import Splitter
 from agent.venues._paths import (
     RATE_UNIT,

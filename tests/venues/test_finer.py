@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from split_markets import BUY, HUBS, SELL, market
 
 from agent.core.amm.split import quote_split
-from agent.venues._ladder import FINE_PARTS, divided, finer
+from agent.venues._finer import FINE_PARTS, divided, finer
 from agent.venues._paths import Search
 from agent.venues._split import Filler
 
