@@ -5,23 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from arbitrum_rigs import CONFIRMATIONS, FAR, KEY, NEAR, WALLET, Rollup, native
-from paper_world import policy
-from portfolios import price
+from bridge_io import bridge_io, seen
+from paper_world import plan
 
 from agent.core import fact as f
-from agent.core.follow import Rules
-from agent.core.money import Address, Token
-from agent.core.plan import Leg, Plan
-from agent.core.price import Prices
-from agent.core.snapshot import Snapshot
-from agent.engine.io import ChainRules, Io
+from agent.core.money import Address
+from agent.core.plan import Leg
+from agent.engine.io import Io
 from agent.engine.loop import Finished, Session, Wait, session
-from agent.planning.problem import NoPlan
 from agent.ports import Bridge, Signer
 from agent.signers import env_key
 from agent.stores.memory import MemoryJournal
@@ -80,62 +75,19 @@ class ArbitrumRun:
         mined = self.of(f.Mined)
         return sum(each.receipt.fee for each in mined if chains[each.intent] == chain)
 
-    def prices(self) -> Prices:
-        known = {"ETH": "3000", "USDC": "1", "WBTC": "60000"}
-        asset_of: dict[Token, str] = {
-            token: "ETH" if token.symbol == "WETH" else token.symbol
-            for tokens in self.tokens.values()
-            for token in tokens
-        }
-        return Prices({name: price(name, text) for name, text in known.items()}, {}, asset_of)
-
     def io(self) -> Io:
         """What a process has: a bridge of its own, and nothing in mind."""
-        chains = {
-            chain: ChainRules(
-                native=tokens[0],
-                wrapped=tokens[1],
-                tokens=tokens,
-                rules=Rules(confirmations=CONFIRMATIONS),
-                poll_seconds=8,
-            )
-            for chain, tokens in self.tokens.items()
-        }
-        bridge = self.wrapped(self.rollup.made())
-        return Io(
+        return bridge_io(
+            self.wrapped(self.rollup.made()),
             account=WALLET,
-            policy=replace(policy(), account=WALLET, chains=(NEAR, FAR)),
-            chains=chains,
             nodes=self.rollup.nodes,
-            venues={},
-            bridges={bridge.name: bridge},
-            signer=_signer(),
+            tokens=self.tokens,
             journal=self.journal,
             clock=self.clock,
-            prices=self.prices,
-            replan=lambda _run: NoPlan(("nothing else to try",)),
-            paused=lambda: None,
             observe=self.react,
-            serial=True,
-        )
-
-    def plan(self, *legs: Leg) -> Plan:
-        now = self.clock.now()
-        money: Any = dict.fromkeys(
-            ("value", "cost", "worst_case", "gas_if_reverted", "turnover"), Decimal(0)
-        )
-        return Plan(
-            id="plan",
-            legs=legs,
-            standings=(),
-            bound=None,
-            prices=(),
-            blocks=(),
-            policy_hash="policy",
-            made=now,
-            expires=now + 600,
-            why=(),
-            **money,
+            signer=_signer(),
+            confirmations=CONFIRMATIONS,
+            poll_seconds=8,
         )
 
     @contextmanager
@@ -145,15 +97,8 @@ class ArbitrumRun:
             yield held
 
     def begin(self, leg: Leg, *, budget: float = 3_600) -> Finished | Wait:
-        snapshot = Snapshot(
-            WALLET,
-            {
-                chain: node.snapshot(WALLET, self.tokens[chain])
-                for chain, node in self.rollup.nodes.items()
-            },
-        )
         with self.process() as held:
-            held.start("1", self.plan(leg), snapshot)
+            held.start("1", plan(leg, made=self.clock.now()), seen(self.io()))
             return held.advance(budget)
 
     def go_on(self, *, budget: float = 3_600) -> Finished | Wait:

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
+from bridge_io import bridge_io, seen
 from bridge_rigs import WALLET, native, token
-from op_rig import NAME, PARENT, ROLLUP, Stack
-from paper_world import policy
-from portfolios import price
+from op_rig import Stack
+from paper_world import plan
 
 from agent.bridges.canonical_op import make
 from agent.chain.fork import ForkNode
 from agent.core.fact import Fact, Reserved
-from agent.core.follow import Rules
-from agent.core.plan import Leg, Plan
-from agent.core.price import Prices
-from agent.core.snapshot import Snapshot
-from agent.engine.io import ChainRules, Io
+from agent.core.plan import Leg
+from agent.engine.io import Io
 from agent.engine.loop import Finished, Wait, session
-from agent.planning.problem import NoPlan
-from agent.signers.impersonate import ImpersonatingSigner
 from agent.stores.memory import MemoryJournal
 
 
@@ -63,64 +56,21 @@ class Run:
         self.facts.append(fact)
         self.react(fact)
 
-    def prices(self) -> Prices:
-        asset_of = {each: "ETH" for tokens in self.tokens.values() for each in tokens}
-        return Prices({"ETH": price("ETH", "3000")}, {}, asset_of)
-
     def io(self) -> Io:
-        chains = {
-            chain: ChainRules(
-                native=tokens[0],
-                wrapped=tokens[1],
-                tokens=tokens,
-                rules=Rules(confirmations=2),
-                poll_seconds=1,
-            )
-            for chain, tokens in self.tokens.items()
-        }
-        return Io(
+        return bridge_io(
+            self.bridge,
             account=WALLET,
-            policy=replace(policy(), account=WALLET, chains=(PARENT, ROLLUP)),
-            chains=chains,
             nodes=self.nodes,
-            venues={},
-            bridges={NAME: self.bridge},
-            signer=ImpersonatingSigner(WALLET),
+            tokens=self.tokens,
             journal=self.journal,
             clock=self.clock,
-            prices=self.prices,
-            replan=lambda _run: NoPlan(("nothing else to try",)),
-            paused=lambda: None,
             observe=self.observe,
-            serial=True,
-        )
-
-    def plan(self, *legs: Leg) -> Plan:
-        now = self.clock.now()
-        money: Any = dict.fromkeys(
-            ("value", "cost", "worst_case", "gas_if_reverted", "turnover"), Decimal(0)
-        )
-        return Plan(
-            id="plan",
-            legs=legs,
-            standings=(),
-            bound=None,
-            prices=(),
-            blocks=(),
-            policy_hash="policy",
-            made=now,
-            expires=now + 600,
-            why=(),
-            **money,
         )
 
     def go(self, leg: Leg, *, budget: float = 600) -> Finished | Wait:
         io = self.io()
-        seen = {
-            chain: node.snapshot(WALLET, self.tokens[chain]) for chain, node in io.nodes.items()
-        }
         with session("first", io) as held:
-            held.start("1", self.plan(leg), Snapshot(WALLET, seen))
+            held.start("1", plan(leg, made=self.clock.now()), seen(io))
             return held.advance(budget)
 
     def resume(self, *, budget: float = 600) -> Finished | Wait:

@@ -245,6 +245,10 @@ def spread(*placed: tuple[Place, Mapping[str, str]]) -> dict[Token, int]:
     return held
 
 
+FAR = spread((ONE, {"usdc": "50000"}), (BASE, {"wbtc": "0.3"}), (ARB, {"weth": "2"}))
+"""Each asset on another chain."""
+
+
 def swaps_on(*places: Place, **options) -> tuple[Edge, ...]:
     """Swaps between all assets on each of the chains."""
     quoted = spread_prices()

@@ -30,7 +30,8 @@ MAX_CLOCK_SKEW_SECONDS = 60
 """Chain time and our clock may differ by this much; the expiry of quotes rests on both."""
 
 MAX_GAS_LIMIT = 15_000_000
-"""Half of a usual mainnet block: no call of ours is that large, a gas burner is."""
+"""Below the most that a transaction may have (2²⁴, EIP-7825) with room for what a rollup counts as
+gas beside it: no call of ours is that large, a gas burner is."""
 
 Rule = Callable[[Proposal], tuple[Refusal, ...]]
 

@@ -104,7 +104,7 @@ def _unshared(router: Address, shares: Sequence[Meaning], sweep: Meaning) -> str
         ):
             return f"{part.name} begins a share of another swap, or before the last one has ended"
         if not begins and not (part.sell in held and (fetched or part.sell not in ends)):
-            return f"{part.name} would sell what is not its share's own"
+            return f"{part.name} would sell what no share before it brought"
         held = (held - {part.sell}) | ({part.sell if part.takes else part.buy} - {bought})
         fetched = part.takes
     return f"{sweep.name} leaves {', '.join(sorted(map(str, held)))} behind" if held else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from fractions import Fraction
 
 from agent.core.fact import Due, Quoted, Refused
 from agent.core.frozen import empty
@@ -21,22 +20,11 @@ from agent.core.simulated import NOTHING, Simulated
 from agent.core.state import State
 from agent.core.verdict import Refusal
 from agent.engine.auction import NO_OFFER, Offer, offers, places
+from agent.engine.gas_limits import APPROVAL_GAS, GAS_MARGIN, SIMULATION_GAS, gas_to_try
 from agent.engine.io import Io, Later
 from agent.errors import BadReply, Unavailable
 from agent.ports import BlockTag, Bridge, Node, Venue
 from agent.wire import calldata, erc20, permit2
-
-SIMULATION_GAS = 1_500_000
-"""Gas limit of each call in the first simulation, which finds out what it needs: a three-hop
-swap takes under 600 000 (measured on the local chain), so a call that needs more is odd."""
-
-APPROVAL_GAS = 100_000
-"""Gas limit of an approval that was not simulated (a revocation): a proxied token with a
-blacklist check takes about 60 000 (USDC, measured on the local chain)."""
-
-GAS_MARGIN = Fraction(3, 2)
-"""Gas limit over simulated gas: refunds of up to a fifth are given only at the end (EIP-3529), so
-what is used may have needed five fourths; and prices and ticks move until the block."""
 
 _PURPOSES: dict[str, Purpose] = {
     "swap": "swap",
@@ -308,7 +296,7 @@ def _drafts(
         purpose=_PURPOSES[leg.kind] if isinstance(quote.payload, Call) else "order",
         chain=chain,
         payload=quote.payload,
-        gas_limit=SIMULATION_GAS,
+        gas_limit=gas_to_try(quote),
         valid_until=quote.expires,
         moves=quote.sell,
     )

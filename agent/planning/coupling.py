@@ -7,6 +7,7 @@ from math import inf
 
 import numpy as np
 
+from agent.planning.majorant import bent
 from agent.planning.table import Bools, Floats, Ints, Table
 from agent.planning.tracked import NOTHING, Tracked, arc_blocks, of_loss, sides, tracked
 
@@ -142,13 +143,15 @@ def _bounds(table: Table, rows: _Rows, most_lost: float, *, elastic: bool) -> tu
         # What must at least enter each range, and what must leave it, whatever else happens.
         need = table.low * (table.whole - most_lost) - table.tolerance - table.inside
         excess = table.inside - table.high * table.whole - table.tolerance
-        # Fees that a range pays can make it small enough without any arc that leaves it.
-        paying = np.zeros(len(table.low), dtype=np.bool_)
-        payers = np.unique(table.payer[(table.payer >= 0) & (table.fixed > 0)])
-        if len(payers):
-            paying |= table.member[:, payers].any(axis=1)
+        # What a range gains inside makes it large enough without any arc that enters it, and what
+        # it loses there small enough: no more than all may lose, and others gain.
+        gains, inner = _gains(table), _inner(table)
+        others = (~inner) @ gains
+        lost = np.minimum(most_lost + others, _losses(table))
+        need -= inner @ gains
+        excess -= (1.0 - table.high) * np.maximum(lost, 0.0) + table.high * others
         lower[rows.must_enter : rows.must_leave] = np.where(need > _NEED, 1.0, -inf)
-        lower[rows.must_leave :] = np.where((excess > _NEED) & ~paying, 1.0, -inf)
+        lower[rows.must_leave :] = np.where(excess > _NEED, 1.0, -inf)
     return lower, upper
 
 
@@ -156,6 +159,25 @@ def _crossings(table: Table) -> tuple[Bools, Bools]:
     """By range and arc: which leave it, which enter it."""
     at_tail, at_head = table.member[:, table.tail], table.member[:, table.head]
     return at_tail & ~at_head, at_head & ~at_tail
+
+
+def _inner(table: Table) -> Bools:
+    """By range and arc: which begin and end in it."""
+    return table.member[:, table.tail] & table.member[:, table.head]
+
+
+def _losses(table: Table) -> Floats:
+    """By range the most that is lost inside, fees included."""
+    most = (table.sold - table.brought).max(axis=1, initial=0.0)
+    paid = np.zeros(len(table.start))
+    np.add.at(paid, table.payer[table.payer >= 0], table.fixed[table.payer >= 0])
+    return np.asarray(_inner(table) @ most + table.member @ paid, dtype=np.float64)
+
+
+def _gains(table: Table) -> Floats:
+    """By arc the most that it brings beyond what is sold."""
+    gains = (table.brought - table.sold).max(axis=1, initial=0.0)
+    return np.where(gains > _NEED, gains, 0.0)
 
 
 def _block(row: Ints | int, column: Ints, value: Floats | float) -> Block:
@@ -196,12 +218,15 @@ def _arc_blocks(table: Table, rows: _Rows) -> list[Block]:
         blocks.append(_block(base + at_head[0], brought[at_head[1]], sure[at_head[1]]))
         blocks.append(_block(base + of_payer[0], uses[of_payer[1]], -fees[of_payer[1]]))
     leaves, enters = (np.nonzero(each) for each in _crossings(table))
-    # What is wasted stays in its ranges, and makes room there.
-    wastes = np.flatnonzero(table.wastes)
-    wasted = np.nonzero(table.member[:, table.tail[wastes]])
+    # What is lost inside a range makes room in it, and what is gained there can leave it. An arc
+    # counts as if it lost all that is sold where it may gain, and where its majorant says too much.
+    inner, gains = _inner(table), _gains(table) > 0
+    plain = ~gains & ~bent(table.sold, table.brought, by=_NEED)
+    within, losing, gaining = map(np.nonzero, (inner, inner & plain, inner & gains))
     blocks += [
-        _block(rows.over_in + wasted[0], sold[wastes[wasted[1]]], -1.0),
-        _block(rows.over_in + wasted[0], brought[wastes[wasted[1]]], 1.0),
+        _block(rows.over_in + within[0], sold[within[1]], -1.0),
+        _block(rows.over_in + losing[0], brought[losing[1]], 1.0),
+        _block(rows.over_out + gaining[0], brought[gaining[1]], -1.0),
         _block(rows.over_in + leaves[0], sold[leaves[1]], -1.0),
         _block(rows.over_in + of_payer[0], uses[of_payer[1]], -fees[of_payer[1]]),
         _block(rows.over_out + enters[0], brought[enters[1]], -1.0),
@@ -239,7 +264,8 @@ def _rooms(table: Table, rows: _Rows, most_lost: float, *, elastic: bool) -> tup
     room[2], over[2] = np.maximum(table.free[table.tail], 0.0), rows.over_held + table.tail
     if not elastic and len(table.low) and len(arcs):
         leaves, enters = _crossings(table)
-        take = table.high * table.whole + table.tolerance - table.inside
+        most = table.whole + _gains(table).sum()
+        take = table.high * most + table.tolerance - table.inside
         give = table.inside - table.low * (table.whole - most_lost) + table.tolerance
         for kind, (crossing, most, base) in enumerate(
             ((enters, take, rows.over_in), (leaves, give, rows.over_out))

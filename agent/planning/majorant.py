@@ -25,17 +25,17 @@ def hull(table: Table) -> Hull:
     fs = np.where(table.sold > high[:, None], table.brought_by(high)[:, None], fs)
     xs = np.column_stack([xs, high])
     fs = np.column_stack([fs, table.brought_by(high)])
-    width = np.diff(xs, axis=1)
-    slopes = np.where(width > 0, np.diff(fs, axis=1) / np.where(width > 0, width, 1.0), np.inf)
-    for row in np.flatnonzero(_bent(slopes)):
+    for row in np.flatnonzero(bent(xs, fs)):
         xs[row], fs[row] = _corners(xs[row], fs[row])
     return Hull(sold=xs, brought=fs)
 
 
-def _bent(slopes: Floats) -> Bools:
-    """Rows whose slopes, those of no width left out, somewhere grow."""
+def bent(xs: Floats, fs: Floats, *, by: float = 0.0) -> Bools:
+    """Rows whose slopes, those of no width left out, somewhere grow *by* more than this."""
+    width = np.diff(xs, axis=1)
+    slopes = np.where(width > 0, np.diff(fs, axis=1) / np.where(width > 0, width, 1.0), np.inf)
     before = np.minimum.accumulate(slopes, axis=1)
-    return np.asarray((np.isfinite(slopes) & (slopes > before)).any(axis=1))
+    return np.asarray((np.isfinite(slopes) & (slopes > before + by)).any(axis=1))
 
 
 def _corners(xs: Floats, fs: Floats) -> tuple[Floats, Floats]:

@@ -91,12 +91,6 @@ class Network:
     max_legs: int | None = None
     joints: tuple[Joint, ...] = ()
 
-    @property
-    def wastes(self) -> frozenset[int]:
-        """The arcs on which what arcs may not bring together is wasted."""
-        terms = (term for joint in self.joints for term in joint.terms)
-        return frozenset(place for place, *_ in terms if not self.arcs[place].trade)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:

@@ -196,11 +196,11 @@ def _placed(flow: _Flow, sinks: Sequence[_Sink]) -> dict[_Sink, float]:
 
 def _whole(ways: Sequence[_Way], amount: int) -> Paths:
     """The ways with whole amounts that sum to *amount*, without those that take nothing."""
-    last = {flow: place for place, (flow, _, _) in enumerate(ways)}
+    last = {flow: number for number, (flow, _, _) in enumerate(ways)}
     found, left = [], amount
-    for place, (flow, part, hops) in enumerate(ways):
+    for number, (flow, part, hops) in enumerate(ways):
         x = max(flow.whole - flow.used, 0.0)
-        if last[flow] != place:
+        if last[flow] != number:
             x = min(flow.needs(part), x)
         flow.swap(x)
         whole = min(int(x), left)
@@ -208,7 +208,7 @@ def _whole(ways: Sequence[_Way], amount: int) -> Paths:
         if whole > 0:
             found.append((hops, whole))
     if found:
-        most = max(range(len(found)), key=lambda number: found[number][1])
+        most = max(range(len(found)), key=lambda each: found[each][1])
         found[most] = found[most][0], found[most][1] + left
     return tuple(found)
 

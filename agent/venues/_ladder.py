@@ -13,12 +13,13 @@ from agent.core.fees import ENVELOPE_BYTES, FeeQuote
 from agent.core.market import Edge
 from agent.core.money import Address, ChainId, Token
 from agent.core.rounding import mul_div_down
+from agent.venues._finer import FINE_OCTAVES, finer
 from agent.venues._paths import PERMIT_BYTES, PERMIT_GAS, RATE_UNIT, Search
 from agent.venues._split import Filling
 
 LADDER_STEPS = 8
-"""Points of an indicative ladder, each twice the one before: fine enough where price impact
-is small, and the last one is the size that was asked for."""
+"""Sizes for which the best paths are looked for, each twice the one before: the last one is the
+size that was asked for. `finer` has more points between the largest."""
 
 APPROVAL_GAS = 50_000
 """Gas of the exact approval that precedes a swap: 46 000 for plain tokens, 55 500 for USDC's proxy
@@ -76,16 +77,17 @@ class Ladder:
 
     def edge(self, found: Sequence[Filling | None]) -> Iterator[Edge]:
         """The edge of what was *found* for the amounts, none where that is nothing."""
-        points: list[tuple[int, int]] = []
         fillings: list[Filling] = []
-        for amount, filling in zip(self.amounts, found, strict=True):
-            if filling is not None and (not points or filling.split.amount_out > points[-1][1]):
-                points.append((amount, filling.split.amount_out))
+        most = -1
+        for filling in found:
+            if filling is not None and filling.split.amount_out > most:
                 fillings.append(filling)
+                most = filling.split.amount_out
         if not fillings:
             return
         whole = fillings[-1]
-        shares = [share.hops for each in fillings for share in each.split.shares]
+        splits = finer([each.split for each in fillings], self.amounts[-1 - FINE_OCTAVES])
+        shares = [share.hops for split in splits for share in split.shares]
         gas, size_of_calls = APPROVAL_GAS, APPROVAL_BYTES + ENVELOPE_BYTES + self.bytes_of(whole)
         if whole.is_universal:
             gas, size_of_calls = gas + PERMIT_GAS, size_of_calls + PERMIT_BYTES
@@ -93,13 +95,13 @@ class Ladder:
             via=self.via,
             sell=self.sell,
             buy=self.buy,
-            ladder=tuple(points),
+            ladder=tuple((split.amount_in, split.amount_out) for split in splits),
             gas=whole.gas + gas,
             seconds=SWAP_SECONDS,
             pools=frozenset(hop.pool.address for hops in shares for hop in hops),
             detail=describe(whole.split),
             data_bytes=size_of_calls,
-            splits=tuple(each.split for each in fillings),
+            splits=splits,
         )
 
 

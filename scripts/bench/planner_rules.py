@@ -9,8 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from agent.planning.certify import brought
 from agent.planning.network import Arc, Network, Range
+from agent.planning.proof import brought
 
 BAND = 0.1
 """How far from its target an asset may be, relative to it: what most rebalancers are set to."""

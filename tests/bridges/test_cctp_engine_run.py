@@ -5,30 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import pytest
+from bridge_io import bridge_io, seen
 from bridge_rigs import native, token
 from cctp_rig import FAR, NEAR, RAW, STRANGER, WALLET, Burning
-from paper_world import policy
-from portfolios import price
+from paper_world import plan
 
 from agent.bridges.cctp import make
 from agent.chain.fork import ForkNode
 from agent.core.fact import Arrived, Closed, Due, Fact, Mined, Refused, Reserved
-from agent.core.follow import Rules
-from agent.core.money import Amount, Token
-from agent.core.plan import Leg, Plan
-from agent.core.price import Prices
-from agent.core.snapshot import Snapshot
+from agent.core.money import Amount
+from agent.core.plan import Leg
 from agent.core.transit import in_flight
 from agent.engine import recover
-from agent.engine.io import ChainRules, Io
+from agent.engine.io import Io
 from agent.engine.loop import Finished, Wait, session
-from agent.planning.problem import NoPlan
-from agent.ports import AdapterIo
-from agent.signers.impersonate import ImpersonatingSigner
 from agent.stores.memory import MemoryJournal
 
 FAST_FEE = RAW // 10_000
@@ -76,71 +69,21 @@ class Run:
         self.facts.append(fact)
         self.react(fact)
 
-    def prices(self) -> Prices:
-        asset_of: dict[Token, str] = {
-            token: token.symbol.removeprefix("W") for ts in self.tokens.values() for token in ts
-        }
-        known = {"ETH": "3000", "USDC": "1"}
-        return Prices({name: price(name, text) for name, text in known.items()}, {}, asset_of)
-
     def io(self) -> Io:
-        adapters: AdapterIo = replace(self.burning.io, nodes=self.nodes)
-        chains = {
-            chain: ChainRules(
-                native=tokens[0],
-                wrapped=tokens[1],
-                tokens=tokens,
-                rules=Rules(confirmations=2),
-                poll_seconds=1,
-            )
-            for chain, tokens in self.tokens.items()
-        }
-        return Io(
+        return bridge_io(
+            make(self.burning.options(), replace(self.burning.io, nodes=self.nodes)),
             account=WALLET,
-            policy=replace(policy(), account=WALLET, chains=(NEAR, FAR)),
-            chains=chains,
             nodes=self.nodes,
-            venues={},
-            bridges={"cctp": make(self.burning.options(), adapters)},
-            signer=ImpersonatingSigner(WALLET),
+            tokens=self.tokens,
             journal=self.journal,
             clock=self.clock,
-            prices=self.prices,
-            replan=lambda _run: NoPlan(("nothing else to try",)),
-            paused=lambda: None,
             observe=self.observe,
-            serial=True,
-        )
-
-    def plan(self, *legs: Leg) -> Plan:
-        now = self.clock.now()
-        money: Any = dict.fromkeys(
-            ("value", "cost", "worst_case", "gas_if_reverted", "turnover"), Decimal(0)
-        )
-        return Plan(
-            id="plan",
-            legs=legs,
-            standings=(),
-            bound=None,
-            prices=(),
-            blocks=(),
-            policy_hash="policy",
-            made=now,
-            expires=now + 600,
-            why=(),
-            **money,
         )
 
     def go(self, leg: Leg, *, budget: float = 900) -> Finished | Wait:
-        snapshot = Snapshot(
-            WALLET,
-            {
-                chain: node.snapshot(WALLET, self.tokens[chain])
-                for chain, node in self.nodes.items()
-            },
-        )
-        with session("test", self.io()) as held:
-            held.start("1", self.plan(leg), snapshot)
+        io = self.io()
+        with session("test", io) as held:
+            held.start("1", plan(leg, made=self.clock.now()), seen(io))
             return held.advance(budget)
 
     def resume(self, *, budget: float = 900) -> Finished | Wait:

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from paper_world import policy
-from portfolios import price
+from bridge_io import bridge_io, seen
+from paper_world import plan
 from stargate_rigs import CONFIRMATIONS, FAR, NEAR, WALLET, Passing, open_passing
 
 from agent.bridges._stargate_tracking import IDLE_SECONDS
 from agent.bridges.stargate import make
 from agent.chain.fork import ForkNode
 from agent.core.fact import Arrived, Closed, Fact, Mined, Refused, Reserved, Signed
-from agent.core.follow import Rules
-from agent.core.money import Token
-from agent.core.plan import Leg, Plan
-from agent.core.price import Prices
-from agent.core.snapshot import Snapshot
+from agent.core.plan import Leg
 from agent.engine import recover
-from agent.engine.io import ChainRules, Io
+from agent.engine.io import Io
 from agent.engine.loop import Finished, Wait, session
 from agent.lab.accounts import TREASURY
 from agent.lab.providers.stargate import MESSAGE_FEE
 from agent.lab.puppet import Puppet, tx
 from agent.lab.worlds import Worlds
-from agent.planning.problem import NoPlan
 from agent.ports import Act, AdapterIo
-from agent.signers.impersonate import ImpersonatingSigner
 from agent.stores.memory import MemoryJournal
 
 RAW = 4_150 * 10**6
@@ -86,72 +78,23 @@ class Run:
         self.facts.append(fact)
         self.react(fact)
 
-    def prices(self) -> Prices:
-        known = {"ETH": "3000", "USDC": "1", "USDT": "1"}
-        asset_of: dict[Token, str] = {
-            token: token.symbol.removeprefix("W") for ts in self.tokens.values() for token in ts
-        }
-        return Prices({name: price(name, text) for name, text in known.items()}, {}, asset_of)
-
     def io(self) -> Io:
-        chains = {
-            chain: ChainRules(
-                native=tokens[0],
-                wrapped=tokens[1],
-                tokens=tokens,
-                rules=Rules(confirmations=CONFIRMATIONS),
-                poll_seconds=1,
-            )
-            for chain, tokens in self.tokens.items()
-        }
         adapters = AdapterIo({**self.passing.nodes, **self.nodes}, self.clock)
-        return Io(
+        return bridge_io(
+            make(self.passing.options(), adapters),
             account=WALLET,
-            policy=replace(policy(), account=WALLET, chains=(NEAR, FAR)),
-            chains=chains,
             nodes=self.nodes,
-            venues={},
-            bridges={"stargate": make(self.passing.options(), adapters)},
-            signer=ImpersonatingSigner(WALLET),
+            tokens=self.tokens,
             journal=self.journal,
             clock=self.clock,
-            prices=self.prices,
-            replan=lambda _run: NoPlan(("nothing else to try",)),
-            paused=lambda: None,
             observe=self.observe,
-            serial=True,
-        )
-
-    def plan(self, *legs: Leg) -> Plan:
-        now = self.clock.now()
-        money: Any = dict.fromkeys(
-            ("value", "cost", "worst_case", "gas_if_reverted", "turnover"), Decimal(0)
-        )
-        return Plan(
-            id="plan",
-            legs=legs,
-            standings=(),
-            bound=None,
-            prices=(),
-            blocks=(),
-            policy_hash="policy",
-            made=now,
-            expires=now + 600,
-            why=(),
-            **money,
+            confirmations=CONFIRMATIONS,
         )
 
     def begin(self, leg: Leg, *, budget: float = 600) -> Finished | Wait:
         io = self.io()
-        snapshot = Snapshot(
-            WALLET,
-            {
-                chain: node.snapshot(WALLET, self.tokens[chain])
-                for chain, node in self.nodes.items()
-            },
-        )
         with session("test", io) as held:
-            held.start("1", self.plan(leg), snapshot)
+            held.start("1", plan(leg, made=self.clock.now()), seen(io))
             return held.advance(budget)
 
     def resume(self, *, budget: float = 600) -> Finished | Wait:

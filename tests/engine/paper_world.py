@@ -93,7 +93,7 @@ def leg(
     )
 
 
-def plan(*legs: Leg, id_: str = "plan") -> Plan:
+def plan(*legs: Leg, id_: str = "plan", made: int = START) -> Plan:
     return Plan(
         id=id_,
         legs=legs,
@@ -107,8 +107,8 @@ def plan(*legs: Leg, id_: str = "plan") -> Plan:
         prices=(),
         blocks=(),
         policy_hash="policy",
-        made=START,
-        expires=START + 600,
+        made=made,
+        expires=made + 600,
         why=(),
     )
 

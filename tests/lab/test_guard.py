@@ -15,7 +15,7 @@ from agent.core.money import NATIVE, Address, Bps, Token
 from agent.core.policy import Limits
 from agent.core.price import Price, Prices
 from agent.core.quote import Call, Quote
-from agent.engine.ask import GAS_MARGIN
+from agent.engine.gas_limits import GAS_MARGIN
 from agent.lab import mainnet
 from agent.lab.mainnet import FEEDS, TOKENS
 from agent.lab.world import World

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from networks import Truth, apart, arc, network, networks, sharing
 
 from agent.planning import certify as certify_module
+from agent.planning import proof
 from agent.planning.budget import Budget
 from agent.planning.certify import certify
 from agent.planning.milp import solve
-from agent.planning.network import Arc, Flow, Joint, Network
+from agent.planning.network import Arc, Flow, Joint, Network, Range
 
 SOLD = network(
     (700, 300, 0),
@@ -118,13 +119,14 @@ def test_arcs_that_lead_round_are_refused() -> None:
 
 
 def test_neither_the_solver_nor_its_arrays_have_a_part_in_it() -> None:
-    tree = ast.parse(Path(certify_module.__file__).read_text())
     names = {
         node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
-        for node in ast.walk(tree)
+        for module in (certify_module, proof)
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
     }
-    assert {"agent.planning.network"} == {each for each in names if each and "agent" in each}
+    own = {each for each in names if each and "agent" in each}
+    assert {"agent.planning.network", "agent.planning.proof"} == own
     assert not names & {"numpy", "highspy"}
 
 
@@ -136,3 +138,55 @@ def test_the_price_of_a_limit_is_part_of_the_floor() -> None:
         found = certify(of, flow)
         assert ((), 0.0) == (found.faults, flow.missed)
         assert found.floor == pytest.approx(found.cost, rel=1e-6)
+
+
+def test_prices_of_when_more_could_be_lost_are_confirmed() -> None:
+    """With less to lose another range leaves the first arc least room, and its row has no price."""
+    of = Network(
+        start=(429.0, 410.0, 439.0, 79.0, 0.0),
+        free=(429.0, 410.0, 439.0, 39.5, 0.0),
+        arcs=(
+            arc(3, 0, 0.9, step=400.0, least=15.0),
+            Arc(tail=0, head=2, ladder=((40, 39.8), (60, 57.8)), fixed=0.0, trade=False),
+            arc(0, 4, 0.0, step=60.0, trade=False),
+        ),
+        ranges=(
+            Range(nodes=frozenset({2, 3}), low=0.385, high=0.385, tolerance=3.0),
+            Range(nodes=frozenset({3}), low=0.053, high=0.073),
+        ),
+    )
+    assert () == certify(of, solve(of, budget=Budget(gap=1e-7))).faults
+
+
+def test_prices_of_when_less_could_be_lost_prove_nothing_of_a_dearer_flow() -> None:
+    """What costs more than a part of the whole is looked for anew, and its proof with it."""
+    of = Network(
+        start=(534.0, 4.0, 116.0, 209.0, 0.0, 0.0),
+        free=(534.0, 2.0, 58.0, 104.5, 0.0, 0.0),
+        arcs=(
+            arc(0, 1, 0.999, 0.995, 0.5, step=75.0, trade=False),
+            arc(2, 1, 0.999, 0.995, 0.99, step=75.0),
+            Arc(tail=1, head=0, ladder=((75.0, 74.625), (150.0, 148.875)), fixed=0.0),
+            arc(1, 4, 0.5, step=60.0, trade=False),
+            arc(3, 5, 0.5, step=60.0, trade=False),
+        ),
+        ranges=(Range(nodes=frozenset({0}), low=0.65, high=0.65),),
+    )
+    flow = solve(of, budget=Budget(gap=1e-7))
+    assert flow.cost > 0.02 * sum(of.start)
+    assert () == certify(of, flow).faults
+
+
+def test_a_loss_inside_a_range_is_as_large_as_the_exact_ladder_says() -> None:
+    """By its majorant the first arc would lose less at half its size than it does."""
+    of = Network(
+        start=(485.0, 108.0, 304.0, 447.0, 0.0),
+        free=(242.5, 108.0, 304.0, 223.5, 0.0),
+        arcs=(
+            arc(2, 1, 0.5, 0.97, step=20.0, sure=0.98, trade=False),
+            arc(0, 3, 0.995, 0.99, 0.5, step=75.0, fixed=4.0),
+            arc(3, 4, 0.0, step=60.0, trade=False),
+        ),
+        ranges=(Range(nodes=frozenset({0, 1, 2}), low=0.67, high=0.69),),
+    )
+    assert () == certify(of, solve(of, budget=Budget(gap=1e-7))).faults

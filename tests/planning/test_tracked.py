@@ -12,12 +12,13 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from networks import Truth, arc, charged_networks, network
 
-from agent.planning.certify import brought, certify
+from agent.planning.certify import certify
 from agent.planning.coupling import coupling
 from agent.planning.flowcost import outcome
 from agent.planning.majorant import hull
 from agent.planning.milp import Budget, solve
 from agent.planning.network import Arc, Flow, Network
+from agent.planning.proof import brought
 from agent.planning.sizes import sizes
 from agent.planning.swaps import Swaps
 from agent.planning.table import table

@@ -336,7 +336,7 @@ def test_bytes_behind_the_fields_of_an_action_are_refused() -> None:
 @pytest.mark.parametrize(
     ("drop", "why"),
     [
-        (0, "V4_SWAP would sell what is not its share's own"),
+        (0, "V4_SWAP would sell what no share before it brought"),
         (1, f"SWEEP leaves {WETH.address} behind"),
         (2, "V4_SWAP does not continue PERMIT2_TRANSFER_FROM"),
     ],
@@ -371,7 +371,7 @@ def test_share_of_the_router_s_own_money_is_no_share_beside_one_that_is_fetched(
         ((take, own, sweep), "V4_SWAP begins a share"),
         ((replace(take, buy=DAI.address), swap, sweep), "PERMIT2_TRANSFER_FROM is no share"),
         ((replace(take, amount_in=None), swap, sweep), "PERMIT2_TRANSFER_FROM is no share"),
-        ((take, replace(take, amount_in=0), swap, swap, sweep), "V4_SWAP would sell what is not"),
+        ((take, replace(take, amount_in=0), swap, swap, sweep), "V4_SWAP would sell what no share"),
     ):
         refused = whole(replace(said, inner=parts))
         assert isinstance(refused, Refusal), why
