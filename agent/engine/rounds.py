@@ -112,12 +112,13 @@ def _deep(problem: Problem, sizes: Mapping[Token, int]) -> Problem:
             kept.append(edge)
         else:
             ways.setdefault((edge.sell, edge.buy), edge)
-    for (sell, buy), edge in ways.items():
-        size = sizes.get(sell, 0)
-        fair = problem.prices.fair(Amount(sell, size), buy)
-        if fair:
-            ladder = ((size, fair),)
-            kept.append(replace(edge, ladder=ladder, pools=frozenset(), splits=(), alone=False))
+    sold = {both: Amount(both[0], sizes.get(both[0], 0)) for both in ways}
+    fair = {both: problem.prices.fair(sold[both], both[1]) for both in ways}
+    deep = {both: ((sold[both].raw, out),) for both, out in fair.items() if out}
+    kept += [
+        replace(ways[both], ladder=ladder, pools=frozenset(), splits=(), alone=False)
+        for both, ladder in deep.items()
+    ]
     return replace(problem, edges=tuple(kept))
 
 
