@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, pairwise, product
+from math import inf
 
 import highspy
 import numpy as np
@@ -153,17 +154,30 @@ def sharing(draw: st.DrawFn) -> Network:
 
 @st.composite
 def apart(draw: st.DrawFn) -> Network:
-    """Networks of some of whose arcs only one may be used."""
+    """Networks of some of whose arcs only one may be used.
+
+    Two of these lead the same way at prices that fall, and what is wanted is more than one sells at
+    its best: whoever does not know that they stand apart uses both.
+    """
     of = draw(networks())
-    places = range(len(of.arcs))
-    groups = draw(
-        st.lists(
-            st.sets(st.sampled_from(places), min_size=min(2, len(places))), min_size=1, max_size=2
-        )
+    others = of.arcs[:2]
+    step = draw(st.sampled_from([60.0, 150.0]))
+    steep = arc(0, draw(st.integers(1, len(of.start) - 1)), 0.999, 0.9, step=step)
+    twins = [replace(steep, fixed=fixed) for fixed in (0.0, draw(st.sampled_from([0.0, 0.3])))]
+    more = draw(st.sets(st.integers(0, len(others) - 1), max_size=1))
+    whole = sum(of.start) + 400.0
+    group = sorted({*more, len(others), len(others) + 1})
+    low = step * draw(st.sampled_from([0.8, 1.2, 1.7])) / whole
+    return replace(
+        of,
+        start=(of.start[0] + 400.0, *of.start[1:]),
+        free=(of.free[0] + 400.0, *of.free[1:]),
+        arcs=(*others, *twins),
+        ranges=(Range(nodes=frozenset({steep.head}), low=low, high=1.0),),
+        joints=(Joint(terms=tuple((place, 0.0, 0.0, whole) for place in group), most=whole),),
+        max_turnover=inf,
+        max_legs=None,
     )
-    whole = sum(of.start)
-    rows = (tuple((place, 0.0, 0.0, whole) for place in sorted(each)) for each in groups)
-    return replace(of, joints=tuple(Joint(terms=terms, most=whole) for terms in rows))
 
 
 class Truth:

@@ -11,6 +11,7 @@ from typing import Any
 from agent.cli.checks import Finding, Level, fine, met, warning, wrong
 from agent.cli.checks_forks import forks
 from agent.compose.adapters import FEED_LATE_SECONDS, make_node
+from agent.compose.forks import FORKS
 from agent.core.guard import MAX_CLOCK_SKEW_SECONDS
 from agent.core.money import Address
 from agent.core.wording import figure, listed, span
@@ -110,10 +111,11 @@ def across_addresses(facts: ChainFacts) -> Named:
 
 
 def provider_addresses(facts: ChainFacts) -> Named:
-    """The contracts that the tables of venues and bridges name."""
+    """The contracts that the tables of venues and bridges name; of a local chain not the forks'."""
     return {
         Address(fact): (f"{key} of {name}", provider.place)
         for name, provider in facts.providers.items()
+        if not (facts.loopback and name in FORKS)
         for key, fact in _plain(provider.facts)
         if isinstance(fact, str) and _ADDRESS.fullmatch(fact)
     }

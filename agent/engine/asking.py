@@ -11,16 +11,17 @@ from agent.core.market import Edge
 from agent.core.money import ChainId, Token
 from agent.core.plan import Leg, Sell
 from agent.core.quote import Call, Quote
-from agent.engine.auction import SECONDS, WRAP
+from agent.engine.auction import WRAP
 from agent.engine.io import Io
+from agent.engine.turns import in_turns
 from agent.ports import Venue
-from agent.wire.together import Told, alone, together
+from agent.wire.together import Told
 
 PARTS = (1, 8)
 """Offers for the whole size and for an eighth of it: two points tell price and depth."""
 
 MOST_PAIRS = 12
-"""Pairs that are asked about at once: providers allow some ten questions in a second, or one."""
+"""Pairs that are asked about: in twelve seconds who allows one question in each answers six."""
 
 APPROVAL_GAS, APPROVAL_BYTES = 60_000, 190
 """Gas and bytes of the approval before a swap of a token (USDC's, measured on local chains)."""
@@ -48,18 +49,13 @@ def asked_edges(
     now = io.nodes[chain].block().timestamp
     legs = [(_leg(*both, sizes[both[0]] // part), part) for both in wanted for part in PARTS]
     asks = {
-        (leg.sell.token, leg.buy, part, name): partial(_quote, venue, leg, io, now)
+        ((leg.sell.token, leg.buy, part), name): partial(_quote, venue, leg, io, now)
         for leg, part in legs
         for name, venue in venues.items()
     }
-    by_number = {str(number): ask for number, ask in enumerate(asks.values())}
-    if io.serial:
-        told = {number: alone(ask) for number, ask in by_number.items()}
-    else:
-        told = together(by_number, seconds=SECONDS)
-    answers = dict(zip(asks, told.values(), strict=True))
+    told = in_turns(asks, serial=io.serial)
     found = (
-        _edge(name, sell, buy, [answers[sell, buy, part, name] for part in reversed(PARTS)])
+        _edge(name, sell, buy, [told[(sell, buy, part), name] for part in reversed(PARTS)])
         for sell, buy in wanted
         for name in venues
     )

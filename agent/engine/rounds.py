@@ -34,6 +34,10 @@ providers allow some ten questions in a second, or one."""
 CLOSE = 10
 """A swap is not asked about again for a size within a tenth of one that was."""
 
+LITTLE = Decimal("0.1")
+"""Bps of the whole that targets may be missed by more if that is cheaper: ten times what shares are
+rounded to, and nobody would pay to have it."""
+
 Pair = tuple[Token, Token]
 
 
@@ -44,7 +48,8 @@ def planned(io: Io, task: Task, problem: Problem, sizes: Mapping[Token, int]) ->
     where there is nobody to ask it is the plan of what was surveyed. Raises Unavailable.
     """
     found = best = serve(task, problem, plan)
-    talks = _Talks(io, problem, sizes)
+    talks = _Talks(io, task, problem, sizes)
+    to_target = task.policy.trigger.rebalance_to == "target"
     for number in range(1, ROUNDS + 1):
         tenders = talks.tenders(found)
         if not tenders:
@@ -54,25 +59,39 @@ def planned(io: Io, task: Task, problem: Problem, sizes: Mapping[Token, int]) ->
         if talks.problem.edges == before:
             continue
         found = serve(task, talks.problem, plan)
-        best = found if withdrawn else _better(best, found)
+        best = found if withdrawn else _better(best, found, to_target=to_target)
     return _told(best, tuple(each for each in talks.heard if each.is_news))
 
 
-def _better(best: Plan | NoPlan, later: Plan | NoPlan) -> Plan | NoPlan:
+def _better(best: Plan | NoPlan, later: Plan | NoPlan, *, to_target: bool) -> Plan | NoPlan:
     """Which leaves less outside the bands, or as much and costs less, the *best* where equal.
 
-    What is proven of it holds among all offers, those of the *later* plan too: proven of plans
-    that miss more it says nothing of one that misses less.
+    With *to_target* being nearer to the targets, by more than a little, goes before costs. What is
+    proven of it holds among all offers, those of the *later* plan too: proven of plans that miss
+    more it says nothing of one that misses less.
     """
-    if isinstance(best, NoPlan) or (isinstance(later, Plan) and _rank(later) < _rank(best)):
+    if isinstance(best, NoPlan):
+        return later
+    if isinstance(later, Plan) and _is_better(later, best, to_target=to_target):
         return later
     own = best.bound
     more = later.bound if isinstance(later, Plan) and later.missed <= best.missed else None
     return replace(best, bound=None if own is None or more is None else min(own, more))
 
 
-def _rank(which: Plan) -> tuple[Decimal, Decimal]:
-    return which.missed, which.cost + which.tracking
+def _is_better(later: Plan, best: Plan, *, to_target: bool) -> bool:
+    """As the planner compares what it finds, by what plans tell of themselves."""
+    if later.missed != best.missed:
+        return later.missed < best.missed
+    nearer = _away(best) - _away(later)
+    if to_target and abs(nearer) > LITTLE:
+        return nearer > 0
+    return later.cost + later.tracking < best.cost + best.tracking
+
+
+def _away(which: Plan) -> Decimal:
+    """How far assets are from their targets after a plan, in bps of the whole."""
+    return sum((abs(each.after - each.target_bps) for each in which.standings), Decimal(0))
 
 
 def _told(found: Plan | NoPlan, heard: tuple[Asked, ...]) -> Plan | NoPlan:
@@ -85,17 +104,38 @@ def _told(found: Plan | NoPlan, heard: tuple[Asked, ...]) -> Plan | NoPlan:
     return replace(told, id=fingerprint(told))
 
 
+def _deep(problem: Problem, sizes: Mapping[Token, int]) -> Problem:
+    """The same where whatever is offered on one chain takes all *sizes* at independent prices."""
+    kept, ways = list[Edge](), dict[Pair, Edge]()
+    for edge in problem.edges:
+        if edge.sell.chain != edge.buy.chain or edge.via == WRAP:
+            kept.append(edge)
+        else:
+            ways.setdefault((edge.sell, edge.buy), edge)
+    sold = {both: Amount(both[0], sizes.get(both[0], 0)) for both in ways}
+    fair = {both: problem.prices.fair(sold[both], both[1]) for both in ways}
+    deep = {both: ((sold[both].raw, out),) for both, out in fair.items() if out}
+    kept += [
+        replace(ways[both], ladder=ladder, pools=frozenset(), splits=(), alone=False)
+        for both, ladder in deep.items()
+    ]
+    return replace(problem, edges=tuple(kept))
+
+
 @dataclass(slots=True)
 class _Talks:
     """What was heard so far.
 
     `problem` has the edges that are known by now. `measured` are those that were simulated; those
     which stand alone and were not are only what somebody says, for pairs that nobody surveys.
+    `deep` is the plan that there would be if all swaps were at independent prices.
     """
 
     io: Io
+    task: Task
     problem: Problem
     sizes: Mapping[Token, int]
+    deep: Plan | NoPlan | None = None
     heard: list[Asked] = field(default_factory=list)
     measured: list[Edge] = field(default_factory=list)
     quiet: set[str] = field(default_factory=set)
@@ -114,7 +154,19 @@ class _Talks:
     def tenders(self, found: Plan | NoPlan) -> list[Tender]:
         """The swaps of a plan that nobody was asked about, the dearest first.
 
-        Before these come pairs that nobody surveys: what is only said must be found out.
+        Where it misses something, or there is none, these are first the swaps that would be if
+        what is surveyed were deep: who has no way yet may have one elsewhere.
+        """
+        if isinstance(found, Plan) and not found.missed:
+            return self._swaps(found)
+        if self.deep is None:
+            self.deep = serve(self.task, _deep(self.problem, self.sizes), plan)
+        return self._swaps(self.deep) or self._swaps(found)
+
+    def _swaps(self, found: Plan | NoPlan) -> list[Tender]:
+        """What is asked about the swaps of a plan.
+
+        First come pairs that nobody surveys: what is only said must be found out.
         """
         if isinstance(found, NoPlan):
             return []

@@ -178,7 +178,7 @@ def _fees(io: Io, seen: Look) -> dict[ChainId, FeeQuote]:
 
 
 def survey(io: Io, pairs: Pairs, sizes: Mapping[Token, int]) -> tuple[Edge, ...]:
-    """Indicative edges of all venues on all chains, and of all bridges between them.
+    """Indicative edges of all venues on all chains side by side, and of all bridges between them.
 
     For pairs that no venue surveys those who are only asked are asked. Transfers that take longer
     than the policy waits are left out.
@@ -188,13 +188,24 @@ def survey(io: Io, pairs: Pairs, sizes: Mapping[Token, int]) -> tuple[Edge, ...]
     for bridge in io.bridges.values() if routes else ():
         crossing = bridge.survey(routes, sizes)
         edges += [edge for edge in crossing if edge.seconds <= io.policy.max_wait_seconds]
-    for chain in dict.fromkeys(sell.chain for sell, _ in pairs):
-        here = [both for both in pairs if both[0].chain == both[1].chain == chain]
-        found = [e for venue in io.venues.values() for e in venue.survey(chain, here, sizes)]
-        covered = {(edge.sell, edge.buy) for edge in found}
-        open_pairs = [both for both in here if both not in covered]
-        edges += found
-        edges += asked_edges(io, chain, open_pairs, sizes, {edge.via for edge in found})
+    here: dict[ChainId, list[tuple[Token, Token]]] = {sell.chain: [] for sell, _ in pairs}
+    for sell, buy in pairs:
+        if sell.chain == buy.chain:
+            here[sell.chain].append((sell, buy))
+
+    def surveyed(chain: ChainId, _: Node) -> list[Edge]:
+        return [e for venue in io.venues.values() for e in venue.survey(chain, here[chain], sizes)]
+
+    nodes = {chain: io.nodes[chain] for chain in here}
+    if io.serial:
+        found = {chain: surveyed(chain, node) for chain, node in nodes.items()}
+    else:
+        found = _side_by_side(nodes, surveyed)
+    for chain, its in found.items():
+        covered = {(edge.sell, edge.buy) for edge in its}
+        open_pairs = [both for both in here[chain] if both not in covered]
+        edges += its
+        edges += asked_edges(io, chain, open_pairs, sizes, {edge.via for edge in its})
     return tuple(edges)
 
 

@@ -5,11 +5,10 @@ A promise is no ladder: only what was simulated whole and accepted by the guard 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from threading import Lock
 
 from agent.core.asked import Asked
 from agent.core.fees import ENVELOPE_BYTES, FeeQuote
@@ -24,11 +23,11 @@ from agent.core.simulated import Simulated
 from agent.core.verdict import Refusal
 from agent.core.wording import whole
 from agent.engine.ask import Question, least_out, tried
-from agent.engine.auction import SECONDS, Offer, Worths, ranked
+from agent.engine.auction import Offer, Worths, ranked
 from agent.engine.io import Io
+from agent.engine.turns import in_turns
 from agent.errors import Unavailable
 from agent.ports import Venue
-from agent.wire.together import alone, together
 
 GAS_MONEY = 10**18
 """Base units of the gas coin that the wallet has more than it has in these simulations: what gas
@@ -217,16 +216,9 @@ def _question(desk: Desk, tender: Tender, chain_time: int) -> Question:
 def _heard(
     desk: Desk, tenders: Sequence[Tender], asked: Sequence[Question]
 ) -> list[tuple[Offer, ...]]:
-    """What all venues say to all questions, under one deadline.
-
-    Venues are asked side by side, each one question after the other: some allow one in a second,
-    and would answer none of several that come at once.
-    """
-    turns = {name: Lock() for tender in tenders for name in tender.venues}
+    """What all venues say to all questions, under one deadline."""
     asks = {
         (place, name): partial(
-            _in_turn,
-            turns[name],
             venue.quote,
             question.leg,
             question.step.sell_raw,
@@ -237,24 +229,15 @@ def _heard(
         for place, (tender, question) in enumerate(zip(tenders, asked, strict=True))
         for name, venue in tender.venues.items()
     }
-    by_name = {f"{place} {name}": ask for (place, name), ask in asks.items()}
-    if desk.io.serial:
-        told = {name: alone(ask) for name, ask in by_name.items()}
-    else:
-        told = together(by_name, seconds=SECONDS)
+    told = in_turns(asks, serial=desk.io.serial)
     return [
         ranked(
             tender.venues,
-            {name: told[f"{place} {name}"] for name in tender.venues},
+            {name: told[place, name] for name in tender.venues},
             desk.worths(tender.buy.chain),
         )
         for place, tender in enumerate(tenders)
     ]
-
-
-def _in_turn(turn: Lock, ask: Callable[..., Quote], *given: object) -> Quote:
-    with turn:
-        return ask(*given)
 
 
 def _trial(desk: Desk, tender: Tender, question: Question, offers: tuple[Offer, ...]) -> _Trial:
@@ -284,9 +267,14 @@ def _trial(desk: Desk, tender: Tender, question: Question, offers: tuple[Offer, 
 def _verdict(
     desk: Desk, question: Question, offer: Offer, quote: Quote
 ) -> _Measured | tuple[Refusal, ...] | Unavailable:
-    """What an offer brings, what the guard has against it, or why that cannot be found out."""
+    """What an offer brings, what the guard has against it, or why that cannot be found out.
+
+    Others were asked and judged since the question: chain and clock are compared as they are now.
+    """
+    node = desk.io.nodes[question.step.chain]
     try:
-        accepted, simulated = tried(question, offer, quote, desk.io)
+        now = replace(question, chain_time=node.block().timestamp)
+        accepted, simulated = tried(now, offer, quote, desk.io)
     except Unavailable as fault:
         return fault
     if isinstance(accepted, tuple):

@@ -11,6 +11,7 @@ import pytest
 from fork_rig import NAME, put_sushi
 from router_rig import lab_node
 
+from agent.cli.checks_facts import provider_addresses
 from agent.cli.checks_forks import forks
 from agent.core.money import ChainId
 from agent.lab import mainnet
@@ -19,6 +20,7 @@ from agent.ports import Node
 from agent.settings import ChainFacts, load_chains_only
 
 FACTS = load_chains_only(environ={}).chains[ChainId(1)]
+HERE = ("http://127.0.0.1:8545",)
 ZERO_HASH = "0x" + "00" * 32
 
 
@@ -80,3 +82,20 @@ def test_factory_without_any_pair_of_hubs_is_a_warning(chain: World, lab_cache: 
         assert [("warning", "Ethereum sushiswap_v2", "its factory has no pair of hubs")] == told(
             with_facts(), node
         )
+
+
+def test_local_chain_without_a_fork_is_not_checked_for_it(chain: World) -> None:
+    local, about = replace(with_facts(), rpc=HERE), "Ethereum sushiswap_v2"
+    with lab_node(chain) as node:
+        assert [("ok", about, "not checked: this local chain has none")] == told(local, node)
+        assert "error" == told(with_facts(), node)[0][0]
+    assert {} == provider_addresses(local)
+    assert provider_addresses(with_facts()).keys() >= {"0xd9e1ce17f2641f24ae83637ab66a2cca9c378b9f"}
+
+
+def test_local_chain_with_a_fork_is_checked(node: Node) -> None:
+    (found,) = told(replace(with_facts(), rpc=HERE), node)
+    assert "ok" == found[0]
+    assert "pairs of hubs" in found[2]
+    ((level, *_),) = told(replace(with_facts(router=mainnet.V2_ROUTER02), rpc=HERE), node)
+    assert "error" == level

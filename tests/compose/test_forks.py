@@ -38,7 +38,8 @@ WETH, USDC = (
 WETH_8453, USDC_8453 = "4200" + "0" * 35 + "6", "833589fcd6edb6e08f4c7c32d4f71b54bda02913"
 KNOWN_PAIRS = [
     # Pairs that others name: Etherscan's SushiSwap: USDC-WETH; PancakeSwap's farms and its WBNB-BUSD
-    # pair; V2_MATIC_USDT_PAIR of QuickSwap/interface-v2; the others in several bots' lists.
+    # pair; V2_MATIC_USDT_PAIR of QuickSwap/interface-v2; the others in several bots' lists. Those of
+    # SushiSwap on Arbitrum, Polygon and Gnosis are of one factory's address, as on other chains.
     ("sushiswap_v2", 1, WETH, USDC, "397ff1542f962076d0bfe58ea045ffa2d347aca0"),
     ("sushiswap_v2", 8453, WETH_8453, USDC_8453, "2f8818d1b0f3e3e295440c1c0cddf40aaa21fa87"),
     ("pancakeswap_v2", 1, WETH, USDC, "2e8135be71230c6b1b4045696d41c09db0414226"),
@@ -50,6 +51,18 @@ KNOWN_PAIRS = [
     (
         *("pancakeswap_v2", 56, "bb4cdb9cbd36b01bd1cbaebf2de08d9173bc095c"),
         *("e9e7cea3dedca5984780bafc599bd69add087d56", "58f876857a02d6762e0101bb5c46a8c1ed44dc16"),
+    ),
+    (
+        *("sushiswap_v2", 42161, "82af49447d8a07e3bd95bd0d56f35241523fbab1"),
+        *("ff970a61a04b1ca14834a43f5de4533ebddb5cc8", "905dfcd5649217c42684f23958568e533c711aa3"),
+    ),
+    (
+        *("sushiswap_v2", 137, "2791bca1f2de4661ed88a30c99a7a9449aa84174"),
+        *("7ceb23fd6bc0add59e62ac25578270cff1b9f619", "34965ba0ac2451a34a0471f04cca3f990b8dea27"),
+    ),
+    (
+        *("sushiswap_v2", 100, "6a023ccd1ff6f2045c3309768ead9e68f978f6e1"),
+        *("e91d153e0b41518a2ce8dd3d7944fa863463a97d", "8c0c36c85192204c8d782f763ff5a30f5ba0192f"),
     ),
     (
         *("quickswap_v2", 137, "0d500b1d8e8ef31e21c99d1db9a6444d3adf1270"),

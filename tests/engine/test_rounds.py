@@ -427,3 +427,80 @@ def test_first_uses_are_small_for_places_that_planning_found() -> None:
         sold[leg.sell.token] = sold.get(leg.sell.token, 0) + leg.planned_sell.raw
     for each in made.asked[:1]:
         assert each.sell.raw <= sold[each.sell.token] + ETHER
+
+
+def test_pools_too_shallow_for_any_plan_do_not_keep_others_from_being_asked() -> None:
+    stage, rates = Stage(other=0), {}
+    for pair, rate in stage.world.venue.rates.items():
+        rates[pair] = rate * Fraction(8, 10)
+    stage.world.venue.rates = rates
+    made = stage.plan()
+    assert {"other"} == {leg.via for leg in made.legs if leg.kind == "swap"}
+    assert all(made.takes(each) for each in made.asked)
+    assert {"venue"} == {each.known.via for each in made.asked if each.known is not None}
+    stage.others = {}
+    assert isinstance(make_plan(stage.io(), stage.look()), NoPlan)
+
+
+def test_what_shallow_pools_leave_outside_the_bands_is_asked_about_at_its_whole_size() -> None:
+    stage = Stage(other=-20)
+    survey_all = stage.world.venue.survey
+
+    def shallow(*args: Any) -> tuple[Any, ...]:
+        return tuple(
+            replace(edge, ladder=tuple((sold // 40, out // 40) for sold, out in edge.ladder))
+            for edge in survey_all(*args)
+        )
+
+    stage.world.venue.survey = shallow  # type: ignore[method-assign]
+    made = stage.plan()
+    assert 0 == made.missed
+    assert {1} == {each.round for each in made.asked if made.takes(each)}
+    stage.others = {}
+    assert stage.plan().missed > 0
+
+
+def test_where_nobody_brings_what_is_missing_it_is_told_who_was_asked() -> None:
+    stage = Stage(other=0)
+    stage.world.venue.rates = {p: r * Fraction(8, 10) for p, r in stage.world.venue.rates.items()}
+    stage.others["other"].bend = silent
+    found = make_plan(stage.io(), stage.look())
+    assert isinstance(found, NoPlan)
+    assert any("asked for" in why and "other [N" in why for why in found.why)
+
+
+@pytest.mark.parametrize(
+    ("wish", "away", "taken"),
+    [("target", "5", True), ("target", "0.05", False), ("cheapest", "5", False)],
+)
+def test_what_comes_nearer_to_exact_targets_is_taken_though_dearer(
+    wish: Any, away: str, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, made = Stage(other=20), rounds.serve
+    wished = replace(policy(), trigger=replace(policy().trigger, rebalance_to=wish))
+
+    def serve(task: Any, problem: Any, planner: Any) -> Any:
+        found = made(task, problem, planner)
+        if any(edge.alone for edge in problem.edges):
+            return replace(found, cost=Decimal(10**6))
+        one, *rest = found.standings
+        return replace(found, standings=(replace(one, after=one.after + Decimal(away)), *rest))
+
+    monkeypatch.setattr(rounds, "serve", serve)
+    assert taken == (stage.plan(policy=wished).cost == 10**6)
+
+
+def test_judging_late_is_by_the_chain_s_time_of_then() -> None:
+    """Those who answer slowly must not make the chain's clock seem wrong."""
+    stage = Stage(other=20, third=10)
+
+    def slow(quote: Quote) -> Quote:
+        stage.world.clock.sleep(25)
+        for node in stage.world.chains.values():
+            node.mine()
+        return quote
+
+    for venue in stage.others.values():
+        venue.bend = slow
+    made = stage.plan()
+    assert {"other"} == {each.measured for each in made.asked}

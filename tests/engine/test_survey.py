@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from threading import Barrier
 
 import pytest
 from paper_world import (
+    ETHER,
     ME,
     USDC_A,
     USDC_B,
     WETH_A,
+    WETH_B,
     A,
+    B,
     World,
     policy,
     prices,
@@ -25,6 +29,7 @@ from agent.core.state import State
 from agent.core.wish import BUY_ONLY, REBALANCE, Wish
 from agent.engine.loop import session
 from agent.engine.survey import history, look, make_plan, read, survey
+from agent.errors import Unreachable
 from agent.planning.problem import NoPlan
 
 
@@ -150,3 +155,32 @@ def test_a_bridge_that_takes_longer_than_the_policy_waits_is_left_out():
     pairs, sizes = ((USDC_A, USDC_B),), {USDC_A: 10**9}
     assert () == survey(impatient, pairs, sizes)
     assert 1 == len(survey(patient, pairs, sizes))
+
+
+def test_chains_are_surveyed_side_by_side_and_told_in_their_order():
+    world, both = World(), Barrier(2, timeout=5)
+    pairs = ((WETH_B, USDC_B), (WETH_A, USDC_A))
+    sizes = {WETH_A: 8 * ETHER, WETH_B: 8 * ETHER}
+    in_turn = survey(world.io(serial=True), pairs, sizes)
+    honest = world.venue.survey
+
+    def together(*args):
+        both.wait()
+        return honest(*args)
+
+    world.venue.survey = together
+    assert in_turn == survey(world.io(serial=False), pairs, sizes)
+    assert [B, A] == list(dict.fromkeys(edge.sell.chain for edge in in_turn))
+
+
+def test_all_chains_that_are_silent_in_a_survey_are_named():
+    world = World()
+
+    def silent(chain, *_args):
+        raise Unreachable(f"chain {chain} is silent", fix="wait")
+
+    world.venue.survey = silent
+    pairs = ((WETH_A, USDC_A), (WETH_B, USDC_B))
+    with pytest.raises(Unreachable) as caught:
+        survey(world.io(serial=False), pairs, {})
+    assert f"chain {A} is silent; chain {B} is silent" == caught.value.message
