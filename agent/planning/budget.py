@@ -17,10 +17,10 @@ class Budget:
     than `most_arcs` those are searched first that `slopes` rounds of slope scaling use, and last
     those that are still open, if they are no more than that; between, the flow is made cheaper
     by `swaps` tries, twice, among up to `near` arcs, and by a search of `near_nodes` among
-    `most_near` or a quarter more than it uses (of few arcs by `few_swaps`, and nothing else), and the
-    bound is raised by a search of `share_nodes` for each range. `columns` are rounds of pricing in
-    the relaxation, `circles` how often a search is repeated because it led round. `seconds` is an
-    outer brake of all searches together: a flow that hit it says so.
+    `most_near` or a quarter more than it uses (of few arcs by `few_swaps`, and nothing else), and
+    the bound is raised by a search of `share_nodes` for each range. `columns` are rounds of pricing
+    in the relaxation, `circles` how often a search is repeated because it led round. `seconds` is
+    an outer brake of all searches together: a flow that hit it says so.
     """
 
     gap: float = FINE
