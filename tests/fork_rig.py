@@ -47,6 +47,12 @@ def put_sushi(
         first, second = (world.place.tokens[symbol] for symbol in (one, other))
         reserve = second.raw(Decimal(depth)) * 10_000 // (10_000 + bps)
         sushi.open_pair({first.address: first.raw(Decimal(depth)), second.address: reserve})
+    # Each pair's sums of prices over time are begun: the first trade a second later pays for that.
+    treasury.rpc("evm_increaseTime", 1)
+    for one, other, _ in pairs:
+        first, second = (world.place.tokens[symbol] for symbol in (one, other))
+        sushi.trade(first.address, second.address, first.raw(Decimal(1)))
+    treasury.rpc("evm_increaseTime", 1)
     return sushi
 
 

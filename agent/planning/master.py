@@ -31,7 +31,7 @@ _LEAST_PART = 0.01
 MISSED_PRICE = 10.0
 """What a unit costs that ranges are missed by: more than any ladder loses of a unit."""
 
-_UNMET_PRICE = 1e4
+UNMET_PRICE = 1e4
 """What it costs not to enter a range that must be entered, while columns are few."""
 
 
@@ -97,7 +97,7 @@ class Master:
         self._add_columns(cost, lower, shared.own)
         cuts = np.flatnonzero(shared.lower == 1.0)
         unmet = (cuts, np.arange(len(cuts)), np.ones(len(cuts)))
-        self._add_columns(np.full(len(cuts), _UNMET_PRICE), np.zeros(len(cuts)), unmet)
+        self._add_columns(np.full(len(cuts), UNMET_PRICE), np.zeros(len(cuts)), unmet)
         off = shared.tracked
         if len(off.cost):
             self._add_columns(off.cost, np.zeros(len(off.cost)), off.entries, off.most)

@@ -115,14 +115,6 @@ class Program:
         price[1 : self._shared.own_count] = 1.0
         self._solver.changeColsCost(len(every), every, price)
 
-    def priced(self, costs: Floats, *, of_loss: float, lost: tuple[float, float]) -> None:
-        """Let sizes cost what they are said to, and what is *lost*, from to, so much a unit."""
-        self._solver.changeColBounds(0, *lost)
-        which = np.arange(self._first_mix, dtype=np.int32)
-        self._solver.changeColsCost(len(which), which, np.r_[of_loss, np.zeros(len(which) - 1)])
-        which = self._first_mix + np.arange(len(self._arc), dtype=np.int32)
-        self._solver.changeColsCost(len(which), which, costs[self._arc, self._places])
-
     def begin_with(self, sold: Floats) -> None:
         """Tell the solver which arcs a known flow uses."""
         which = np.arange(self._first_use, self._first_mix, dtype=np.int32)

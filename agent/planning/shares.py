@@ -13,13 +13,13 @@ import numpy as np
 
 from agent.planning.coupling import Coupling
 from agent.planning.master import Relaxed
-from agent.planning.program import Program
 from agent.planning.sizes import Sizes, widened
 from agent.planning.table import Bools, Floats, Ints, Table
+from agent.planning.tree import Floor, Priced, Tree
 
 _NOBODY = -1
 
-_GAP = 1e-3
+_GAP = 1e-6
 """The gap at which the search of a share ends: its gain is the least proven."""
 
 _WHOLE = 1e-6
@@ -35,12 +35,14 @@ class Shares:
     arc: Ints
     row: Ints
 
-    def gains(self, relaxed: Relaxed, *, near: float, most_lost: float, nodes: int) -> Floats:
-        """By range how much more its own arcs cost than the relaxation says, at its prices.
+    def gains(
+        self, relaxed: Relaxed, *, near: float, most_lost: float, nodes: int
+    ) -> tuple[Floats, tuple[Floor, ...]]:
+        """By range how much more its own arcs cost than the relaxation says, and what they cost.
 
-        Each is proven for flows that lose no more than *most_lost*, all of them together. Ranges
-        whose arcs the relaxation uses wholly or not at all gain nothing. What costs more than
-        *near* is not looked at, so that no range gains more than that.
+        At its prices: each is proven for flows that lose no more than *most_lost*, all of them
+        together. Ranges whose arcs the relaxation uses wholly or not at all gain nothing. What
+        costs more than *near* is not looked at, so that no range gains more than that.
         """
         dual, costs = relaxed.dual, relaxed.costs
         common = np.where(self.row == _NOBODY, dual, 0.0)
@@ -50,23 +52,26 @@ class Shares:
         lost = np.where(self.sizes.fresh, self.sizes.sold - self.sizes.brought, 0.0)
         least_lost = float(np.minimum(lost.min(axis=1), 0.0).sum())
         row, column, value = self.shared.own
-        found = np.zeros(int(self.arc.max(initial=0)) + 1)
+        found, floors = np.zeros(int(self.arc.max(initial=0)) + 1), list[Floor]()
         for share in np.unique(self.arc[part & (self.arc != _NOBODY)]).tolist():
             mine = (column == 0) & (self.row[row] == share)
             alone = _alone(self.shared, self.row == share)
-            program = Program(alone, self.sizes, close & (self.arc == share)[:, None])
-            program.priced(
-                priced,
-                of_loss=float((value[mine] * dual[row[mine]]).sum()),
-                lost=(least_lost, most_lost),
+            of_loss = float((value[mine] * dual[row[mine]]).sum())
+            tree = Tree(
+                alone,
+                self.sizes,
+                close & (self.arc == share)[:, None],
+                priced=Priced(costs=priced, of_loss=of_loss, lost=(least_lost, most_lost)),
             )
-            for name, given in (("mip_max_nodes", nodes), ("mip_rel_gap", _GAP)):
-                program.option(name, given)
-            answer = program.solve()
+            answer = tree.search(most=np.inf, gap=_GAP, nodes=nodes, seconds=np.inf, known=False)
             if answer is not None:
                 known = self._floor(share, dual, relaxed.price)
                 found[share] = min(max(answer.bound - known, 0.0), near)
-        return found
+                least = known + float(found[share])
+                floors.append(
+                    Floor(arcs=self.arc == share, dual=common, of_loss=of_loss, least=least)
+                )
+        return found, tuple(floors)
 
     def _floor(self, share: int, dual: Floats, price: Floats) -> float:
         """What the relaxation's prices prove of a share."""
