@@ -30,20 +30,20 @@ def home(chains: Worlds, tmp_path: Path) -> Path:
 
 
 ASKED = """\
-2 asked for 2.9357 WETH → WBTC on Ethereum; kyberswap offers 0.1466 WBTC, after gas 0.3 bps worse \
+2 asked for 2.9356 WETH → WBTC on Ethereum; kyberswap offers 0.1466 WBTC, after gas 0.5 bps worse \
 than router
-2 asked for 2.2351 WETH → USDC on Ethereum; kyberswap offers 6,700.89 USDC, after gas 0.7 bps worse \
+2 asked for 2.2351 WETH → USDC on Ethereum; kyberswap offers 6,700.91 USDC, after gas 0.8 bps worse \
 than router
 """
 
 WHO = """\
 WHO ELSE WAS ASKED
-  2.9357 WETH → WBTC on Ethereum, round 1: router brings 0.1466 WBTC
-    kyberswap offers 0.1466 WBTC, after gas 0.3 bps worse than router
-    lifi offers 0.1463 WBTC, after gas 25.3 bps worse than router
-  2.2351 WETH → USDC on Ethereum, round 1: router brings 6,700.81 USDC
-    kyberswap offers 6,700.89 USDC, after gas 0.7 bps worse than router
-    lifi offers 6,684.13 USDC, after gas 25.8 bps worse than router
+  2.9356 WETH → WBTC on Ethereum, round 1: router brings 0.1466 WBTC
+    kyberswap offers 0.1466 WBTC, after gas 0.5 bps worse than router
+    lifi offers 0.1463 WBTC, after gas 25.5 bps worse than router
+  2.2351 WETH → USDC on Ethereum, round 1: router brings 6,700.91 USDC
+    kyberswap offers 6,700.91 USDC, after gas 0.8 bps worse than router
+    lifi offers 6,684.16 USDC, after gas 25.9 bps worse than router
 IF IT GOES BADLY
 """
 

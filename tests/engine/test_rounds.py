@@ -436,8 +436,9 @@ def test_pools_too_shallow_for_any_plan_do_not_keep_others_from_being_asked() ->
     stage.world.venue.rates = rates
     made = stage.plan()
     assert {"other"} == {leg.via for leg in made.legs if leg.kind == "swap"}
-    assert all(made.takes(each) for each in made.asked)
-    assert {"venue"} == {each.known.via for each in made.asked if each.known is not None}
+    first = [each for each in made.asked if each.round == 1]
+    assert all(made.takes(each) for each in first)
+    assert {"venue"} == {each.known.via for each in first if each.known is not None}
     stage.others = {}
     assert isinstance(make_plan(stage.io(), stage.look()), NoPlan)
 

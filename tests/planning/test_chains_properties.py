@@ -214,7 +214,7 @@ PROMISES = (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(problems, st.randoms(use_true_random=False))
 def test_every_greedy_plan_keeps_its_promises_and_no_plan_says_why(asked, random):
     keeps_its_promises(greedy_plan, asked, random)

@@ -43,7 +43,8 @@ def is_mixture(found: Sizes, arc: int, point: np.ndarray) -> bool:
     size = max(1.0, float(np.abs(point).max()))
     made.addRow(1.0, 1.0, count, which, np.ones(count))
     for axis in range(2):
-        made.addRow(*(2 * [point[axis] / size]), count, which, columns[:, axis] / size)
+        exact = point[axis] / size
+        made.addRow(exact - 1e-7, exact + 1e-7, count, which, columns[:, axis] / size)
     for kind in range(3):
         made.addRow(-np.inf, point[2 + kind] / size + 1e-7, count, which, beyond[kind] / size)
     made.run()
