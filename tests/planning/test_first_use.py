@@ -239,7 +239,7 @@ def test_a_first_use_whose_gas_is_not_there_is_no_plan_and_a_refusal():
 
 
 @pytest.mark.no_cover
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.one_of(problems(), problems_of_chains),
     st.sampled_from([Decimal(1), CANARY, Decimal(2_000)]),

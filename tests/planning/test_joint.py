@@ -72,7 +72,7 @@ def known_cuts(place: Board):
     return known, network, strands
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seeds, seeds)
 def test_no_legs_bring_more_together_than_any_cut_says(seed: int, other: int) -> None:
     """Real pools, whole base units, any order and direction, any prices."""
@@ -90,7 +90,7 @@ def test_no_legs_bring_more_together_than_any_cut_says(seed: int, other: int) ->
         assert brought <= cut.worth + 1e-6 * sum(map(abs, net.values()))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seeds, seeds)
 def test_a_leg_after_others_is_thought_to_bring_no_more_than_it_does(seed: int, other: int) -> None:
     place = a_board(seed)

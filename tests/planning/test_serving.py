@@ -268,7 +268,7 @@ PROMISES = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), wishes, st.randoms(use_true_random=False))
 def test_every_plan_for_a_wish_keeps_its_promise(seed, wanted_, random) -> None:
     asked = a_problem(seed)

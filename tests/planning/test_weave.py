@@ -100,7 +100,7 @@ def is_coarse(done):
     return done.expected < 10**5
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(problems)
 def test_every_plan_is_an_answer_to_what_the_solver_is_asked_and_costs_no_more_there(asked):
     place = board(asked)
@@ -359,7 +359,7 @@ def test_several_ways_that_share_an_arrival_take_its_parts_in_their_order():
     assert two not in {way for move in moves for way in move.route.ways}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(problems)
 def test_the_trades_of_any_plan_unravel_to_moves_that_sell_the_same(asked):
     place = board(asked)

@@ -143,7 +143,7 @@ def test_what_has_no_volatility_may_end_anywhere_in_its_band():
     assert encode(plan(spread_problem(FAR))) == encode(made)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(problems)
 def test_no_plan_counts_more_than_without_a_solver_or_than_nothing(asked):
     own = replace(asked.policy, tracking=weighing("20"), trigger=trigger(rebalance_to="cheapest"))
@@ -165,7 +165,7 @@ def test_no_plan_counts_more_than_without_a_solver_or_than_nothing(asked):
     event("charged" if made.tracking else "at the target")
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(problems)
 def test_sizes_are_changed_only_for_the_better(asked):
     own = replace(asked.policy, tracking=weighing("20"), trigger=trigger(rebalance_to="cheapest"))

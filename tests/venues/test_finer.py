@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from split_markets import BUY, HUBS, SELL, market
 
@@ -17,6 +17,7 @@ from agent.venues._split import Filler
 STEPS = 6
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 60), st.integers(0, STEPS))
 def test_ladders_rise_by_what_the_pools_pay_and_never_below_the_straight_line(
     seed: int, fine: int
