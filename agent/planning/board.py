@@ -27,10 +27,6 @@ GAS_LIMIT_MARGIN = (3, 2)
 """A gas limit is a half above the gas that a simulation used, and nodes go by the limit; so they do
 in the first simulation, with two and a half times the gas at a price that may grow by an eighth."""
 
-LITTLE_GAP = 10
-"""A gas reserve is not filled up for less than this part of it (a tenth) if that is worth less than
-the policy's dust."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
@@ -82,16 +78,9 @@ class Board:
         return mul_div_up(MAX_BASE_FEE_GROWTH * expected, *GAS_LIMIT_MARGIN)
 
     def reserve_gap(self, chain: ChainId) -> int:
-        """Base units that the gas coin lacks to its reserve; none where it lacks next to nothing.
-
-        The reserve is there to pay fees: to fill it up after each would take one more each time.
-        """
+        """Base units that the gas coin lacks to its reserve."""
         reserve = self.problem.policy.gas_reserve.get(chain, 0)
-        gap = max(0, reserve - self.native_held.get(chain, 0))
-        price = self.problem.native_prices.get(chain)
-        worth = None if price is None else fee_value(gap, price)
-        is_little = worth is not None and worth < self.problem.policy.dust
-        return 0 if is_little and LITTLE_GAP * gap < reserve else gap
+        return max(0, reserve - self.native_held.get(chain, 0))
 
     def native(self, chain: ChainId) -> Token:
         """The gas coin of *chain*, named as in the snapshot where it was read."""

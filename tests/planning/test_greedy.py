@@ -204,22 +204,6 @@ def test_wallet_below_its_gas_reserve_gets_it_back_by_an_unwrap():
     assert made.legs[-1].min_buy == 7 * 10**16
 
 
-@pytest.mark.parametrize(
-    ("reserve", "held", "is_filled"),
-    [
-        ("0.1", "0.0999", False),
-        ("0.1", "0.0984", False),  # 4.80 are less than dust,
-        ("0.1", "0.0983", True),  # 5.10 are not;
-        ("0.001", "0.00091", False),  # less than a tenth of it,
-        ("0.001", "0.0009", True),  # a tenth.
-    ],
-)
-def test_reserve_that_lacks_next_to_nothing_is_not_filled_up(reserve, held, is_filled):
-    own = policy(gas_reserve={CHAIN: whole(ETH, reserve)})
-    made = planned(holdings(ETH=held, WETH="15.9", WBTC="0.2", USDC="20000"), policy=own)
-    assert is_filled == ("unwrap" in {leg.kind for leg in made.legs})
-
-
 def test_asset_that_is_only_the_gas_coin_is_wrapped_to_be_sold():
     made = planned(holdings(ETH="16", WBTC="0.2", USDC="20000"), policy=policy(assets=NATIVE_ONLY))
     assert ["wrap", "swap"] == [leg.kind for leg in made.legs]
