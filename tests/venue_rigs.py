@@ -63,6 +63,26 @@ class Rig:
     module: str = ""
 
 
+_NO_PAIRS = (
+    (token("WETH"), NOBODY_S),
+    (NOBODY_S, token("WETH")),
+    (token("WETH"), token("WETH")),
+    (ETH, token("USDC")),
+    (token("USDC"), ETH),
+)
+"""What pools do not exchange: nobody's tokens, a token for itself, and the gas coin."""
+
+
+def _every_pair(usd: int) -> tuple[tuple[Token, Token, int], ...]:
+    """Each token for each other, and how much of it is worth so many dollars."""
+    return tuple(
+        (token(sell), token(buy), worth(sell, usd))
+        for sell in SYMBOLS
+        for buy in SYMBOLS
+        if sell != buy
+    )
+
+
 @contextmanager
 def _router(world: World) -> Iterator[Rig]:
     with lab_node(world, f"?key={SECRET}") as node:
@@ -70,19 +90,8 @@ def _router(world: World) -> Iterator[Rig]:
         yield Rig(
             venue=made,
             chain=CHAIN,
-            swaps=tuple(
-                (token(sell), token(buy), worth(sell, 12_345))
-                for sell in SYMBOLS
-                for buy in SYMBOLS
-                if sell != buy
-            ),
-            unknown=(
-                (token("WETH"), NOBODY_S),
-                (NOBODY_S, token("WETH")),
-                (token("WETH"), token("WETH")),
-                (ETH, token("USDC")),
-                (token("USDC"), ETH),
-            ),
+            swaps=_every_pair(12_345),
+            unknown=_NO_PAIRS,
             now=world.head()[1],
             pins={Address(mainnet.SWAP_ROUTER02): PIN},
         )
@@ -98,19 +107,8 @@ def _v2_fork(world: World) -> Iterator[Rig]:
         yield Rig(
             venue=v2_fork.make(fork_options(code_hash=PIN), io),
             chain=CHAIN,
-            swaps=tuple(
-                (token(sell), token(buy), worth(sell, 1_234))
-                for sell in SYMBOLS
-                for buy in SYMBOLS
-                if sell != buy
-            ),
-            unknown=(
-                (token("WETH"), NOBODY_S),
-                (NOBODY_S, token("WETH")),
-                (token("WETH"), token("WETH")),
-                (ETH, token("USDC")),
-                (token("USDC"), ETH),
-            ),
+            swaps=_every_pair(1_234),
+            unknown=_NO_PAIRS,
             now=world.head()[1],
             pins={ROUTER: PIN},
             module="v2_fork",

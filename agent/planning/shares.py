@@ -19,7 +19,7 @@ from agent.planning.tree import Floor, Priced, Tree
 
 _NOBODY = -1
 
-_GAP = 1e-6
+_GAP = 1e-9
 """The gap at which the search of a share ends: its gain is the least proven."""
 
 _WHOLE = 1e-6

@@ -231,9 +231,10 @@ class Tree:
     ) -> Answer | None:
         """The cheapest flow that is found below *most*, and what none is below.
 
-        What would be cheaper by no more than the part *gap* is not looked for. Nothing is used in
-        the answer where nothing is found; None where nothing is possible at all. No more linear
-        programs are begun after so many *nodes*, or *seconds* of the solver.
+        What would be cheaper by no more than the part *gap* is not looked for. Where no flow is
+        *known* the search goes down to any first. Nothing is used in the answer where nothing is
+        found; None where nothing is possible at all. No more linear programs are begun after so
+        many *nodes*, or *seconds* of the solver.
         """
         self._known = known
         self._cut_at(most, gap)

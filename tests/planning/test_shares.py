@@ -73,7 +73,7 @@ def test_no_part_owns_how_far_its_range_is_off(rate: float) -> None:
 
 
 def test_no_range_gains_more_than_was_looked_at() -> None:
-    assert pytest.approx(1.0, abs=1e-4) == raised(HELD_IN_PARTS, near=1.0)[1]
+    assert pytest.approx(1.0) == raised(HELD_IN_PARTS, near=1.0)[1]
 
 
 def test_many_arcs_are_proven_by_shares() -> None:
